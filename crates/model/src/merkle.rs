@@ -1,0 +1,255 @@
+//! The one hash: BEP 52 Merkle roots and layers, with the v1 pieces computed in the same pass.
+//!
+//! A blob is read once. Of every 16 KiB block the SHA-256 becomes a leaf of the v2 tree; of every 1 MiB the SHA-1 becomes
+//! a v1 piece. What is kept is enough to build any torrent that contains the blob without reading it again.
+
+use serde::{Deserialize, Serialize};
+use sha1::{Digest, Sha1};
+use sha2::Sha256;
+
+use crate::hash::{BlobId, Sha1Hash, Sha256Hash};
+
+/// Leaf size of the v2 tree, fixed by BEP 52.
+pub const BLOCK_BYTES: usize = 16 * 1024;
+/// Piece length of every torrent made here, and the height at which piece layers are kept.
+pub const PIECE_BYTES: usize = 1024 * 1024;
+const BLOCKS_PER_PIECE: usize = PIECE_BYTES / BLOCK_BYTES;
+
+/// Everything a torrent needs to know about one blob.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobHashes {
+    /// The `pieces root`.
+    pub root: BlobId,
+    /// Bytes.
+    pub size: u64,
+    /// The nodes that each cover 1 MiB; empty for a blob of up to 1 MiB, whose root says it all (BEP 52).
+    pub piece_layer: Vec<Sha256Hash>,
+    /// SHA-1 of each 1 MiB, the last one padded with zeros to a full piece (BEP 47 padding follows it in a torrent).
+    pub v1_pieces: Vec<Sha1Hash>,
+    /// SHA-1 of the last piece without padding, for a torrent of this one file alone.
+    pub v1_last_unpadded: Sha1Hash,
+}
+
+/// Hashes a blob as its bytes go by; memory grows by 52 bytes a MiB.
+#[derive(Default)]
+pub struct BlobHasher {
+    block: Vec<u8>,
+    leaves: Vec<[u8; 32]>,
+    layer: Vec<[u8; 32]>,
+    piece: Sha1,
+    piece_filled: usize,
+    v1_pieces: Vec<Sha1Hash>,
+    size: u64,
+}
+
+impl BlobHasher {
+    /// A hasher that has seen nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next bytes, in pieces of any length.
+    pub fn update(&mut self, mut bytes: &[u8]) {
+        self.size += bytes.len() as u64;
+        while !bytes.is_empty() {
+            let take = bytes.len().min(BLOCK_BYTES - self.block.len());
+            let (now, rest) = bytes.split_at(take);
+            if take == BLOCK_BYTES {
+                self.leaf(now);
+            } else {
+                self.block.extend_from_slice(now);
+                if self.block.len() == BLOCK_BYTES {
+                    let block = std::mem::take(&mut self.block);
+                    self.leaf(&block);
+                    self.block = block;
+                    self.block.clear();
+                }
+            }
+            bytes = rest;
+        }
+    }
+
+    /// Bytes seen so far.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn leaf(&mut self, block: &[u8]) {
+        self.leaves.push(Sha256::digest(block).into());
+        self.piece.update(block);
+        self.piece_filled += block.len();
+        if self.piece_filled == PIECE_BYTES {
+            self.layer.push(subtree_root(std::mem::take(&mut self.leaves), BLOCKS_PER_PIECE));
+            self.v1_pieces.push(Sha1Hash(self.piece.finalize_reset().into()));
+            self.piece_filled = 0;
+        }
+    }
+
+    /// The hashes of all that was seen, or `None` for nothing at all: an empty file is never a blob.
+    pub fn finish(mut self) -> Option<BlobHashes> {
+        if self.size == 0 {
+            return None;
+        }
+        if !self.block.is_empty() {
+            let block = std::mem::take(&mut self.block);
+            self.leaf(&block);
+        }
+        let v1_last_unpadded = if self.piece_filled > 0 {
+            let unpadded = Sha1Hash(self.piece.clone().finalize().into());
+            let zeros = vec![0u8; PIECE_BYTES - self.piece_filled];
+            self.piece.update(&zeros);
+            self.v1_pieces.push(Sha1Hash(self.piece.finalize().into()));
+            unpadded
+        } else {
+            *self.v1_pieces.last().expect("a blob without a part of a piece has at least one whole piece")
+        };
+        let root = if self.layer.is_empty() {
+            let width = self.leaves.len().next_power_of_two();
+            subtree_root(self.leaves, width)
+        } else {
+            if !self.leaves.is_empty() {
+                self.layer.push(subtree_root(self.leaves, BLOCKS_PER_PIECE));
+            }
+            layer_root(&self.layer)
+        };
+        let piece_layer =
+            if self.size > PIECE_BYTES as u64 { self.layer.into_iter().map(Sha256Hash).collect() } else { Vec::new() };
+        Some(BlobHashes {
+            root: BlobId(root),
+            size: self.size,
+            piece_layer,
+            v1_pieces: self.v1_pieces,
+            v1_last_unpadded,
+        })
+    }
+}
+
+/// The root above a piece layer; the missing right side is the root of a piece of zero leaves (BEP 52).
+pub fn root_of_layer(layer: &[Sha256Hash]) -> BlobId {
+    let nodes: Vec<[u8; 32]> = layer.iter().map(|node| node.0).collect();
+    BlobId(layer_root(&nodes))
+}
+
+/// The node that covers one whole piece, as it stands in the piece layer of a blob of more than one piece.
+/// For a blob of a single piece pass `single = true`: its root is the tree over just its own blocks.
+pub fn piece_root(piece: &[u8], single: bool) -> Sha256Hash {
+    let leaves: Vec<[u8; 32]> = piece.chunks(BLOCK_BYTES).map(|block| Sha256::digest(block).into()).collect();
+    let width = if single { leaves.len().next_power_of_two() } else { BLOCKS_PER_PIECE };
+    Sha256Hash(subtree_root(leaves, width))
+}
+
+fn layer_root(layer: &[[u8; 32]]) -> [u8; 32] {
+    let pad = zero_root(BLOCKS_PER_PIECE);
+    fold_up(layer.to_vec(), layer.len().next_power_of_two(), pad)
+}
+
+fn subtree_root(leaves: Vec<[u8; 32]>, width: usize) -> [u8; 32] {
+    fold_up(leaves, width, [0; 32])
+}
+
+/// The root of `width` zero leaves, `width` a power of two.
+fn zero_root(width: usize) -> [u8; 32] {
+    let mut node = [0; 32];
+    for _ in 0..width.ilog2() {
+        node = pair(&node, &node);
+    }
+    node
+}
+
+fn fold_up(mut nodes: Vec<[u8; 32]>, width: usize, mut pad: [u8; 32]) -> [u8; 32] {
+    let mut width = width;
+    while width > 1 {
+        if nodes.len() % 2 == 1 {
+            nodes.push(pad);
+        }
+        nodes = nodes.chunks_exact(2).map(|two| pair(&two[0], &two[1])).collect();
+        pad = pair(&pad, &pad);
+        width /= 2;
+    }
+    nodes.first().copied().unwrap_or(pad)
+}
+
+fn pair(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(left);
+    hasher.update(right);
+    hasher.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn hash(bytes: &[u8]) -> BlobHashes {
+        let mut hasher = BlobHasher::new();
+        hasher.update(bytes);
+        hasher.finish().expect("not empty")
+    }
+
+    /// The tree as BEP 52 words it: all leaves padded with zero hashes to a power of two, then folded pairwise.
+    fn plain_root(bytes: &[u8]) -> [u8; 32] {
+        let mut nodes: Vec<[u8; 32]> = bytes.chunks(BLOCK_BYTES).map(|block| Sha256::digest(block).into()).collect();
+        nodes.resize(nodes.len().next_power_of_two(), [0; 32]);
+        while nodes.len() > 1 {
+            nodes = nodes.chunks(2).map(|two| pair(&two[0], &two[1])).collect();
+        }
+        nodes[0]
+    }
+
+    #[test]
+    fn empty_is_never_a_blob() {
+        assert_eq!(BlobHasher::new().finish(), None);
+    }
+
+    #[test]
+    fn every_boundary_agrees_with_the_plain_tree() {
+        // One byte, one block and its neighbours, one piece and its neighbours, and counts that are no power of two.
+        for size in [
+            1,
+            BLOCK_BYTES - 1,
+            BLOCK_BYTES,
+            BLOCK_BYTES + 1,
+            3 * BLOCK_BYTES,
+            PIECE_BYTES - 1,
+            PIECE_BYTES,
+            PIECE_BYTES + 1,
+            2 * PIECE_BYTES,
+            3 * PIECE_BYTES + 5 * BLOCK_BYTES + 7,
+            5 * PIECE_BYTES,
+        ] {
+            let bytes: Vec<u8> = (0..size).map(|i| (i * 31 % 251) as u8).collect();
+            let hashes = hash(&bytes);
+            assert_eq!(hashes.root.0, plain_root(&bytes), "root of {size} bytes");
+            assert_eq!(hashes.size, size as u64);
+            assert_eq!(hashes.v1_pieces.len(), size.div_ceil(PIECE_BYTES));
+            if size > PIECE_BYTES {
+                assert_eq!(root_of_layer(&hashes.piece_layer), hashes.root, "layer of {size} bytes");
+                let pieces: Vec<_> = bytes.chunks(PIECE_BYTES).map(|piece| piece_root(piece, false)).collect();
+                assert_eq!(pieces, hashes.piece_layer);
+            } else {
+                assert!(hashes.piece_layer.is_empty());
+                assert_eq!(piece_root(&bytes, true).0, hashes.root.0);
+            }
+            let last = bytes.chunks(PIECE_BYTES).next_back().expect("not empty");
+            assert_eq!(hashes.v1_last_unpadded.0, <[u8; 20]>::from(Sha1::digest(last)));
+            let mut padded = last.to_vec();
+            padded.resize(PIECE_BYTES, 0);
+            assert_eq!(hashes.v1_pieces.last().expect("one").0, <[u8; 20]>::from(Sha1::digest(&padded)));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn how_the_bytes_arrive_does_not_matter(size in 1usize..3 * PIECE_BYTES, step in 1usize..200_000) {
+            let bytes: Vec<u8> = (0..size).map(|i| (i % 255) as u8).collect();
+            let mut hasher = BlobHasher::new();
+            for part in bytes.chunks(step) {
+                hasher.update(part);
+            }
+            prop_assert_eq!(hasher.finish(), Some(hash(&bytes)));
+        }
+    }
+}
