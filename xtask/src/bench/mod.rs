@@ -1,0 +1,153 @@
+//! `cargo xtask bench`: ours beside what people use today, on the same work in the same run.
+//!
+//! Each bench warms up once, runs both sides at least three times in turn and takes medians. The rows are printed and
+//! kept in `benches/results/` with the machine they were measured on, all rounds included.
+
+mod ingest;
+mod machine;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::workspace::{Workspace, output};
+
+/// Rounds a side, after the warm-up.
+const ROUNDS: usize = 3;
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Name {
+    /// Taking files in, against a script of the usual tools that learns the same facts
+    Ingest,
+}
+
+/// One figure.
+#[derive(Debug, Serialize)]
+struct Row {
+    figure: String,
+    unit: &'static str,
+    ours: f64,
+    peer: f64,
+    peer_name: &'static str,
+    /// More than 1 when ours is better.
+    ratio: f64,
+    /// The ratio to reach.
+    target: f64,
+    meets: bool,
+}
+
+/// A bench's outcome, before it is given a date and a machine.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    /// The work, in words: how many files, how large.
+    work: String,
+    rows: Vec<Row>,
+    /// Seconds of every round, ours and the peer's.
+    rounds: Vec<[f64; 2]>,
+}
+
+#[derive(Serialize)]
+struct Kept<'a> {
+    bench: &'a str,
+    date: &'a str,
+    machine: machine::Machine,
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+}
+
+/// Runs a bench, prints its rows and keeps them.
+pub fn run(workspace: &Workspace, name: Name, json: bool) -> Result<()> {
+    let (name, outcome) = match name {
+        Name::Ingest => ("ingest", ingest::measure(workspace)?),
+    };
+    if !json {
+        println!("{}", outcome.work);
+    }
+    for row in &outcome.rows {
+        if json {
+            println!("{}", serde_json::to_string(row)?);
+        } else {
+            let verdict = if row.meets { "meets" } else { "misses" };
+            println!(
+                "{}: ours {:.2} {unit}, {} {:.2} {unit}: ratio {:.2}, {verdict} the target of {:.2}",
+                row.figure,
+                row.ours,
+                row.peer_name,
+                row.peer,
+                row.ratio,
+                row.target,
+                unit = row.unit
+            );
+        }
+    }
+    let date = output(workspace.command("date").args(["-u", "+%F"]))?;
+    let date = date.trim();
+    let folder = workspace.root.join("benches/results");
+    let file = folder.join(format!("{name}-{date}.json"));
+    let kept = Kept { bench: name, date, machine: machine::Machine::this(), outcome: &outcome };
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    fs::write(&file, serde_json::to_string_pretty(&kept)? + "\n")
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    eprintln!("kept in {}", file.display());
+    Ok(())
+}
+
+/// Runs both sides in turn: once to warm up, then `ROUNDS` times; seconds of each round.
+fn alternate(
+    mut ours: impl FnMut() -> Result<Duration>,
+    mut peer: impl FnMut() -> Result<Duration>,
+) -> Result<Vec<[f64; 2]>> {
+    ours()?;
+    peer()?;
+    (0..ROUNDS)
+        .map(|round| {
+            eprintln!("round {} of {ROUNDS}", round + 1);
+            Ok([ours()?.as_secs_f64(), peer()?.as_secs_f64()])
+        })
+        .collect()
+}
+
+fn timed(work: impl FnOnce() -> Result<()>) -> Result<Duration> {
+    let start = Instant::now();
+    work()?;
+    Ok(start.elapsed())
+}
+
+/// The middle value; of an even number, the mean of the two in the middle.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => f64::NAN,
+        odd if odd % 2 == 1 => values[middle],
+        _ => f64::midpoint(values[middle - 1], values[middle]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert!((median(vec![9.0, 1.0, 5.0]) - 5.0).abs() < 1e-9);
+        assert!((median(vec![1.0, 2.0, 4.0, 9.0]) - 3.0).abs() < 1e-9);
+        assert!(median(vec![]).is_nan());
+    }
+
+    #[test]
+    fn the_warm_up_is_not_counted_and_the_sides_alternate() {
+        let log = std::cell::RefCell::new(String::new());
+        let side = |name: char, seconds| {
+            log.borrow_mut().push(name);
+            Ok(Duration::from_secs(seconds))
+        };
+        let rounds = alternate(|| side('o', 1), || side('p', 2)).unwrap();
+        assert_eq!(rounds.len(), ROUNDS);
+        assert_eq!(*log.borrow(), "op".repeat(ROUNDS + 1));
+    }
+}

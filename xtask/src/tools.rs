@@ -1,0 +1,107 @@
+//! What the tests need besides cargo: programs from Debian, packages from PyPI.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace::{Workspace, output, run};
+
+/// Debian packages, and what each is for.
+const PACKAGES: [(&str, &str); 16] = [
+    ("ffmpeg", "transcoding; an independent decoder and loudness meter"),
+    ("flac", "makes test files"),
+    ("vorbis-tools", "makes test files"),
+    ("lame", "makes test files"),
+    ("opus-tools", "makes test files"),
+    ("sox", "makes test files"),
+    ("libchromaprint-tools", "fpcalc, the reference for fingerprints"),
+    ("python3-libtorrent", "the reference for torrents"),
+    ("python3-venv", "the folder that the packages from PyPI live in"),
+    ("aria2", "a client that must be able to fetch a release"),
+    ("transmission-cli", "a client that must be able to fetch a release"),
+    ("strace", "sees in which order writes reach the disk"),
+    ("chromium", "the browser that plays a song"),
+    ("chromium-driver", "drives it"),
+    ("cmake", "builds libopus"),
+    ("git", "tidy asks it which files are ours"),
+];
+
+/// Installs the Debian packages that are missing, as root or through sudo; asks apt for nothing when none is.
+pub fn install_system_packages() -> Result<()> {
+    let missing = missing_packages()?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("installing {}", missing.join(" "));
+    let prefix: &[&str] = if output(Command::new("id").arg("-u"))?.trim() == "0" {
+        &[]
+    } else if Command::new("sudo").args(["-n", "true"]).status().is_ok_and(|status| status.success()) {
+        &["sudo", "-n"]
+    } else {
+        bail!("the tests need packages that only root may install; run: sudo apt-get install {}", missing.join(" "));
+    };
+    let apt = |arguments: &[&str]| {
+        let words: Vec<&str> =
+            [prefix, &["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"], arguments].concat();
+        run(Command::new(words[0]).args(&words[1..]))
+    };
+    apt(&["update"])?;
+    apt(&[&["install", "--yes", "--no-install-recommends"], missing.as_slice()].concat())
+}
+
+fn missing_packages() -> Result<Vec<&'static str>> {
+    let names = PACKAGES.map(|(name, _)| name);
+    let query = Command::new("dpkg-query")
+        .args(["--show", "--showformat", "${Package} ${db:Status-Status}\n"])
+        .args(names)
+        .output();
+    let Ok(query) = query else {
+        bail!(
+            "this is not a Debian system; install what these Debian packages hold, then run `cargo test`: {}",
+            names.join(" ")
+        );
+    };
+    // It exits with 1 when it does not know one of them; what it knows is on stdout all the same.
+    let known = String::from_utf8_lossy(&query.stdout).into_owned();
+    let installed = |name: &str| known.lines().any(|line| line.split_once(' ') == Some((name, "installed")));
+    Ok(names.into_iter().filter(|name| !installed(name)).collect())
+}
+
+/// The virtual environment with the packages from PyPI; it sees Debian's Python packages (libtorrent) too.
+pub fn python_tools(workspace: &Workspace) -> PathBuf {
+    workspace.cache("pytools")
+}
+
+/// The interpreter that tests run their Python with (`FONOTECA_TEST_PYTHON`).
+pub fn python(workspace: &Workspace) -> PathBuf {
+    python_tools(workspace).join("bin/python")
+}
+
+/// Makes the virtual environment anew when `xtask/pytools.txt` is not what it was made from.
+pub fn install_python_tools(workspace: &Workspace) -> Result<()> {
+    let folder = python_tools(workspace);
+    let list = workspace.root.join("xtask/pytools.txt");
+    let wanted = fs::read_to_string(&list).with_context(|| format!("cannot read {}", list.display()))?;
+    let stamp = folder.join("made-from.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == wanted) {
+        return Ok(());
+    }
+    let debian = Path::new("/usr/bin/python3");
+    let interpreter = if debian.exists() { debian } else { Path::new("python3") };
+    run(Command::new(interpreter).args(["-m", "venv", "--clear", "--system-site-packages"]).arg(&folder))?;
+    let mut pip = Command::new(python(workspace));
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--ignore-installed",
+        "-r",
+    ]);
+    run(pip.arg(&list))?;
+    fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))
+}
