@@ -44,7 +44,11 @@ fn unpack(package: &str, into: &Path) -> Result<()> {
     }
     fs::create_dir_all(into).with_context(|| format!("cannot create {}", into.display()))?;
     let download = tempfile::Builder::new().prefix("download-").tempdir_in(into.parent().unwrap_or(into))?;
-    let fetch = || run(Command::new("apt-get").args(["-qq", "download", package]).current_dir(download.path()));
+    let fetch = || {
+        run(Command::new("apt-get")
+            .args(["-qq", "-o", "APT::Sandbox::User=root", "download", package])
+            .current_dir(download.path()))
+    };
     if fetch().is_err() {
         // A fresh image has no package lists; only root may fetch them.
         run(Command::new("apt-get").args(["-qq", "update"]))

@@ -71,3 +71,16 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_gets_its_arguments_with_and_without_dashes_between() {
+        for line in [&["xtask", "demo", "--", "--exit"][..], &["xtask", "demo", "--exit"]] {
+            let Task::Demo { arguments } = Arguments::try_parse_from(line).unwrap().task else { panic!("{line:?}") };
+            assert_eq!(arguments, ["--exit"], "{line:?}");
+        }
+    }
+}

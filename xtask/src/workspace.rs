@@ -98,7 +98,7 @@ impl Workspace {
 
     /// Builds the binary in a profile (`dev` or `release`) and returns its path.
     pub fn build_binary(&self, profile: &str) -> Result<PathBuf> {
-        run(self.cargo().args(["build", "--locked", "--package", "fonoteca", "--profile", profile]))?;
+        run(self.cargo().args(["build", "--package", "fonoteca", "--profile", profile]))?;
         let folder = if profile == "dev" { "debug" } else { profile };
         Ok(self.metadata()?.target_directory.join(folder).join("fonoteca"))
     }
