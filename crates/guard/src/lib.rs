@@ -1,8 +1,8 @@
 //! Abuse decisions from observations: back-off after failed log-ins, request rates, floods of uploads and announces.
 //!
-//! Pure and explainable: the guard is told what happened and when, and answers what to do and until when. It does no I/O,
-//! has no clock, and forgets the oldest subjects first when it has seen too many. A clock that jumps backwards never makes
-//! anybody wait longer than the [`Policy`] says.
+//! Pure and explainable: the guard is told what happened and when, and answers what to do and until when. It does no
+//! I/O, has no clock, and forgets the oldest subjects first when it has seen too many. A clock that jumps backwards
+//! never makes anybody wait longer than the [`Policy`] says.
 //!
 //! ```
 //! use fonoteca_guard::{Decision, Guard, Observation, Policy, Subject};

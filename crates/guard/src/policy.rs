@@ -30,11 +30,11 @@ pub struct Policy {
     /// Subjects remembered of each kind, some 200 bytes each; the one not heard of for longest is forgotten first.
     /// 100,000; 0 counts as 1.
     pub max_subjects: usize,
-    /// Failed log-ins per address: 10 free (a household shares one), then 1 s doubling to 15 min, forgotten after an hour.
-    /// A log-in that succeeds changes nothing here, or one own account would buy endless guesses at others.
+    /// Failed log-ins per address: 10 free (a household shares one), then 1 s doubling to 15 min, forgotten after an
+    /// hour. A log-in that succeeds changes nothing here, or one own account would buy endless guesses at others.
     pub login_address: BackOff,
-    /// Failed log-ins per user name from anywhere: 5 free, then 1 s doubling to 30 s, forgotten after 15 min or a log-in.
-    /// The longest wait is short, so that nobody can lock somebody else out.
+    /// Failed log-ins per user name from anywhere: 5 free, then 1 s doubling to 30 s, forgotten after 15 min or a
+    /// log-in. The longest wait is short, so that nobody can lock somebody else out.
     pub login_user: BackOff,
     /// Requests per address: 300 at once (a page of covers), then 20 a second.
     pub requests: Rate,

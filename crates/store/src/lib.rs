@@ -1,0 +1,38 @@
+//! Content-addressed bytes: put, read a range, verify, list, remove.
+//!
+//! A blob's name is its BitTorrent v2 `pieces root` ([`fonoteca_model::BlobId`]), so the name proves the bytes. Nothing
+//! here knows what the bytes mean. Everything written is durable before success is reported: the file is fsynced,
+//! renamed to its place without replacing anything, and the folder is fsynced, which `object_store` alone does not do.
+//! The same wrapper, [`Store::objects`], is given to whoever else keeps objects in the archive folder (the catalogue's
+//! Delta tables).
+//!
+//! Reading order: [`layout`] (where a blob lies), [`Store`], then [`DurableFs`].
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), fonoteca_store::StoreError> {
+//! # let folder = tempfile::tempdir().expect("a temporary folder");
+//! use fonoteca_store::{Store, Verdict};
+//!
+//! let store = Store::local(folder.path())?;
+//! let put = store.put_bytes(b"one song").await?;
+//! assert!(put.added);
+//! assert_eq!(&store.read_all(put.hashes.root, 1 << 20).await?[..], b"one song");
+//! assert_eq!(store.verify(&put.hashes).await?, Verdict::Sound);
+//! # Ok(()) }
+//! ```
+
+mod durable;
+mod error;
+pub mod layout;
+mod objects;
+mod put;
+mod source;
+mod staging;
+mod store;
+mod verify;
+mod walk;
+
+pub use error::StoreError;
+pub use objects::DurableFs;
+pub use store::{Put, Store};
+pub use verify::Verdict;

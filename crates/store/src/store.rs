@@ -1,0 +1,250 @@
+//! The store: an async face over the blobs' folder and over the objects beside it.
+
+use std::fmt;
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fonoteca_model::{BlobHashes, BlobId};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use object_store::path::Path as Key;
+use object_store::{GetOptions, GetResultPayload, ObjectStore, ObjectStoreExt};
+
+use crate::error::StoreError;
+use crate::objects::DurableFs;
+use crate::put::Local;
+use crate::verify::{self, Verdict};
+use crate::walk::Walk;
+use crate::{layout, staging};
+
+/// Bytes read at a time for a stream.
+const CHUNK_BYTES: u64 = 256 * 1024;
+/// Blobs listed at a time.
+const LIST_ITEMS: usize = 1024;
+
+/// What became of bytes that were put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Put {
+    /// Their root, and all that torrents will need.
+    pub hashes: BlobHashes,
+    /// Whether they are new here; `false` where the blob was held already.
+    pub added: bool,
+}
+
+/// Blobs in an archive's folder. Cheap to clone, and any number of them, in any number of processes, may work on one
+/// archive at once.
+///
+/// A future that is dropped does not stop the write that it began: that ends, or is [swept](Store::sweep_staging).
+#[derive(Clone)]
+pub struct Store {
+    local: Arc<Local>,
+    objects: Arc<DurableFs>,
+}
+
+impl Store {
+    /// The store in the folder of an archive, which must exist; makes `blobs/` and its staging folder where missing.
+    pub fn local(archive_root: &Path) -> Result<Self, StoreError> {
+        let objects = DurableFs::new(archive_root)?;
+        let local = Local::open(objects.folders())?;
+        Ok(Self { local: Arc::new(local), objects: Arc::new(objects) })
+    }
+
+    /// Everything in the archive's folder as objects, rooted there, written durably. The catalogue's Delta tables are
+    /// given this very object.
+    pub fn objects(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.objects) as Arc<dyn ObjectStore>
+    }
+
+    /// Copies a file of at most `max_bytes` in: one pass that reads, hashes and writes, then fsync, rename without
+    /// replacing, and fsync of the folder. Symlinks to regular files are followed.
+    ///
+    /// # Errors
+    /// [`StoreError::Empty`], [`StoreError::NotRegular`] (refused without blocking), [`StoreError::TooLarge`],
+    /// [`StoreError::Changed`] (while it was read), [`StoreError::Full`], [`StoreError::HeldDamaged`] (the blob is
+    /// there with another size; only [`Store::verify`] finds damage that keeps the size), or [`StoreError::Io`]. None
+    /// leaves anything behind.
+    pub async fn put_file(&self, path: &Path, max_bytes: u64) -> Result<Put, StoreError> {
+        let path = path.to_path_buf();
+        let name = path.display().to_string();
+        self.blocking(name, move |local| local.put_file(&path, max_bytes)).await
+    }
+
+    /// Stores bytes that are in memory: a cover, a licence text, an index. Errors as for [`Store::put_file`].
+    pub async fn put_bytes(&self, bytes: &[u8]) -> Result<Put, StoreError> {
+        let bytes = Bytes::copy_from_slice(bytes);
+        let name = format!("a piece of {} bytes", bytes.len());
+        self.blocking(name, move |local| local.put_bytes(&bytes)).await
+    }
+
+    /// Makes a downloaded file a blob: hashes it, then moves it to its place, or copies it where it lies on another
+    /// file system or has several names. On success the file is gone, also where the blob was held already (`added:
+    /// false`).
+    ///
+    /// Nobody may write to the file any more.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongRoot`] where it is not the expected blob; otherwise as for [`Store::put_file`], and symlinks
+    /// are refused. The file stays after an error.
+    pub async fn adopt(&self, path: &Path, expected: BlobId) -> Result<Put, StoreError> {
+        let path = path.to_path_buf();
+        let name = path.display().to_string();
+        self.blocking(name, move |local| local.adopt(&path, expected)).await
+    }
+
+    /// The bytes of a range (end excluded), in pieces of at most 256 KiB. They are not checked; [`Store::verify`] does
+    /// that.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`]; [`StoreError::OutOfRange`] unless `start <= end <= size`. Within the stream: an I/O
+    /// error.
+    pub async fn read(
+        &self,
+        id: BlobId,
+        range: Range<u64>,
+    ) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, StoreError> {
+        let size = self.size(id).await?.ok_or(StoreError::Missing { id })?;
+        if range.start > range.end || range.end > size {
+            return Err(StoreError::OutOfRange { id, range, size });
+        }
+        if range.is_empty() {
+            return Ok(stream::empty().boxed());
+        }
+        let options = GetOptions::new().with_range(Some(range));
+        let found = self.objects.get_opts(&key(id), options).await.map_err(|error| object_error("read", id, error))?;
+        Ok(match found.payload {
+            GetResultPayload::File(file, path) => chunks(file, path, found.range),
+            GetResultPayload::Stream(bytes) => bytes.map_err(move |error| object_error("read", id, error)).boxed(),
+        })
+    }
+
+    /// All bytes of a blob that has at most `limit` of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::TooLarge`], or an I/O error.
+    pub async fn read_all(&self, id: BlobId, limit: u64) -> Result<Bytes, StoreError> {
+        let size = self.size(id).await?.ok_or(StoreError::Missing { id })?;
+        if size > limit {
+            return Err(StoreError::TooLarge { name: format!("blob {id}"), size, limit });
+        }
+        let chunks: Vec<Bytes> = self.read(id, 0..size).await?.try_collect().await?;
+        Ok(if chunks.len() == 1 { chunks[0].clone() } else { Bytes::from(chunks.concat()) })
+    }
+
+    /// How many bytes the blob's file has; `None` where it is not held.
+    pub async fn size(&self, id: BlobId) -> Result<Option<u64>, StoreError> {
+        match self.objects.head(&key(id)).await {
+            Ok(meta) => Ok(Some(meta.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(object_error("read the size of", id, error)),
+        }
+    }
+
+    /// Where the blob lies, or would; `None` where the store is not on a local file system.
+    pub fn path_of(&self, id: BlobId) -> Option<PathBuf> {
+        Some(self.local.path(id))
+    }
+
+    /// Reads the blob and compares it with what it was.
+    ///
+    /// # Errors
+    /// Where the bytes cannot be read at all; what they are is the [`Verdict`].
+    pub async fn verify(&self, expected: &BlobHashes) -> Result<Verdict, StoreError> {
+        let expected = expected.clone();
+        self.blocking(format!("blob {}", expected.root), move |local| {
+            verify::verify(&local.path(expected.root), &expected)
+        })
+        .await
+    }
+
+    /// All blobs with the bytes of their files, in the order of their ids. The fan-out is walked as the stream is read.
+    ///
+    /// What is no blob is an item too, [`StoreError::Foreign`], as is a folder that cannot be read; the walk goes on.
+    pub fn list(&self) -> BoxStream<'static, Result<(BlobId, u64), StoreError>> {
+        let store = self.clone();
+        let walk = Walk::new(self.local.blobs());
+        stream::unfold(Some(walk), move |walk| {
+            let store = store.clone();
+            async move {
+                let mut walk = walk?;
+                let name = store.local.blobs().display().to_string();
+                let batch = store
+                    .blocking(name, move |_| {
+                        let items: Vec<_> = walk.by_ref().take(LIST_ITEMS).collect();
+                        Ok((items, walk))
+                    })
+                    .await;
+                match batch {
+                    Ok((items, _)) if items.is_empty() => None,
+                    Ok((items, walk)) => Some((items, Some(walk))),
+                    Err(error) => Some((vec![Err(error)], None)),
+                }
+            }
+        })
+        .flat_map(stream::iter)
+        .boxed()
+    }
+
+    /// Deletes a blob for good; `false` where it was not held.
+    pub async fn remove(&self, id: BlobId) -> Result<bool, StoreError> {
+        self.blocking(format!("blob {id}"), move |local| local.remove(id)).await
+    }
+
+    /// Deletes what killed processes had begun to write, of blobs and of objects, and says how many files that were.
+    /// Files of living processes are locked and stay. Blocks; meant for the start of a program.
+    pub fn sweep_staging(&self) -> Result<u64, StoreError> {
+        staging::sweep(self.local.staging(), self.local.root(), self.local.blobs())
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        name: String,
+        work: impl FnOnce(&Local) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let local = Arc::clone(&self.local);
+        tokio::task::spawn_blocking(move || work(&local))
+            .await
+            .map_err(|source| StoreError::Interrupted { name, source })?
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("root", &self.local.root()).finish_non_exhaustive()
+    }
+}
+
+fn key(id: BlobId) -> Key {
+    Key::from(layout::key(id))
+}
+
+fn object_error(action: &'static str, id: BlobId, source: object_store::Error) -> StoreError {
+    match source {
+        object_store::Error::NotFound { .. } => StoreError::Missing { id },
+        source => StoreError::Object { action, name: format!("blob {id}"), source },
+    }
+}
+
+/// `object_store` streams a file by 8 KiB, a task each; these are larger.
+fn chunks(file: File, path: PathBuf, range: Range<u64>) -> BoxStream<'static, Result<Bytes, StoreError>> {
+    let file = Arc::new((file, path));
+    stream::try_unfold(range, move |range| {
+        let file = Arc::clone(&file);
+        async move {
+            if range.is_empty() {
+                return Ok(None);
+            }
+            let name = file.1.display().to_string();
+            let read = move || {
+                let mut bytes = vec![0; (range.end - range.start).min(CHUNK_BYTES) as usize];
+                file.0.read_exact_at(&mut bytes, range.start).map_err(StoreError::on("read", &file.1))?;
+                let rest = range.start + bytes.len() as u64..range.end;
+                Ok(Some((Bytes::from(bytes), rest)))
+            };
+            tokio::task::spawn_blocking(read).await.map_err(|source| StoreError::Interrupted { name, source })?
+        }
+    })
+    .boxed()
+}
