@@ -3,7 +3,11 @@
 use super::File;
 
 /// Marks of unfinished work, in two halves so that this file does not hold them itself.
-const UNFINISHED: [(&str, &str); 4] = [("to", "do!"), ("unimple", "mented!"), ("FIX", "ME"), ("#[ig", "nore")];
+const UNFINISHED: [(&str, &str); 3] = [("to", "do!"), ("unimple", "mented!"), ("FIX", "ME")];
+/// A test that is skipped proves nothing; one that another test starts as a process of its own, to kill it or to watch
+/// it, is marked so that it does not run alone.
+const SKIPPED: (&str, &str) = ("#[ig", "nore");
+const CHILD: &str = " = \"a child that the test below ";
 /// Folders that exist on one machine and not on the next.
 const MACHINE_FOLDERS: [&str; 3] = ["work", "root", "home"];
 /// Module names that say nothing about what is inside.
@@ -34,11 +38,20 @@ pub fn check(file: &File) -> Vec<String> {
                 }
             }
         }
+        if file.has_ending(&["rs"]) && is_skipped(line, text) {
+            findings.push(format!("{path}:{number}: a test that is skipped proves nothing; run it or remove it"));
+        }
         if let Some(folder) = machine_folder(line) {
             findings.push(format!("{path}:{number}: `/{folder}/` is a folder of one machine"));
         }
     }
     findings
+}
+
+fn is_skipped(line: &str, text: &str) -> bool {
+    let mark = [SKIPPED.0, SKIPPED.1].concat();
+    let is_child = || line.contains(&[&mark, CHILD].concat()) && text.contains("\"--ignored\"");
+    line.contains(&mark) && !is_child()
 }
 
 /// The first absolute path into one of `MACHINE_FOLDERS`; `a/work/b` and `https://example.org/work/` are none.
@@ -83,6 +96,16 @@ mod tests {
         for (left, right) in UNFINISHED {
             let text = format!("//! X.\n{left}{right}\n");
             assert_eq!(found("src/a.rs", &text), [format!("src/a.rs:2: `{left}{right}` is unfinished work")]);
+        }
+    }
+
+    #[test]
+    fn a_skipped_test_is_found_unless_another_starts_it() {
+        let mark = [SKIPPED.0, SKIPPED.1].concat();
+        let child = format!("//! X.\n{mark}{CHILD}kills\"]\n");
+        assert_eq!(found("a.rs", &format!("{child}command.arg(\"--ignored\")\n")), [""; 0]);
+        for skipped in [child, format!("//! X.\n{mark}]\n"), format!("//! X.\n{mark} = \"slow\"]\n")] {
+            assert_eq!(found("a.rs", &skipped), ["a.rs:2: a test that is skipped proves nothing; run it or remove it"]);
         }
     }
 
