@@ -1,0 +1,49 @@
+//! Limits on what peers may cost.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+/// Limits of a [`Seeder`](super::Seeder). Each peer costs one descriptor, and memory for [`read_ahead_bytes`] and the
+/// waiting requests.
+///
+/// [`read_ahead_bytes`]: Self::read_ahead_bytes
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeederOptions {
+    /// Peers at once, and so descriptors; who comes when all places are taken is turned away.
+    pub max_peers: usize,
+    /// Peers at once from one IP address.
+    pub max_peers_per_address: usize,
+    /// Bytes of one request. Clients ask for 16 KiB; who asks for more than this is refused.
+    pub request_bytes: u32,
+    /// Requests of one peer that may wait.
+    pub queue: usize,
+    /// Bytes read from a blob at once, since the next requests are likely to be for what follows.
+    pub read_ahead_bytes: u32,
+    /// Until the handshake must have come.
+    pub handshake_timeout: Duration,
+    /// Without any message (BEP 3 clients say something every two minutes).
+    pub idle_timeout: Duration,
+    /// Without a request.
+    pub useless_timeout: Duration,
+    /// For one block to be taken by the peer.
+    pub write_timeout: Duration,
+    /// Upload rate of all peers together; `None` is as fast as it goes.
+    pub bytes_per_second: Option<NonZeroU64>,
+}
+
+impl Default for SeederOptions {
+    fn default() -> Self {
+        Self {
+            max_peers: 200,
+            max_peers_per_address: 20,
+            request_bytes: 128 << 10,
+            queue: 250,
+            read_ahead_bytes: 256 << 10,
+            handshake_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(180),
+            useless_timeout: Duration::from_secs(600),
+            write_timeout: Duration::from_secs(60),
+            bytes_per_second: None,
+        }
+    }
+}
