@@ -195,8 +195,8 @@ impl Accounts {
     }
 }
 
-/// What two names that count as the same have in common.
-pub(crate) fn name_key(name: &str) -> String {
+/// What two spellings of one user name have in common: NFC and lower case, cut where no name goes on.
+pub fn name_key(name: &str) -> String {
     // A name longer than any user's finds nobody; cut, it costs no more than one that could exist.
     name.chars().take(MAX_NAME_CHARS + 1).nfc().collect::<String>().to_lowercase()
 }
