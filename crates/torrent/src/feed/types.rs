@@ -1,0 +1,185 @@
+//! The fields of `feed.json`. Unknown fields are passed over, so that later versions may add some.
+
+use fonoteca_model::{BlobId, Sha1Hash, Sha256Hash, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::FORMAT;
+use super::keys::PublicKey;
+use crate::build::Kind;
+
+/// A whole feed. Moments are integers of milliseconds since 1970 in the JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Feed {
+    /// [`FORMAT`].
+    pub format: String,
+    /// The archive's name.
+    pub name: String,
+    /// 1, 2, 3, …: one more with each feed.
+    pub serial: u64,
+    /// When it was made.
+    #[serde(with = "millis")]
+    pub published: Timestamp,
+    /// From when on it is no longer to be believed.
+    #[serde(with = "millis")]
+    pub expires: Timestamp,
+    /// SHA-256 of the previous feed's bytes; `None` in the first one only.
+    pub previous: Option<Sha256Hash>,
+    /// The public keys in force. Advice to people: a mirror trusts the keys that its operator listed.
+    pub keys: Vec<PublicKey>,
+    /// Where the relative paths below begin, if not beside the feed.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// Every torrent, the most popular first.
+    pub torrents: Vec<FeedTorrent>,
+    /// Everything withdrawn, ever.
+    pub withdrawals: Vec<Withdrawal>,
+}
+
+impl Feed {
+    /// The bytes to publish and sign: indented JSON with a newline at the end.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("a feed has nothing that JSON cannot hold");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// Reads a feed's bytes without looking at any signature: for one's own feeds. Foreign ones go through
+    /// [`verify_signed`](super::verify_signed).
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, super::FeedError> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: String,
+        }
+        if bytes.len() > super::MAX_FEED_BYTES {
+            return Err(super::FeedError::TooLarge { found: bytes.len() });
+        }
+        // A later version may have other fields; say so rather than complain of one of them.
+        let head: Head = serde_json::from_slice(bytes)?;
+        if head.format != FORMAT {
+            return Err(super::FeedError::Format { found: head.format });
+        }
+        Ok(serde_json::from_slice(bytes)?)
+    }
+}
+
+/// One selection of files, published as one or more torrents.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeedTorrent {
+    /// The release it belongs to.
+    pub release: String,
+    /// The torrent's name, unique within the release.
+    pub name: String,
+    /// What it holds.
+    pub role: Role,
+    /// The torrents of this selection, the hybrid first.
+    pub variants: Vec<FeedVariant>,
+    /// Bytes of its files, without padding.
+    pub bytes: u64,
+    /// How many files, without padding.
+    pub files: u64,
+    /// Popularity of the most and the least popular track in it; `None` where popularity means nothing.
+    #[serde(default)]
+    pub popularity: Option<[u64; 2]>,
+    /// Which part of all the archive's listens its tracks have, 0 to 1.
+    pub listens_share: f64,
+    /// The licences of what is in it: SPDX ids, or URIs where there is none.
+    pub licences: Vec<String>,
+    /// v2 info-hashes of the torrents that this one replaces.
+    #[serde(default)]
+    pub supersedes: Vec<Sha256Hash>,
+    /// Not to be shared before this moment.
+    #[serde(default, with = "optional_millis")]
+    pub embargo: Option<Timestamp>,
+    /// How many had all of it, when last asked.
+    #[serde(default)]
+    pub seeders: Option<Seeders>,
+}
+
+/// What a torrent holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Audio, with its covers, licences and index.
+    Audio,
+    /// A snapshot of the catalogue.
+    Metadata,
+}
+
+/// One `.torrent` file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedVariant {
+    /// Which protocol versions it speaks.
+    pub kind: Kind,
+    /// Relative URL of the `.torrent` file.
+    pub path: String,
+    /// The v1 info-hash.
+    pub infohash_v1: Sha1Hash,
+    /// The v2 info-hash; hybrids have one.
+    #[serde(default)]
+    pub infohash_v2: Option<Sha256Hash>,
+    /// The magnet link.
+    pub magnet: String,
+    /// Bytes of the `.torrent` file.
+    pub torrent_bytes: u64,
+    /// SHA-256 of the `.torrent` file.
+    pub torrent_sha256: Sha256Hash,
+}
+
+/// A count of seeders at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seeders {
+    /// How many.
+    pub count: u32,
+    /// When a tracker said so.
+    #[serde(with = "millis")]
+    pub as_of: Timestamp,
+}
+
+/// Something that was published and no longer may be.
+///
+/// Kinds and layers are text, so that a mirror obeys a withdrawal of a kind that it has never heard of: what it has to
+/// drop is in `roots`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawal {
+    /// What was withdrawn: `blob`, `track`, `recording`, `isrc`, `release`, `artist`, …
+    pub subject_kind: String,
+    /// Its id or code.
+    pub subject: String,
+    /// The blobs to drop.
+    pub roots: Vec<BlobId>,
+    /// When.
+    #[serde(with = "millis")]
+    pub at: Timestamp,
+    /// Why, for people.
+    pub reason: String,
+    /// Which layer of rights: `recording`, `composition`, `artwork`, `lyrics`.
+    pub layer: String,
+}
+
+mod millis {
+    use fonoteca_model::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    pub fn serialize<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(moment.as_millis())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        i64::deserialize(deserializer).map(Timestamp::from_millis)
+    }
+}
+
+mod optional_millis {
+    use fonoteca_model::Timestamp;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde hands over a reference")]
+    pub fn serialize<S: Serializer>(moment: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        moment.map(Timestamp::as_millis).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        Ok(Option::<i64>::deserialize(deserializer)?.map(Timestamp::from_millis))
+    }
+}
