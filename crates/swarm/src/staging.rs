@@ -126,10 +126,8 @@ impl FilePieces {
                 return unfit("the hashes of its pieces are not of a kind that is read here");
             }
             let last = (file.v1_offset + file.size - 1) / length;
-            let shared = metainfo
-                .piece_map(last)
-                .iter()
-                .any(|span| span.file != index && !metainfo.files[span.file].pad);
+            let shared =
+                metainfo.piece_map(last).iter().any(|span| span.file != index && !metainfo.files[span.file].pad);
             if !file.v1_offset.is_multiple_of(length) || shared {
                 return unfit("it shares a piece with another file");
             }

@@ -63,7 +63,7 @@ impl FetchOptions {
             dht: false,
             listen: None,
             max_peers: 50,
-            stall: Duration::from_secs(60),
+            stall: Duration::from_mins(1),
             limits: Limits::default(),
         }
     }

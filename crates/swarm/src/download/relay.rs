@@ -37,7 +37,7 @@ pub(super) async fn start(traffic: Arc<Traffic>, until: CancellationToken) -> Re
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let port = listener.local_addr().map_err(failed)?.port();
     // Other users of the machine reach the port too, so it asks for a password that only this process knows.
-    let password: String = rand::random::<[u8; 16]>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let password = format!("{:032x}", rand::random::<u128>());
     let url = format!("socks5://fonoteca:{password}@127.0.0.1:{port}");
     let password: Arc<[u8]> = password.into_bytes().into();
     tokio::spawn(async move {

@@ -124,7 +124,8 @@ impl Seeder {
     }
 
     /// Offers a torrent under all its info-hashes; one that is on offer under the same hash is replaced.
-    pub fn add(&self, torrent: Arc<SeedTorrent>) {
+    pub fn add(&self, torrent: impl Into<Arc<SeedTorrent>>) {
+        let torrent = torrent.into();
         let withdrawn = self.shared.ended.child_token();
         let offer = Offer { torrent: torrent.clone(), uploaded_bytes: Arc::default(), withdrawn };
         let mut torrents = self.shared.torrents.write();

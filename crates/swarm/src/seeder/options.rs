@@ -40,9 +40,9 @@ impl Default for SeederOptions {
             queue: 250,
             read_ahead_bytes: 256 << 10,
             handshake_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(180),
-            useless_timeout: Duration::from_secs(600),
-            write_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_mins(3),
+            useless_timeout: Duration::from_mins(10),
+            write_timeout: Duration::from_mins(1),
             bytes_per_second: None,
         }
     }

@@ -209,12 +209,7 @@ async fn listen(mut frames: Frames<OwnedReadHalf>, desk: &Desk<'_>) -> Result<()
     }
 }
 
-async fn answer(
-    mut write: OwnedWriteHalf,
-    desk: &Desk<'_>,
-    offer: &Offer,
-    shared: &Shared,
-) -> Result<(), PeerError> {
+async fn answer(mut write: OwnedWriteHalf, desk: &Desk<'_>, offer: &Offer, shared: &Shared) -> Result<(), PeerError> {
     let mut window = Window::default();
     let mut frame = BytesMut::new();
     loop {

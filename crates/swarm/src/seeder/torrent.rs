@@ -51,10 +51,10 @@ impl SeedTorrent {
     ) -> Result<Self, SwarmError> {
         let mut files = Vec::new();
         for (index, file) in metainfo.real_files().filter(|(_, file)| file.size > 0) {
-            let root = file.root.or_else(|| root_of(index, file)).ok_or_else(|| SwarmError::NoRoot {
-                torrent: metainfo.name.clone(),
-                file: file.path.join("/"),
-            })?;
+            let root = file
+                .root
+                .or_else(|| root_of(index, file))
+                .ok_or_else(|| SwarmError::NoRoot { torrent: metainfo.name.clone(), file: file.path.join("/") })?;
             files.push(SeedFile { offset: file.v1_offset, size: file.size, root });
         }
         let truncated = metainfo.info_hash_v2.map(|hash| {

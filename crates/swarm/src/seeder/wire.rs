@@ -23,12 +23,8 @@ impl Handshake {
         let Some(rest) = bytes.strip_prefix(PROTOCOL) else {
             return Err(PeerError::Garbage { what: "a handshake of another protocol" });
         };
-        let mut handshake = Self {
-            fast: rest[7] & 0x04 != 0,
-            extended: rest[5] & 0x10 != 0,
-            info_hash: [0; 20],
-            peer_id: [0; 20],
-        };
+        let mut handshake =
+            Self { fast: rest[7] & 0x04 != 0, extended: rest[5] & 0x10 != 0, info_hash: [0; 20], peer_id: [0; 20] };
         handshake.info_hash.copy_from_slice(&rest[8..28]);
         handshake.peer_id.copy_from_slice(&rest[28..48]);
         Ok(handshake)
@@ -123,7 +119,8 @@ pub(super) fn full_bitfield(pieces: u32) -> Bytes {
 
 /// Whether a bitfield of the right length has every piece; `None` when the length is wrong.
 pub(super) fn bitfield_is_full(bits: &[u8], pieces: u32) -> Option<bool> {
-    (bits.len() == pieces.div_ceil(8) as usize).then(|| bits.iter().map(|byte| byte.count_ones()).sum::<u32>() >= pieces)
+    (bits.len() == pieces.div_ceil(8) as usize)
+        .then(|| bits.iter().map(|byte| byte.count_ones()).sum::<u32>() >= pieces)
 }
 
 /// The header of a `piece` message; the block follows it.

@@ -50,7 +50,7 @@ impl WebSeedOptions {
             wanted: None,
             parallel: 4,
             stall: Duration::from_secs(30),
-            piece_timeout: Duration::from_secs(600),
+            piece_timeout: Duration::from_mins(10),
         }
     }
 }
@@ -179,13 +179,21 @@ impl Visit<'_> {
                 return Err(SwarmError::Cancelled);
             }
             let deadline = piece_deadline.min(Instant::now() + self.options.stall);
-            let chunk = timeout_at(deadline, response.chunk()).await.map_err(|_| self.stalled(making))?;
+            let chunk = timeout_at(deadline, response.chunk()).await.map_err(|_| {
+                if deadline < piece_deadline {
+                    return self.stalled(making);
+                }
+                body_error(making, format!("one piece took longer than {} s", self.options.piece_timeout.as_secs_f32()))
+            })?;
             let Some(chunk) = chunk.map_err(|source| http(making, source))? else {
                 break;
             };
             self.downloaded.fetch_add(chunk.len() as u64, Ordering::Relaxed);
             if position + chunk.len() as u64 > body.end {
-                return Err(body_error(making, format!("longer than the {} bytes that were asked for", body.end - body.start)));
+                return Err(body_error(
+                    making,
+                    format!("longer than the {} bytes that were asked for", body.end - body.start),
+                ));
             }
             let mut rest = &chunk[..];
             while !rest.is_empty() {
@@ -213,7 +221,8 @@ impl Visit<'_> {
     /// Checks a piece, and writes it to its place if it is the right one.
     async fn keep(&self, making: &mut Making, piece: u64, bytes: Vec<u8>) -> Result<(), SwarmError> {
         let length = bytes.len() as u64;
-        let (pieces, file, path) = (making.pieces.clone(), making.file.clone(), self.staging.part(making.pieces.file()));
+        let (pieces, file, path) =
+            (making.pieces.clone(), making.file.clone(), self.staging.part(making.pieces.file()));
         let right = blocking(move || {
             if !pieces.matches(piece, &bytes) {
                 return Ok(false);

@@ -1,6 +1,7 @@
 //! Whether an answer gives the bytes that were asked for.
 
 use std::ops::Range;
+use std::path::Path;
 
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, LOCATION};
 use reqwest::{Response, Url};
@@ -9,12 +10,7 @@ use crate::error::SwarmError;
 
 /// Checks an answer to a request for `range` of a file of `size` bytes. What is returned is the range that the body must
 /// have: the one asked for, or the whole file where the server ignores ranges.
-pub(super) fn accept(
-    response: &Response,
-    url: &Url,
-    range: &Range<u64>,
-    size: u64,
-) -> Result<Range<u64>, SwarmError> {
+pub(super) fn accept(response: &Response, url: &Url, range: &Range<u64>, size: u64) -> Result<Range<u64>, SwarmError> {
     let name = || url.to_string();
     let header = |name: HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
     let refuse = |problem: String| Err(SwarmError::Body { url: name(), problem });
@@ -30,7 +26,8 @@ pub(super) fn accept(
         status => return Err(SwarmError::Status { url: name(), status }),
     };
     let html = header(CONTENT_TYPE).is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html"));
-    let may_be_html = url.path().ends_with(".html") || url.path().ends_with(".htm");
+    let extension = Path::new(url.path()).extension().unwrap_or_default();
+    let may_be_html = extension.eq_ignore_ascii_case("html") || extension.eq_ignore_ascii_case("htm");
     if html && !may_be_html {
         return refuse("a web page came instead of the file".to_owned());
     }

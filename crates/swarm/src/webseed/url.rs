@@ -13,7 +13,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 pub(super) fn file_url(base: &str, metainfo: &Metainfo, file: &MetaFile) -> Result<Url, SwarmError> {
     let bad = || SwarmError::BadUrl { url: base.chars().take(500).collect() };
     let mut url = base.to_owned();
-    if !(metainfo.single_file && !base.ends_with('/')) {
+    if !metainfo.single_file || base.ends_with('/') {
         if !url.ends_with('/') {
             url.push('/');
         }

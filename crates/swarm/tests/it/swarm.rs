@@ -8,7 +8,7 @@ use fonoteca_model::Silent;
 use fonoteca_swarm::{SeedTorrent, Seeder, SeederOptions, SwarmError, fetch_by_swarm};
 use fonoteca_torrent::{Limits, Metainfo};
 
-use crate::testbed::{Collection, LOCAL, MIB, Remember, fetch, seed, slow, start, within};
+use crate::testbed::{Collection, LOCAL, MIB, Remember, fetch, kill_after, seed, slow, start, within};
 
 /// One byte, a block and its neighbours, a piece and its neighbours, several pieces.
 const BOUNDARIES: [usize; 8] = [1, 16383, 16384, 16385, MIB - 1, MIB, MIB + 1, 3 * MIB + 70_000];
@@ -60,15 +60,32 @@ async fn a_killed_download_goes_on_where_it_was() {
     let folder = tempfile::tempdir().expect("a folder");
     let seeder = seed(&collection, &collection.twin, slow(12 << 20)).await;
     let options = fetch(&collection.twin, folder.path(), &seeder);
-    let killed = tokio::time::timeout(Duration::from_millis(1300), fetch_by_swarm(options.clone(), &Silent)).await;
-    assert!(killed.is_err(), "it was in the middle");
-    let uploaded = seeder.stats().uploaded_bytes;
-    assert!(uploaded > 4 * MIB as u64, "{uploaded} bytes went before the kill");
+    kill_after(10 << 20, &seeder, options.clone()).await;
     let fetched = within(60, fetch_by_swarm(options, &Silent)).await.expect("all");
     collection.assert_in(folder.path());
     assert!(fetched.bytes_already > 0, "{fetched:?}");
     let total = seeder.stats().uploaded_bytes;
     assert!(total < collection.bytes() * 11 / 10, "{total} bytes went for {}", collection.bytes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ended_download_leaves_no_task_behind() {
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let collection = Collection::of(&[8 * MIB]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let before = tasks();
+    let seeder = seed(&collection, &collection.hybrid, slow(8 << 20)).await;
+    let options = fetch(&collection.hybrid, folder.path(), &seeder);
+    kill_after(MIB as u64, &seeder, options.clone()).await;
+    within(60, fetch_by_swarm(options, &Silent)).await.expect("all");
+    seeder.shutdown().await;
+    let all_gone = async {
+        while tasks() > before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let left = tokio::time::timeout(Duration::from_secs(10), all_gone).await;
+    assert!(left.is_ok(), "{} tasks are left of {before}", tasks());
 }
 
 #[tokio::test(flavor = "multi_thread")]

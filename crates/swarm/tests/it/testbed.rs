@@ -13,8 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use fonoteca_model::progress::Unit;
-use fonoteca_model::{BlobHasher, BlobId, Progress};
-use fonoteca_swarm::{BlobSource, FetchOptions, SeedTorrent, Seeder, SeederOptions};
+use fonoteca_model::{BlobHasher, BlobId, Progress, Silent};
+use fonoteca_swarm::{BlobSource, FetchOptions, SeedTorrent, Seeder, SeederOptions, fetch_by_swarm};
 use fonoteca_torrent::{File, Kind, Metainfo, Outside, Selection, build};
 use parking_lot::Mutex;
 
@@ -144,6 +144,26 @@ pub fn fetch(torrent: &Metainfo, staging: &Path, from: &Seeder) -> FetchOptions 
     options.initial_peers.push(from.local_addr());
     options.stall = Duration::from_secs(5);
     options
+}
+
+/// Runs a download until its seeder has sent so many bytes, and drops it there as a kill would.
+pub async fn kill_after(bytes: u64, seeder: &Seeder, options: FetchOptions) {
+    let sent = async {
+        while seeder.stats().uploaded_bytes < bytes {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let ended = tokio::select! {
+        ended = fetch_by_swarm(options, &Silent) => Some(ended),
+        () = within(60, sent) => None,
+    };
+    assert!(ended.is_none(), "it ended before it was killed: {ended:?}");
+    let gone = async {
+        while seeder.stats().peers > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    within(10, gone).await;
 }
 
 /// Progress that remembers.

@@ -85,7 +85,7 @@ async fn connection(stream: TcpStream, answer: &impl Fn(&Request) -> Answer) -> 
         let length = answer.length.unwrap_or(answer.body.len());
         let mut head = format!("HTTP/1.1 {} X\r\nContent-Length: {length}\r\n", answer.status);
         for (name, value) in &answer.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", value, "\r\n"]);
         }
         stream.write_all(format!("{head}\r\n").as_bytes()).await?;
         stream.write_all(&answer.body[..answer.stall_after.unwrap_or(answer.body.len())]).await?;

@@ -10,7 +10,7 @@ use fonoteca_torrent::{Limits, Metainfo};
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
-use crate::testbed::{Collection, MIB, Remember, fetch, seed, slow, within};
+use crate::testbed::{Collection, MIB, Remember, fetch, kill_after, seed, slow, within};
 use crate::tiny_http::{Answer, Request, serve};
 
 /// A web seed that answers with the true files, changed by `twist`; and the requests it got.
@@ -118,10 +118,7 @@ async fn a_broken_download_asks_only_for_what_is_missing() {
     let fetched = fetched.expect("all");
     collection.assert_in(folder.path());
     let mib = MIB as u64;
-    assert_eq!(
-        seed.ranges(),
-        [Some((0, mib - 1)), Some((2 * mib, 4 * mib - 1)), Some((5 * mib, 6 * mib + 99))]
-    );
+    assert_eq!(seed.ranges(), [Some((0, mib - 1)), Some((2 * mib, 4 * mib - 1)), Some((5 * mib, 6 * mib + 99))]);
     assert_eq!((fetched.bytes_downloaded, fetched.bytes_already), (4 * mib + 100, 2 * mib));
 }
 
@@ -222,14 +219,29 @@ async fn another_range_than_asked_for_is_refused() {
     let part = folder.path().join("00/sóng #0 100%.bin.part");
     std::fs::create_dir_all(part.parent().expect("a folder")).expect("made");
     std::fs::write(&part, &collection.files[0].1[..MIB]).expect("written");
-    let seed = WebSeed::start(&collection, |_, bytes, _| Answer::file(bytes, &Request {
-        path: String::new(),
-        range: Some((0, MIB as u64 - 1)),
-    }))
+    let seed = WebSeed::start(&collection, |_, bytes, _| {
+        Answer::file(bytes, &Request { path: String::new(), range: Some((0, MIB as u64 - 1)) })
+    })
     .await;
     let error = within(30, fetch_by_web_seed(options(&collection.hybrid, &seed, folder.path()), &Silent)).await;
     let error = error.expect_err("another range").to_string();
     assert!(error.contains("bytes 1048576-2097151 of 2097152 were asked for"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trickle_holds_nobody_up() {
+    let collection = Collection::of(&[5000]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let seed = WebSeed::start(&collection, |_, _, mut answer| {
+        answer.stall_after = Some(100);
+        answer
+    })
+    .await;
+    let mut options = options(&collection.hybrid, &seed, folder.path());
+    options.stall = Duration::from_secs(20);
+    options.piece_timeout = Duration::from_millis(500);
+    let error = within(10, fetch_by_web_seed(options, &Silent)).await.expect_err("too slow").to_string();
+    assert!(error.contains("one piece took longer than 0.5 s"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -254,7 +266,7 @@ async fn a_web_seed_goes_on_where_peers_left_off() {
     let folder = tempfile::tempdir().expect("a folder");
     let seeder = seed(&collection, &collection.hybrid, slow(8 << 20)).await;
     let by_peers = fetch(&collection.hybrid, folder.path(), &seeder);
-    assert!(tokio::time::timeout(Duration::from_millis(1200), fetch_by_swarm(by_peers.clone(), &Silent)).await.is_err());
+    kill_after(9 << 20, &seeder, by_peers).await;
     let web = WebSeed::start(&collection, |_, _, answer| answer).await;
     let mut by_web = options(&collection.hybrid, &web, folder.path());
     by_web.wanted = Some(vec![collection.index(0)]);
