@@ -1,0 +1,58 @@
+//! Look-ups by blob.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use arrow::array::AsArray as _;
+use datafusion::prelude::{Expr, lit};
+use fonoteca_model::{BlobHashes, BlobId};
+use futures::stream::BoxStream;
+use futures::{StreamExt as _, TryStreamExt as _};
+
+use super::Snapshot;
+use crate::error::CatalogError;
+use crate::schema::{Blob, File, Fingerprint, Table};
+
+/// The literal that a root is in SQL.
+pub(super) fn root_keys<'a>(roots: impl IntoIterator<Item = &'a BlobId>) -> impl Iterator<Item = Expr> {
+    roots.into_iter().map(|root| lit(root.to_string()))
+}
+
+impl Snapshot {
+    /// Those of `roots` that were ingested already.
+    pub async fn known_roots(&self, roots: &[BlobId]) -> Result<HashSet<BlobId>, CatalogError> {
+        let batches = self.keyed_batches(Table::Files.name(), &["root"], "root", root_keys(roots), None).await?;
+        let mut known = HashSet::new();
+        for batch in batches {
+            for root in batch.column(0).as_string::<i32>().iter().flatten() {
+                known.insert(root.parse().map_err(CatalogError::rows(Table::Files))?);
+            }
+        }
+        Ok(known)
+    }
+
+    /// What is known of these blobs as bytes.
+    pub async fn blobs(&self, roots: &[BlobId]) -> Result<HashMap<BlobId, (BlobHashes, Blob)>, CatalogError> {
+        let rows: Vec<Blob> = self.keyed("root", root_keys(roots)).await?;
+        rows.into_iter().map(|row| Ok((row.root, (row.hashes()?, row)))).collect()
+    }
+
+    /// The ingested files of these blobs, the first of each.
+    pub async fn files(&self, roots: &[BlobId]) -> Result<HashMap<BlobId, File>, CatalogError> {
+        let mut rows: Vec<File> = self.keyed("root", root_keys(roots)).await?;
+        rows.sort_by_key(|file| std::cmp::Reverse(file.at));
+        Ok(rows.into_iter().map(|file| (file.root, file)).collect())
+    }
+
+    /// The fingerprints of all blobs whose whole duration is within the range, in milliseconds.
+    pub async fn fingerprints_near(
+        &self,
+        duration_ms: Range<i64>,
+    ) -> Result<BoxStream<'static, Result<Fingerprint, CatalogError>>, CatalogError> {
+        let Range { start, end } = duration_ms;
+        let tail =
+            format!("WHERE root IN (SELECT root FROM files WHERE duration_ms >= {start} AND duration_ms < {end})");
+        let rows = self.stream::<Fingerprint>(&tail).await?;
+        Ok(rows.map_ok(|some| futures::stream::iter(some.into_iter().map(Ok))).try_flatten().boxed())
+    }
+}

@@ -1,0 +1,74 @@
+//! Reading: pinned versions of all tables, and the questions that the rest of the program asks of them.
+
+mod batches;
+mod blobs;
+mod browse;
+mod changes;
+mod details;
+mod held;
+mod keys;
+mod lookup;
+mod read;
+mod recordings;
+mod rights;
+mod stats;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::execution::config::SessionConfig;
+use datafusion::prelude::SessionContext;
+use deltalake::DeltaTable;
+
+use crate::catalog::{Shared, Versions};
+use crate::delta;
+use crate::error::CatalogError;
+use crate::schema::Table;
+
+pub(crate) use batches::BatchesOfTable;
+pub use browse::{AlbumDetails, AlbumEntry, AlbumOrder, ArtistDetails, ArtistEntry};
+pub use details::{Held, TrackDetails, TrackEntry};
+pub use held::HeldAudio;
+pub use keys::Key;
+pub use stats::Stats;
+
+/// The tables at fixed versions. Cheap to clone; later commits do not show.
+#[derive(Clone)]
+pub struct Snapshot {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    versions: Versions,
+    tables: BTreeMap<Table, DeltaTable>,
+    batches: BTreeMap<Table, Arc<BatchesOfTable>>,
+    context: SessionContext,
+    shared: Arc<Shared>,
+}
+
+impl Snapshot {
+    pub(crate) async fn build(shared: &Arc<Shared>, tables: BTreeMap<Table, DeltaTable>) -> Result<Self, CatalogError> {
+        let mut config = SessionConfig::new().with_information_schema(true);
+        // Plain Arrow strings for whoever gets the batches, and wide columns only read for the rows that are wanted.
+        config.options_mut().execution.parquet.schema_force_view_types = false;
+        config.options_mut().execution.parquet.pushdown_filters = true;
+        let context = SessionContext::new_with_config_rt(config, Arc::clone(&shared.runtime));
+        let mut batches = BTreeMap::new();
+        for (table, delta) in &tables {
+            batches.insert(*table, batches::of_table(shared, &context, *table, delta).await?);
+        }
+        let visible = &batches[&Table::Files];
+        for (table, delta) in &tables {
+            let hidden = batches[table].without(visible);
+            let provider = batches::visible_rows(&context, *table, delta, &hidden).await?;
+            context.register_table(table.name(), provider).map_err(CatalogError::query(table.name()))?;
+        }
+        let versions = tables.iter().map(|(table, delta)| (*table, delta::version(delta))).collect();
+        Ok(Self { inner: Arc::new(Inner { versions, tables, batches, context, shared: Arc::clone(shared) }) })
+    }
+
+    /// The versions.
+    pub fn versions(&self) -> &Versions {
+        &self.inner.versions
+    }
+}
