@@ -1,0 +1,294 @@
+//! The one pass: packets are hashed and decoded once, and everything that listens hears the same samples.
+
+use std::fs::File;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use fonoteca_model::Sha256Hash;
+use sha2::{Digest, Sha256};
+use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder};
+use symphonia::core::errors::Error;
+
+use crate::container::{self, Heard, Opened, Refusal, Verdict};
+use crate::fingerprint::Printer;
+use crate::loudness::Meter;
+use crate::tags::{self, Collector};
+use crate::{Analysis, AudioError, Container, ESSENCE_VERSION, Essence, Fingerprint, Limits, Loudness, codec, format};
+
+/// Tells all that one pass over a file tells.
+///
+/// The file is read from the disk once or twice (tags lie apart from the sound); memory stays below a few times
+/// [`Limits::picture_bytes`]. `cancel` is asked every few packets and ends the work with [`AudioError::Cancelled`].
+///
+/// A file that arrived incomplete is no error: its [`State`](crate::State) says what is wrong and where, and everything
+/// that could be found is there. Sound whose coding cannot be decoded here is taken without fingerprint and loudness, with
+/// a note.
+///
+/// # Errors
+///
+/// [`AudioError`] says why a file yields nothing: it is no audio, protected, of an unsupported kind, beyond a limit, or
+/// cannot be read.
+pub fn analyse(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analysis, AudioError> {
+    catch_unwind(AssertUnwindSafe(|| pass(path, limits, cancel))).unwrap_or_else(|panic| {
+        let message = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "no message".into());
+        Err(AudioError::Crashed { path: path.into(), message })
+    })
+}
+
+fn pass(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analysis, AudioError> {
+    let read = |source: io::Error| AudioError::Read { path: path.into(), source };
+    let too_large = |what: String, limit: String| AudioError::TooLarge { path: path.into(), what, limit };
+    let mut file = File::open(path).map_err(read)?;
+    let metadata = file.metadata().map_err(read)?;
+    if !metadata.is_file() {
+        return Err(AudioError::NotAudio { path: path.into(), found: "it is a folder or a device".into() });
+    }
+    let len = metadata.len();
+    if len > limits.file_bytes {
+        return Err(too_large(format!("{len} bytes"), format!("{} bytes", limits.file_bytes)));
+    }
+    let (container, start) = format::recognise(path, &mut file, len)?;
+
+    let mut collector = Collector::new(limits);
+    if container == Container::Mp3 || start > 0 {
+        let mut end = start;
+        if container == Container::Mp3 {
+            let sound_end = container::mpeg::before_trailing_tags(&mut file, start, len).map_err(read)?;
+            end = if len - sound_end <= limits.tag_memory_bytes as u64 { len } else { sound_end };
+        }
+        tags::read_with_lofty(File::open(path).map_err(read)?, 0, end, start, limits, &mut collector);
+    }
+    let mut opened = container::open(container, file, start, len, limits, &mut collector).map_err(|refusal| {
+        let path = path.to_path_buf();
+        match refusal {
+            Refusal::Read(source) => AudioError::Read { path, source },
+            Refusal::NoSound(reason) => {
+                AudioError::NotAudio { path, found: format!("it begins like {container} but {reason}") }
+            }
+            Refusal::Drm(scheme) => AudioError::Drm { path, scheme },
+            Refusal::Unsupported(what) => AudioError::Unsupported { path, what },
+        }
+    })?;
+
+    let mut ear = Ear::new(&opened, limits);
+    let mut sha256 = Sha256::new();
+    let mut bytes = 0_u64;
+    loop {
+        if ear.heard.packets.is_multiple_of(64) && cancel() {
+            return Err(AudioError::Cancelled { path: path.into() });
+        }
+        let packet = match opened.packets.next() {
+            Ok(Some(packet)) => packet,
+            // Where the end comes too early, the container's own verdict says so with the place.
+            Ok(None) => break,
+            Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            Err(Error::IoError(error)) => return Err(read(error)),
+            Err(error) => {
+                let place = ear.heard.seconds(ear.heard.frames);
+                ear.verdict.broken.push(format!("the packets break off after {place:.2} s: {error}"));
+                break;
+            }
+        };
+        sha256.update(&packet.data);
+        bytes += packet.data.len() as u64;
+        ear.hear(&packet).map_err(|(what, limit)| too_large(what, limit))?;
+        let most = limits.duration_ms.saturating_mul(u64::from(ear.heard.rate)) / 1000;
+        if ear.heard.frames > most {
+            let hours = |ms: u64| format!("{:.1} hours", ms as f64 / 3_600_000.0);
+            return Err(too_large(
+                format!("more than {} of sound", hours(limits.duration_ms)),
+                hours(limits.duration_ms),
+            ));
+        }
+    }
+    if ear.heard.packets == 0 {
+        let found = format!("it begins like {container} but holds no sound");
+        return Err(AudioError::NotAudio { path: path.into(), found });
+    }
+
+    let heard = ear.finish();
+    let verdict = opened.verdict.and(heard.verdict).and(opened.packets.verdict(&heard.heard));
+    let Some(codec) = codec::name(opened.params.codec) else {
+        return Err(AudioError::Unsupported { path: path.into(), what: format!("{container} with an unknown coding") });
+    };
+    let (mime, extension) = codec::mime_and_extension(container, opened.params.codec);
+    let found = heard.decoded.then(|| heard.heard.frames.saturating_sub(opened.delay));
+    let declared = opened.declared_frames.or(verdict.frames);
+    let frames = match (found, declared) {
+        (Some(found), Some(declared)) => found.min(declared),
+        (found, declared) => found.or(declared).unwrap_or(0),
+    };
+    let duration_ms = (u128::from(frames) * 1000 / u128::from(heard.heard.rate.max(1))) as i64;
+    let state = verdict.state();
+    let (tags, cover, mut notes) = collector.finish();
+    notes.extend(verdict.notes);
+    Ok(Analysis {
+        container,
+        mime,
+        extension,
+        codec: codec.into(),
+        bit_rate: (duration_ms > 0).then(|| (u128::from(bytes) * 8000 / u128::from(duration_ms.unsigned_abs())) as i64),
+        sample_rate: heard.heard.rate as i32,
+        channels: heard.channels as i32,
+        bit_depth: heard.bit_depth.or_else(|| codec::bit_depth(&opened.params)),
+        duration_ms,
+        state,
+        tags,
+        essence: Essence { version: ESSENCE_VERSION, sha256: Sha256Hash(sha256.finalize().into()) },
+        fingerprint: heard.fingerprint,
+        loudness: heard.loudness,
+        cover,
+        notes,
+    })
+}
+
+/// Decodes packets and lets everybody listen.
+struct Ear {
+    decoder: Option<Box<dyn AudioDecoder>>,
+    limits: Limits,
+    heard: Heard,
+    channels: u32,
+    /// Samples still to pass over before the recording begins.
+    delay: u64,
+    /// Samples of the recording still to come, where their number is declared.
+    left: u64,
+    begun: bool,
+    meter: Option<Meter>,
+    printer: Option<Printer>,
+    samples: Vec<f32>,
+    /// Packets in a row that cannot be decoded: how many, the first one, its time, why.
+    failing: Option<(u64, u64, f64, String)>,
+    verdict: Verdict,
+}
+
+/// What listening told.
+struct Report {
+    heard: Heard,
+    channels: u32,
+    decoded: bool,
+    bit_depth: Option<i32>,
+    fingerprint: Option<Fingerprint>,
+    loudness: Option<Loudness>,
+    verdict: Verdict,
+}
+
+impl Ear {
+    fn new(opened: &Opened, limits: &Limits) -> Self {
+        let params: &AudioCodecParameters = &opened.params;
+        let mut verdict = Verdict::default();
+        let decoder = codec::decoder(params)
+            .inspect_err(|error| {
+                let name = codec::name(params.codec).unwrap_or("unknown");
+                verdict
+                    .notes
+                    .push(format!("no fingerprint and loudness: {name} of this kind is not decoded ({error})"));
+                verdict.unproven = Some("its packets cannot be decoded here".into());
+            })
+            .ok();
+        let rate = params.sample_rate.unwrap_or(0);
+        Self {
+            decoder,
+            limits: limits.clone(),
+            heard: Heard { rate, ..Heard::default() },
+            channels: params.channels.as_ref().map_or(0, |channels| channels.count() as u32),
+            delay: opened.delay,
+            left: opened.declared_frames.unwrap_or(u64::MAX),
+            begun: false,
+            meter: None,
+            printer: None,
+            samples: Vec::new(),
+            failing: None,
+            verdict,
+        }
+    }
+
+    /// Decodes one packet. The error is a limit that the sound breaks: what, and the limit.
+    fn hear(&mut self, packet: &symphonia::core::packet::Packet) -> Result<(), (String, String)> {
+        self.heard.packets += 1;
+        let Some(decoder) = &mut self.decoder else { return Ok(()) };
+        let (frames, rate, channels) = match decoder.decode(packet) {
+            Ok(sound) => {
+                let spec = (sound.spec().rate(), sound.spec().channels().count() as u32);
+                sound.copy_to_vec_interleaved(&mut self.samples);
+                (sound.frames(), spec.0, spec.1)
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                self.fail(reason);
+                return Ok(());
+            }
+        };
+        if frames == 0 {
+            return Ok(());
+        }
+        if !self.begun {
+            self.begin(rate, channels)?;
+        } else if (rate, channels) != (self.heard.rate, self.channels) {
+            self.fail(format!("it changes to {rate} Hz and {channels} channels"));
+            return Ok(());
+        }
+        self.flush_failing();
+        self.heard.frames += frames as u64;
+        let skip = self.delay.min(frames as u64);
+        let take = (frames as u64 - skip).min(self.left);
+        self.delay -= skip;
+        self.left -= take;
+        let samples = &self.samples[skip as usize * channels as usize..][..take as usize * channels as usize];
+        if let Some(meter) = &mut self.meter {
+            meter.hear(samples);
+        }
+        if let Some(printer) = &mut self.printer {
+            printer.hear(samples);
+        }
+        Ok(())
+    }
+
+    /// The first sound decides what is measured.
+    fn begin(&mut self, rate: u32, channels: u32) -> Result<(), (String, String)> {
+        if channels > self.limits.channels {
+            return Err((format!("{channels} channels"), format!("{} channels", self.limits.channels)));
+        }
+        if rate > self.limits.sample_rate_hz {
+            return Err((format!("{rate} samples a second"), format!("{} Hz", self.limits.sample_rate_hz)));
+        }
+        self.begun = true;
+        (self.heard.rate, self.channels) = (rate, channels);
+        self.meter = Meter::new(rate, channels);
+        self.printer = Printer::new(rate, channels);
+        Ok(())
+    }
+
+    fn fail(&mut self, reason: String) {
+        let (packet, at) = (self.heard.packets - 1, self.heard.seconds(self.heard.frames));
+        self.failing.get_or_insert((0, packet, at, reason)).0 += 1;
+    }
+
+    fn flush_failing(&mut self) {
+        if let Some((count, packet, at, reason)) = self.failing.take() {
+            let what = if count == 1 { "1 packet".into() } else { format!("{count} packets") };
+            let defect = format!("{what} from packet {packet} at {at:.2} s on cannot be decoded: {reason}");
+            container::remember(&mut self.verdict.broken, defect);
+        }
+    }
+
+    fn finish(mut self) -> Report {
+        self.flush_failing();
+        if let Some(decoder) = &mut self.decoder {
+            self.heard.checksum_right = decoder.finalize().verify_ok;
+        }
+        Report {
+            heard: self.heard,
+            channels: self.channels,
+            decoded: self.begun,
+            bit_depth: self.decoder.as_ref().and_then(|decoder| codec::bit_depth(decoder.codec_params())),
+            fingerprint: self.printer.and_then(Printer::finish),
+            loudness: self.meter.and_then(Meter::finish),
+            verdict: self.verdict,
+        }
+    }
+}

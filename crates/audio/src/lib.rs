@@ -1,0 +1,45 @@
+//! Bytes in, facts out: what an audio file is, whether it arrived whole, what it says about itself and how it sounds.
+//!
+//! [`analyse`] makes one pass over the packets of a file and tells everything at once: container and codec, [`State`],
+//! [`Tags`], cover, essence hash, Chromaprint fingerprint and EBU R 128 loudness. [`is_same_recording`] joins two
+//! fingerprints, [`transcode`] builds the `ffmpeg` command that makes a smaller copy, [`cover`] finds pictures.
+//!
+//! Every input is hostile: [`Limits`] bound what is read and kept, nothing is allocated from a declared length alone, and
+//! a panic inside a codec library becomes [`AudioError::Crashed`]. The crate knows no catalogue, no network, no async.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use fonoteca_audio::{Limits, analyse};
+//!
+//! let facts = analyse(Path::new("song.flac"), &Limits::default(), &|| false)?;
+//! println!("{} {} ms: {}", facts.codec, facts.duration_ms, facts.state.as_str());
+//! # Ok::<(), fonoteca_audio::AudioError>(())
+//! ```
+
+mod analyse;
+mod bytes;
+mod codec;
+mod compare;
+mod container;
+pub mod cover;
+mod error;
+mod facts;
+mod fingerprint;
+mod format;
+mod limits;
+mod loudness;
+mod tags;
+pub mod transcode;
+
+pub use analyse::analyse;
+pub use compare::{
+    MIN_OVERLAP_FRAMES, MIN_SAME_RECORDING_MS, Match, SAME_RECORDING_SCORE, SHORT_SAME_RECORDING_SCORE, WINDOW_FRAMES,
+    compare, is_same_recording,
+};
+pub use error::AudioError;
+pub use facts::{
+    Analysis, Container, Credit, ESSENCE_VERSION, Essence, Fingerprint, Loudness, Picture, PictureKind, State, Tags,
+};
+pub use fingerprint::{ALGORITHM, FINGERPRINT_VERSION, SHORT_ALGORITHM, SHORT_BELOW_MS, SHORT_FINGERPRINT_VERSION};
+pub use format::looks_like_audio_name;
+pub use limits::Limits;

@@ -1,0 +1,118 @@
+//! ID3v1, ID3v2 and APE tags, by lofty, flattened to keys and values.
+//!
+//! The key is the frame's id; `TXXX`, `WXXX`, `COMM`, `USLT` and `UFID` add their description after a colon. lofty's own
+//! mapping to common keys is not used: it misses what ffmpeg writes as `TXXX`.
+
+use std::fs::File;
+use std::io::BufReader;
+
+use lofty::config::{GlobalOptions, ParseOptions, apply_global_options};
+use lofty::file::AudioFile;
+use lofty::id3::v2::{Frame, Id3v2Tag};
+use lofty::mpeg::MpegFile;
+use lofty::tag::ItemValue;
+
+use super::{Collector, picture_kind};
+use crate::Limits;
+use crate::bytes::View;
+
+/// Largest run of ID3v2 tags that is read.
+const MAX_LEADING_BYTES: u64 = 257 << 20;
+
+/// Reads the tags in a stretch of a file: a whole MP3 file, or the one ID3v2 tag that another format carries.
+pub(crate) fn read(file: File, start: u64, end: u64, leading: u64, limits: &Limits, tags: &mut Collector) {
+    // One ID3v2 tag holds 256 MiB at most; several such in a row only serve to fill the memory.
+    if leading > MAX_LEADING_BYTES {
+        tags.note(format!("tags of {} MiB passed over: too large to be read", leading >> 20));
+        return;
+    }
+    // lofty refuses a whole tag for one item beyond the limit, so pictures are left out of a tag that may hold one.
+    let with_pictures = leading <= limits.picture_bytes as u64;
+    if !with_pictures {
+        tags.wants_picture(leading);
+    }
+    apply_global_options(GlobalOptions::new().allocation_limit(limits.tag_memory_bytes));
+    let mut options = ParseOptions::new();
+    options.read_properties(false);
+    options.read_cover_art(with_pictures);
+    let mut reader = BufReader::with_capacity(64 << 10, View::new(file, start, end));
+    match MpegFile::read_from(&mut reader, options) {
+        Ok(found) => {
+            if let Some(id3) = found.id3v2() {
+                frames(id3, tags);
+            }
+            if let Some(ape) = found.ape() {
+                for item in ape {
+                    match item.value() {
+                        ItemValue::Text(text) => text.split('\0').for_each(|value| tags.text(item.key(), value)),
+                        ItemValue::Locator(link) => tags.text(item.key(), link),
+                        ItemValue::Binary(bytes) if item.key().eq_ignore_ascii_case("Cover Art (Front)") => {
+                            // A file name, a zero, the picture.
+                            let data = bytes.iter().position(|byte| *byte == 0).map(|zero| bytes[zero + 1..].to_vec());
+                            tags.picture(picture_kind(3), data.unwrap_or_default());
+                        }
+                        ItemValue::Binary(_) => {}
+                    }
+                }
+            }
+            if found.id3v2().is_none() && found.ape().is_none() {
+                old_id3(&found, tags);
+            }
+        }
+        Err(error) => tags.note(format!("tags could not be read: {error}")),
+    }
+}
+
+/// ID3v1, whose fields are cut at 30 bytes, where there is nothing better.
+fn old_id3(found: &MpegFile, tags: &mut Collector) {
+    let Some(id3) = found.id3v1() else { return };
+    for (key, value) in [("TIT2", &id3.title), ("TPE1", &id3.artist), ("TALB", &id3.album), ("COMM", &id3.comment)] {
+        tags.text(key, value.as_deref().unwrap_or_default());
+    }
+    tags.text("TDRC", &id3.year.map(|year| year.to_string()).unwrap_or_default());
+    tags.text("TRCK", &id3.track_number.map(|number| number.to_string()).unwrap_or_default());
+    if let Some(genre) = id3.genre.and_then(|genre| lofty::id3::v1::GENRES.get(usize::from(genre))) {
+        tags.text("TCON", genre);
+    }
+}
+
+/// Every frame that says something.
+fn frames(id3: &Id3v2Tag, tags: &mut Collector) {
+    let mut texts = |key: &str, text: &str| text.split('\0').for_each(|value| tags.text(key, value));
+    for genre in id3.genres().into_iter().flatten() {
+        texts("TCON", genre);
+    }
+    for frame in id3 {
+        let id = frame.id_str();
+        match frame {
+            Frame::Text(_) if id == "TCON" => {}
+            Frame::Text(text) => texts(id, &text.value),
+            Frame::UserText(text) => texts(&format!("TXXX:{}", text.description), &text.content),
+            Frame::Url(link) => texts(id, link.url()),
+            Frame::UserUrl(link) => texts(&format!("WXXX:{}", link.description), &link.content),
+            Frame::Comment(comment) => texts(&described("COMM", &comment.description), &comment.content),
+            Frame::UnsynchronizedText(lyrics) => texts(&described("USLT", &lyrics.description), &lyrics.content),
+            Frame::Timestamp(time) => texts(id, &time.timestamp.to_string()),
+            Frame::KeyValue(pairs) => {
+                for (key, value) in pairs.key_value_pairs.iter() {
+                    texts(&format!("{id}:{key}"), value);
+                }
+            }
+            Frame::UniqueFileIdentifier(unique) => {
+                texts(&format!("UFID:{}", unique.owner), &String::from_utf8_lossy(&unique.identifier));
+            }
+            Frame::Popularimeter(rating) => texts(&format!("POPM:{}", rating.email), &rating.rating.to_string()),
+            _ => {}
+        }
+    }
+    for frame in id3 {
+        if let Frame::Picture(picture) = frame {
+            let picture = &picture.picture;
+            tags.picture(picture_kind(picture.pic_type().as_u8().into()), picture.data().to_vec());
+        }
+    }
+}
+
+fn described(id: &str, description: &str) -> String {
+    if description.is_empty() { id.into() } else { format!("{id}:{description}") }
+}
