@@ -5,18 +5,44 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
+use crate::error::StoreError;
+
 /// How many folders are remembered: the whole fan-out, and tables besides.
 const KNOWN_FOLDERS: usize = 200_000;
 
+/// Makes the entries of `folder` durable: what was renamed into it stays there.
+pub fn sync_folder(folder: &Path) -> Result<(), StoreError> {
+    sync_entries(folder).map_err(|error| StoreError::write("a name", folder, error))
+}
+
+/// Writes a small file of the archive's own (settings, a feed, a marker), whole or not at all, over an older one.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = folder.join(format!(".{name}.{}.new", std::process::id()));
+    let written = (|| {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        sync_entries(folder)
+    })();
+    written.map_err(|error| {
+        // The write failed; whether what is left of it can be removed changes nothing.
+        let _ = fs::remove_file(&temporary);
+        StoreError::write(&name, folder, error)
+    })
+}
+
 /// Makes the entries of `folder` durable.
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_entries(folder: &Path) -> io::Result<()> {
     match rustix::fs::fsync(File::open(folder)?) {
         // Some network file systems cannot fsync a folder and say so; their servers write entries at once.
         Ok(()) | Err(Errno::INVAL) => Ok(()),
@@ -65,7 +91,7 @@ impl Folders {
             Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
             result => result?,
         }
-        sync_folder(parent)?;
+        sync_entries(parent)?;
         let mut known = self.known();
         if known.len() >= KNOWN_FOLDERS {
             known.clear();

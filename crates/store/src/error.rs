@@ -90,8 +90,8 @@ pub enum StoreError {
     },
     /// The blob is there, but its file has another size than these very bytes.
     #[error(
-        "{} is damaged, it has {found} bytes and blob {id} has {expected}: move it away and store the blob again \
-         (`fonoteca verify --repair` does)", path.display()
+        "{} is damaged, it has {found} bytes and blob {id} has {expected}: move it away and store the blob again",
+        path.display()
     )]
     HeldDamaged {
         /// The blob.
@@ -162,6 +162,29 @@ impl StoreError {
     pub(crate) fn write(name: &str, folder: &Path, source: io::Error) -> Self {
         let (name, folder) = (name.to_owned(), folder.to_path_buf());
         if is_full(&source) { Self::Full { name, folder, source } } else { Self::Write { name, folder, source } }
+    }
+
+    /// Whether the disk is full: whatever is tried next will fail as well.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Full { .. } => true,
+            Self::Object { source, .. } => {
+                let mut cause = std::error::Error::source(source);
+                while let Some(error) = cause {
+                    if error.downcast_ref::<io::Error>().is_some_and(is_full) {
+                        return true;
+                    }
+                    cause = error.source();
+                }
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the bytes themselves are what is wrong, so that trying again would change nothing.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Empty { .. } | Self::NotRegular { .. } | Self::TooLarge { .. })
     }
 
     /// The same error with a source of its own kind for each call site: `map_err(StoreError::on("open", path))`.

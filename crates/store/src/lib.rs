@@ -32,6 +32,7 @@ mod store;
 mod verify;
 mod walk;
 
+pub use durable::{sync_folder, write_file};
 pub use error::StoreError;
 pub use objects::DurableFs;
 pub use store::{Put, Store};

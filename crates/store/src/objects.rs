@@ -26,7 +26,7 @@ use object_store::{
     RenameTargetMode, Result, UploadPart,
 };
 
-use crate::durable::{Folders, rename_no_replace, sync_folder};
+use crate::durable::{Folders, rename_no_replace, sync_entries};
 use crate::error::StoreError;
 use crate::source::{Links, open_unchecked};
 use crate::staging::{Staged, Taken};
@@ -175,7 +175,7 @@ impl ObjectStore for DurableFs {
                 RenameTargetMode::Overwrite => fs::rename(&from, to),
             })?;
             let parents = (to.parent(), from.parent());
-            [parents.0, parents.1.filter(|_| parents.0 != parents.1)].into_iter().flatten().try_for_each(sync_folder)
+            [parents.0, parents.1.filter(|_| parents.0 != parents.1)].into_iter().flatten().try_for_each(sync_entries)
         })
         .await
     }

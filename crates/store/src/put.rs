@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use fonoteca_model::{BlobHasher, BlobHashes, BlobId};
 
-use crate::durable::{Folders, rename_no_replace, sync_folder};
+use crate::durable::{Folders, rename_no_replace, sync_entries};
 use crate::error::StoreError;
 use crate::layout;
 use crate::source::{Links, Source};
@@ -160,7 +160,7 @@ impl Local {
 
     fn sync_parent(&self, path: &Path) -> Result<(), StoreError> {
         let folder = path.parent().expect("a blob lies in the fan-out");
-        self.folders.ensure(folder).and_then(|()| sync_folder(folder)).map_err(StoreError::on("write to disk", folder))
+        self.folders.ensure(folder).and_then(|()| sync_entries(folder)).map_err(StoreError::on("write to disk", folder))
     }
 
     fn cannot_write(&self, name: &str, error: io::Error) -> StoreError {

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::durable::{Folders, rename_no_replace, sync_folder};
+use crate::durable::{Folders, rename_no_replace, sync_entries};
 use crate::error::StoreError;
 use crate::source;
 
@@ -79,7 +79,7 @@ impl Staged {
             Taken::Replace => fs::rename(&self.path, target),
         })?;
         self.placed = true;
-        sync_folder(target.parent().ok_or(ErrorKind::InvalidInput)?)
+        sync_entries(target.parent().ok_or(ErrorKind::InvalidInput)?)
     }
 }
 

@@ -170,6 +170,12 @@ pub fn verify_signed(bytes: &[u8], signature_text: &str, trusted: &[PublicKey]) 
     if bytes.len() > MAX_FEED_BYTES {
         return Err(FeedError::TooLarge { found: bytes.len() });
     }
+    verify_bytes(bytes, signature_text, trusted)?;
+    Feed::from_bytes(bytes)
+}
+
+/// Checks the detached signature of any document, such as a release's manifest, against the keys that are trusted.
+pub fn verify_bytes(bytes: &[u8], signature_text: &str, trusted: &[PublicKey]) -> Result<(), FeedError> {
     let signature = read_signature(signature_text)?;
     let key_id = key_id(signature.keynum());
     let mut named = trusted.iter().filter(|key| key.0.keynum() == signature.keynum()).peekable();
@@ -180,7 +186,7 @@ pub fn verify_signed(bytes: &[u8], signature_text: &str, trusted: &[PublicKey]) 
     if !named.any(|key| minisign::verify(&key.0, &signature, Cursor::new(bytes), true, false, true).is_ok()) {
         return Err(FeedError::BadSignature { key_id });
     }
-    Feed::from_bytes(bytes)
+    Ok(())
 }
 
 /// Minisign's reader, behind a check of the lengths that its verifier takes for granted.

@@ -8,7 +8,7 @@ mod keys;
 mod types;
 
 pub use check::{MAX_CLOCK_SKEW_SECONDS, Seen, accept};
-pub use keys::{KeyError, PublicKey, SigningKey, sign, verify_signed};
+pub use keys::{KeyError, PublicKey, SigningKey, sign, verify_bytes, verify_signed};
 pub use types::{Feed, FeedTorrent, FeedVariant, Role, Seeders, Withdrawal};
 
 use fonoteca_model::Timestamp;
