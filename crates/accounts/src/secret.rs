@@ -10,6 +10,8 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use rand::RngCore;
 use sha2::{Digest, Sha256};
 
+use crate::AccountsError;
+
 const NONCE_BYTES: usize = 24;
 
 /// A text that nobody sees by accident: `Debug` and `Display` print `***`.
@@ -71,11 +73,6 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccountsKey([u8; 32]);
 
-/// Why a text is not an accounts key; it never repeats the text.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an accounts key is 32 bytes in base64 (44 characters); restore the file from a backup")]
-pub struct AccountsKeyError;
-
 impl AccountsKey {
     /// A new random key.
     pub fn generate() -> Self {
@@ -85,14 +82,8 @@ impl AccountsKey {
     }
 
     /// Standard base64 with padding, 44 characters: what the key file holds.
-    pub fn to_base64(&self) -> Secret {
+    pub fn to_text(&self) -> Secret {
         Secret(STANDARD.encode(self.0))
-    }
-
-    /// Reads what [`AccountsKey::to_base64`] wrote; white space around it is ignored.
-    pub fn from_base64(text: &str) -> Result<Self, AccountsKeyError> {
-        let bytes = STANDARD.decode(text.trim()).map_err(|_| AccountsKeyError)?;
-        bytes.try_into().map(Self).map_err(|_| AccountsKeyError)
     }
 
     /// Nonce and ciphertext in base64. `place` names the row, so that a sealed text cannot be moved to another one.
@@ -119,9 +110,12 @@ impl AccountsKey {
 }
 
 impl FromStr for AccountsKey {
-    type Err = AccountsKeyError;
-    fn from_str(text: &str) -> Result<Self, AccountsKeyError> {
-        Self::from_base64(text)
+    type Err = AccountsError;
+
+    /// Reads what [`AccountsKey::to_text`] wrote; white space around it is ignored.
+    fn from_str(text: &str) -> Result<Self, AccountsError> {
+        let bytes = STANDARD.decode(text.trim()).map_err(|_| AccountsError::BadKey)?;
+        bytes.try_into().map(Self).map_err(|_| AccountsError::BadKey)
     }
 }
 
@@ -145,9 +139,9 @@ mod tests {
     #[test]
     fn a_key_survives_its_text_and_nothing_else_is_a_key() {
         let key = AccountsKey::generate();
-        assert_eq!(AccountsKey::from_base64(&format!(" {}\n", key.to_base64().expose())), Ok(key));
+        assert_eq!(format!(" {}\n", key.to_text().expose()).parse::<AccountsKey>().expect("a key"), key);
         for wrong in ["", "AAAA", "not base64!", &"A".repeat(44)] {
-            assert_eq!(wrong.parse::<AccountsKey>(), Err(AccountsKeyError), "{wrong}");
+            assert!(matches!(wrong.parse::<AccountsKey>(), Err(AccountsError::BadKey)), "{wrong}");
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{NOW, PASSWORD};
 #[tokio::test]
 async fn version_1_opens() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat/accounts-v1.sqlite");
-    let key = AccountsKey::from_base64("AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=").expect("a key");
+    let key = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=".parse::<AccountsKey>().expect("a key");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("accounts.sqlite");
     std::fs::copy(golden, &path).expect("copied");

@@ -21,7 +21,7 @@ async fn no_secret_stands_in_the_files() {
         accounts.new_app_password(&world.ana, "phone", NOW).await.expect("made"),
         accounts.new_api_key(&world.ana, "script", NOW).await.expect("made"),
         accounts.new_session(&world.ana, NOW, Duration::from_mins(1)).await.expect("made"),
-        world.key.to_base64(),
+        world.key.to_text(),
     ];
     let mut bytes = Vec::new();
     for entry in std::fs::read_dir(world.folder.path()).expect("listed") {
