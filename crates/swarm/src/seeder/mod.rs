@@ -1,10 +1,11 @@
 //! An upload-only BitTorrent seeder that trusts the stored hashes.
 //!
-//! It speaks the peer wire protocol over TCP (BEP 3, with the fast extension of BEP 6), answers to the v1 info-hash and
+//! It speaks the peer wire protocol over TCP (BEP 3, the fast extension of BEP 6, metadata by BEP 9), answers to the v1 info-hash and
 //! to the shortened v2 one (BEP 52), and reads blocks from a [`BlobSource`]; padding is zeros that nobody stores.
 //! Nothing is hashed on the way out: a fixity check is another job's task, and the peers check anyhow. A torrent that is
 //! removed stops at once, also for peers that are in the middle of it. A peer that sends garbage is dropped.
 
+mod metadata;
 mod options;
 mod peer;
 mod torrent;
@@ -36,6 +37,13 @@ use crate::error::SwarmError;
 pub trait BlobSource: Send + Sync {
     /// Exactly the bytes of the range, which lies inside the blob.
     async fn read(&self, root: BlobId, range: Range<u64>) -> io::Result<Bytes>;
+
+    /// The `.torrent` file of a torrent on offer, for peers that came by a magnet link (BEP 9): `info_hash` is the first of
+    /// [`SeedTorrent::info_hashes`]. `None`, if not overridden: such peers are refused.
+    async fn torrent_file(&self, info_hash: Sha1Hash) -> io::Result<Option<Bytes>> {
+        let _ = info_hash;
+        Ok(None)
+    }
 }
 
 /// What a seeder has done so far.

@@ -14,6 +14,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
+use super::metadata::{self, Extended};
 use super::torrent::Stretch;
 use super::wire::{self, Block, Handshake, Incoming};
 use super::{Offer, SeederOptions, Shared};
@@ -74,7 +75,7 @@ pub(super) async fn serve(stream: TcpStream, shared: &Shared) -> PeerError {
         desk.say(wire::full_bitfield(pieces));
     }
     if theirs.extended {
-        desk.say(wire::extension_handshake(shared.options.queue));
+        desk.say(wire::extension_handshake(shared.options.queue, offer.torrent.info_bytes()));
     }
     let frames = Frames::new(read, MESSAGE_BYTES.max(1 + pieces.div_ceil(8) as usize));
     let ended = tokio::select! {
@@ -114,11 +115,16 @@ struct Desk<'a> {
 struct Trays {
     messages: VecDeque<Bytes>,
     requests: VecDeque<Block>,
+    /// Pieces of the metadata that are wanted.
+    metadata: VecDeque<u32>,
+    /// The number by which the peer wants to be written to about metadata.
+    metadata_id: Option<u8>,
 }
 
 enum Next {
     Say(Bytes),
     Send(Block),
+    Tell { piece: u32, metadata_id: u8 },
 }
 
 impl<'a> Desk<'a> {
@@ -166,7 +172,31 @@ impl<'a> Desk<'a> {
 
     fn next(&self) -> Option<Next> {
         let mut trays = self.trays.lock();
-        trays.messages.pop_front().map(Next::Say).or_else(|| trays.requests.pop_front().map(Next::Send))
+        if let Some(message) = trays.messages.pop_front() {
+            return Some(Next::Say(message));
+        }
+        if let Some(metadata_id) = trays.metadata_id
+            && let Some(piece) = trays.metadata.pop_front()
+        {
+            return Some(Next::Tell { piece, metadata_id });
+        }
+        trays.requests.pop_front().map(Next::Send)
+    }
+
+    fn extended(&self, body: &[u8]) -> Result<(), PeerError> {
+        let mut trays = self.trays.lock();
+        match metadata::read(body) {
+            Some(Extended::Hello { metadata_id }) => trays.metadata_id = Some(metadata_id),
+            Some(Extended::Want { piece }) => {
+                if trays.metadata.len() >= self.options.queue {
+                    return Err(PeerError::Garbage { what: "more metadata requests than may wait" });
+                }
+                trays.metadata.push_back(piece);
+                self.ring.notify_one();
+            }
+            None => {}
+        }
+        Ok(())
     }
 }
 
@@ -201,6 +231,7 @@ async fn listen(mut frames: Frames<OwnedReadHalf>, desk: &Desk<'_>) -> Result<()
                 }
                 desk.say(wire::hash_reject(&request));
             }
+            Incoming::Extended(body) => desk.extended(&body)?,
             Incoming::Interested | Incoming::KeepAlive | Incoming::Other => {}
         }
         if last_request.elapsed() > desk.options.useless_timeout {
@@ -212,6 +243,7 @@ async fn listen(mut frames: Frames<OwnedReadHalf>, desk: &Desk<'_>) -> Result<()
 async fn answer(mut write: OwnedWriteHalf, desk: &Desk<'_>, offer: &Offer, shared: &Shared) -> Result<(), PeerError> {
     let mut window = Window::default();
     let mut frame = BytesMut::new();
+    let mut info = None;
     loop {
         let Some(next) = desk.next() else {
             if timeout(KEEP_ALIVE_EVERY, desk.ring.notified()).await.is_err() {
@@ -221,6 +253,14 @@ async fn answer(mut write: OwnedWriteHalf, desk: &Desk<'_>, offer: &Offer, share
         };
         let block = match next {
             Next::Say(message) => {
+                within(desk.options.write_timeout, write.write_all(&message)).await?;
+                continue;
+            }
+            Next::Tell { piece, metadata_id } => {
+                if info.is_none() {
+                    info = read_info(offer, shared).await;
+                }
+                let message = metadata::answer(info.as_ref(), piece, metadata_id);
                 within(desk.options.write_timeout, write.write_all(&message)).await?;
                 continue;
             }
@@ -247,6 +287,18 @@ async fn answer(mut write: OwnedWriteHalf, desk: &Desk<'_>, offer: &Offer, share
         within(desk.options.write_timeout, write.write_all(&frame)).await?;
         offer.uploaded_bytes.fetch_add(u64::from(block.length), Ordering::Relaxed);
         shared.uploaded_bytes.fetch_add(u64::from(block.length), Ordering::Relaxed);
+    }
+}
+
+async fn read_info(offer: &Offer, shared: &Shared) -> Option<Bytes> {
+    let hash = offer.torrent.info_hashes().first()?;
+    match shared.source.torrent_file(*hash).await {
+        Ok(file) => metadata::info_of(&file?),
+        Err(error) => {
+            tracing::warn!(torrent = offer.torrent.name(), %error, "a torrent file cannot be read");
+            shared.read_errors.fetch_add(1, Ordering::Relaxed);
+            None
+        }
     }
 }
 

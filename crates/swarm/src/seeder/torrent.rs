@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use fonoteca_model::{BlobId, Sha1Hash};
 use fonoteca_torrent::{MetaFile, Metainfo};
 
+use super::metadata;
 use crate::error::SwarmError;
 
 /// A torrent that can be seeded from blobs; about 50 bytes a file.
@@ -15,6 +17,7 @@ pub struct SeedTorrent {
     piece_bytes: u64,
     total_bytes: u64,
     pieces: u32,
+    info_bytes: usize,
     files: Vec<SeedFile>,
 }
 
@@ -68,6 +71,7 @@ impl SeedTorrent {
             piece_bytes: metainfo.piece_length,
             total_bytes: metainfo.total_bytes(),
             pieces: u32::try_from(metainfo.piece_count()).unwrap_or(u32::MAX),
+            info_bytes: metadata::info_of(&Bytes::copy_from_slice(metainfo.to_bytes())).map_or(0, |info| info.len()),
             files,
         })
     }
@@ -80,6 +84,11 @@ impl SeedTorrent {
     /// The info-hashes under which peers ask: the v1 one, and the v2 one cut to 20 bytes (BEP 52), as far as it has them.
     pub fn info_hashes(&self) -> &[Sha1Hash] {
         &self.info_hashes
+    }
+
+    /// Bytes of the `info` dictionary.
+    pub(super) fn info_bytes(&self) -> usize {
+        self.info_bytes
     }
 
     pub(super) fn pieces(&self) -> u32 {
@@ -120,6 +129,7 @@ mod tests {
             piece_bytes: 100,
             total_bytes: 250,
             pieces: 3,
+            info_bytes: 0,
             files: vec![file(0, 30, 1), file(100, 120, 2), file(220, 30, 3)],
         }
     }

@@ -2,6 +2,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use super::metadata;
 use super::peer::PeerError;
 use crate::frames::{HANDSHAKE_BYTES, PREFIX_BYTES, PROTOCOL};
 
@@ -68,6 +69,8 @@ pub(super) enum Incoming {
     Bitfield(Bytes),
     /// Hashes of the v2 tree are wanted: root, base layer, index, length, proof layers.
     HashRequest(Bytes),
+    /// A message of the extension protocol (BEP 10).
+    Extended(Bytes),
     /// Well-formed, and of no concern to an uploader.
     Other,
 }
@@ -80,12 +83,13 @@ pub(super) fn parse(mut frame: Bytes) -> Result<Incoming, PeerError> {
     }
     let id = frame.get_u8();
     let message = match (id, frame.len()) {
-        (0 | 1 | 3 | 15, 0) | (4 | 13 | 17, 4) | (9, 2) | (16, 12) | (20, 1..) | (23, 48) => Incoming::Other,
+        (0 | 1 | 3 | 15, 0) | (4 | 13 | 17, 4) | (9, 2) | (16, 12) | (23, 48) => Incoming::Other,
         (2, 0) => Incoming::Interested,
         (5, _) => Incoming::Bitfield(frame),
         (6, 12) => Incoming::Request(Block::read(frame)),
         (8, 12) => Incoming::Cancel(Block::read(frame)),
         (14, 0) => Incoming::HaveAll,
+        (20, 1..) => Incoming::Extended(frame),
         (21, 48) => Incoming::HashRequest(frame),
         (7 | 22, _) => return Err(PeerError::Garbage { what: "data that nobody asked for" }),
         (0..=23, _) => return Err(PeerError::Garbage { what: "a message of the wrong length" }),
@@ -151,9 +155,13 @@ pub(super) fn hash_reject(request: &[u8]) -> Bytes {
     frame.freeze()
 }
 
-/// The extension handshake (BEP 10): how many requests may wait, and that only uploading happens here (BEP 21).
-pub(super) fn extension_handshake(queue: usize) -> Bytes {
-    let body = format!("d1:mde4:reqqi{queue}e11:upload_onlyi1e1:v8:Fonotecae");
+/// The extension handshake (BEP 10): that there is metadata (BEP 9), how many requests may wait, and that only uploading
+/// happens here (BEP 21).
+pub(super) fn extension_handshake(queue: usize, info_bytes: usize) -> Bytes {
+    let metadata = metadata::OUR_ID;
+    let body = format!(
+        "d1:md11:ut_metadatai{metadata}ee13:metadata_sizei{info_bytes}e4:reqqi{queue}e11:upload_onlyi1e1:v8:Fonotecae"
+    );
     let mut frame = BytesMut::with_capacity(6 + body.len());
     frame.put_u32(2 + body.len() as u32);
     frame.put_u8(20);
@@ -205,7 +213,7 @@ mod tests {
 
     #[test]
     fn the_extension_handshake_is_sorted_bencode() {
-        let frame = extension_handshake(250);
+        let frame = extension_handshake(250, 1000);
         let value = fonoteca_torrent::bencode::read(&frame[6..], &fonoteca_torrent::bencode::Limits::default());
         assert!(value.is_ok(), "{value:?}");
     }

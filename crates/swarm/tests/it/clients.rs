@@ -15,7 +15,13 @@ import libtorrent as lt
 torrent, folder, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
 session = lt.session({'listen_interfaces': '127.0.0.1:0', 'enable_dht': False, 'enable_lsd': False,
                       'enable_upnp': False, 'enable_natpmp': False, 'allow_multiple_connections_per_ip': True})
-handle = session.add_torrent({'ti': lt.torrent_info(torrent), 'save_path': folder})
+if torrent.startswith('magnet:'):
+    asked = lt.parse_magnet_uri(torrent)
+else:
+    asked = lt.add_torrent_params()
+    asked.ti = lt.torrent_info(torrent)
+asked.save_path = folder
+handle = session.add_torrent(asked)
 handle.connect_peer(('127.0.0.1', port))
 deadline = time.time() + 40
 while not handle.status().is_seeding:
@@ -48,6 +54,22 @@ async fn libtorrent_downloads_the_hybrid() {
     assert!(counts[0] >= collection.bytes(), "{said}");
     collection.assert_in(&into.join("a release"));
     assert!(seeder.stats().uploaded_bytes >= collection.bytes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_magnet_link_is_enough_for_libtorrent() {
+    // A list of files longer than one piece of metadata, and files with a piece layer, which a magnet link lacks.
+    let mut sizes = vec![2000; 150];
+    sizes.extend([2 * MIB + 5, 3 * MIB]);
+    let collection = Collection::of(&sizes);
+    for torrent in [&collection.twin, &collection.hybrid] {
+        let seeder = seed(&collection, torrent, SeederOptions::default()).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let port = seeder.local_addr().port().to_string();
+        let mut command = Command::new("/usr/bin/python3");
+        run(command.args(["-c", LIBTORRENT, &torrent.magnet(&[], &[], &[])]).arg(folder.path()).arg(port)).await;
+        collection.assert_in(&folder.path().join("a release"));
+    }
 }
 
 /// A tracker that knows one peer: aria2 cannot be told a peer otherwise.

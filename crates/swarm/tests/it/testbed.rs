@@ -7,13 +7,13 @@ use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use fonoteca_model::progress::Unit;
-use fonoteca_model::{BlobHasher, BlobId, Progress, Silent};
+use fonoteca_model::{BlobHasher, BlobId, Progress, Sha1Hash, Silent};
 use fonoteca_swarm::{BlobSource, FetchOptions, SeedTorrent, Seeder, SeederOptions, fetch_by_swarm};
 use fonoteca_torrent::{File, Kind, Metainfo, Outside, Selection, build};
 use parking_lot::Mutex;
@@ -77,7 +77,9 @@ impl Collection {
             hasher.update(bytes);
             blobs.insert(hasher.finish().expect("not empty").root, bytes.clone());
         }
-        MemorySource { blobs, lies: false, reads: AtomicU64::new(0) }
+        let torrents = [&self.hybrid, &self.twin]
+            .map(|torrent| (torrent.info_hash_v1.expect("v1"), Bytes::copy_from_slice(torrent.to_bytes())));
+        MemorySource { blobs, torrents: torrents.into(), lies: false }
     }
 
     /// Index into the torrent's files of the nth file with content.
@@ -106,14 +108,13 @@ impl Collection {
 /// Blobs in memory; one that lies flips a bit in each block.
 pub struct MemorySource {
     blobs: HashMap<BlobId, Bytes>,
+    torrents: HashMap<Sha1Hash, Bytes>,
     pub lies: bool,
-    pub reads: AtomicU64,
 }
 
 #[async_trait]
 impl BlobSource for MemorySource {
     async fn read(&self, root: BlobId, range: Range<u64>) -> io::Result<Bytes> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
         let blob = self.blobs.get(&root).ok_or(io::ErrorKind::NotFound)?;
         let bytes = blob.slice(range.start as usize..range.end as usize);
         if !self.lies {
@@ -122,6 +123,10 @@ impl BlobSource for MemorySource {
         let mut lie = bytes.to_vec();
         lie[0] ^= 1;
         Ok(lie.into())
+    }
+
+    async fn torrent_file(&self, info_hash: Sha1Hash) -> io::Result<Option<Bytes>> {
+        Ok(self.torrents.get(&info_hash).cloned())
     }
 }
 
