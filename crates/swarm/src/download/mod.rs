@@ -75,7 +75,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// Fetches the wanted files; returns when each lies in the staging folder under its name, every piece checked (SHA-1).
 ///
 /// What is in the staging folder already is hashed first and not fetched again, also after a kill. When nothing new
-/// arrives for [`FetchOptions::stall`] the error is [`SwarmError::Stalled`]; what has arrived stays, and the same call or
+/// arrives for [`FetchOptions::stall`] the error is [`SwarmError::Stalled`]; what has arrived stays, and the same call
+/// or
 /// [`fetch_by_web_seed`](crate::fetch_by_web_seed) goes on from there. Dropping the future ends the download at once.
 ///
 /// No local service discovery and no port forwarding, ever. Needs tokio's multi-thread runtime.

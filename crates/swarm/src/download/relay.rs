@@ -2,9 +2,9 @@
 //!
 //! In a torrent of aligned files about half a piece a file is padding, and librqbit asks peers for it like for anything
 //! else: of 3 MB songs it would fetch a sixth more than they have, of small files several times as much. So its
-//! connections go through this relay, as a SOCKS5 proxy (RFC 1928) with a password (RFC 1929) on a loopback port: a request
-//! for a block of zeros is answered here, all else goes to the peer and back unchanged. The relay also sees which peer
-//! sent what, which librqbit does not tell. What is not BitTorrent (trackers) passes through untouched.
+//! connections go through this relay, as a SOCKS5 proxy (RFC 1928) with a password (RFC 1929) on a loopback port: a
+//! request for a block of zeros is answered here, all else goes to the peer and back unchanged. The relay also sees
+//! which peer sent what, which librqbit does not tell. What is not BitTorrent (trackers) passes through untouched.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

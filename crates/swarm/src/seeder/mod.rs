@@ -1,9 +1,10 @@
 //! An upload-only BitTorrent seeder that trusts the stored hashes.
 //!
-//! It speaks the peer wire protocol over TCP (BEP 3, the fast extension of BEP 6, metadata by BEP 9), answers to the v1 info-hash and
-//! to the shortened v2 one (BEP 52), and reads blocks from a [`BlobSource`]; padding is zeros that nobody stores.
-//! Nothing is hashed on the way out: a fixity check is another job's task, and the peers check anyhow. A torrent that is
-//! removed stops at once, also for peers that are in the middle of it. A peer that sends garbage is dropped.
+//! It speaks the peer wire protocol over TCP (BEP 3, the fast extension of BEP 6, metadata by BEP 9), answers to the v1
+//! info-hash and to the shortened v2 one (BEP 52), and reads blocks from a [`BlobSource`]; padding is zeros that nobody
+//! stores. Nothing is hashed on the way out: a fixity check is another job's task, and the peers check anyhow. A
+//! torrent that is removed stops at once, also for peers that are in the middle of it. A peer that sends garbage is
+//! dropped.
 
 mod metadata;
 mod options;
@@ -38,7 +39,8 @@ pub trait BlobSource: Send + Sync {
     /// Exactly the bytes of the range, which lies inside the blob.
     async fn read(&self, root: BlobId, range: Range<u64>) -> io::Result<Bytes>;
 
-    /// The `.torrent` file of a torrent on offer, for peers that came by a magnet link (BEP 9): `info_hash` is the first of
+    /// The `.torrent` file of a torrent on offer, for peers that came by a magnet link (BEP 9): `info_hash` is the
+    /// first of
     /// [`SeedTorrent::info_hashes`]. `None`, if not overridden: such peers are refused.
     async fn torrent_file(&self, info_hash: Sha1Hash) -> io::Result<Option<Bytes>> {
         let _ = info_hash;
@@ -144,7 +146,8 @@ impl Seeder {
         }
     }
 
-    /// Withdraws a torrent, named by any of its info-hashes, and drops the peers that are at it. Whether it was on offer.
+    /// Withdraws a torrent, named by any of its info-hashes, and drops the peers that are at it. Whether it was on
+    /// offer.
     pub fn remove(&self, info_hash: &Sha1Hash) -> bool {
         let mut torrents = self.shared.torrents.write();
         let Some(offer) = torrents.remove(info_hash) else {
@@ -205,7 +208,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, tasks: TaskTracker) 
                 tasks.spawn(attend(stream, address, place));
             }
             Err(error) => {
-                // Out of descriptors, or the peer went away: the listener itself is sound, so it goes on after a breath.
+                // Out of descriptors, or the peer went away: the listener itself is sound, so it goes on after a
+                // breath.
                 tracing::debug!(%error, "a connection could not be accepted");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }

@@ -81,7 +81,8 @@ impl SeedTorrent {
         &self.name
     }
 
-    /// The info-hashes under which peers ask: the v1 one, and the v2 one cut to 20 bytes (BEP 52), as far as it has them.
+    /// The info-hashes under which peers ask: the v1 one, and the v2 one cut to 20 bytes (BEP 52), as far as it has
+    /// them.
     pub fn info_hashes(&self) -> &[Sha1Hash] {
         &self.info_hashes
     }

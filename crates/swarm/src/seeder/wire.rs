@@ -155,8 +155,8 @@ pub(super) fn hash_reject(request: &[u8]) -> Bytes {
     frame.freeze()
 }
 
-/// The extension handshake (BEP 10): that there is metadata (BEP 9), how many requests may wait, and that only uploading
-/// happens here (BEP 21).
+/// The extension handshake (BEP 10): that there is metadata (BEP 9), how many requests may wait, and that only
+/// uploading happens here (BEP 21).
 pub(super) fn extension_handshake(queue: usize, info_bytes: usize) -> Bytes {
     let metadata = metadata::OUR_ID;
     let body = format!(

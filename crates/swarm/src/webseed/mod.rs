@@ -58,7 +58,8 @@ impl WebSeedOptions {
 /// Fetches the wanted files; returns when each lies in the staging folder under its name.
 ///
 /// Pieces that are there already and have the right hash are not asked for. The first error ends all files; what was
-/// verified until then is kept, so the same call again, or [`fetch_by_swarm`](crate::fetch_by_swarm), goes on from there.
+/// verified until then is kept, so the same call again, or [`fetch_by_swarm`](crate::fetch_by_swarm), goes on from
+/// there.
 pub async fn fetch_by_web_seed(options: WebSeedOptions, progress: &dyn Progress) -> Result<Fetched, SwarmError> {
     let metainfo = &options.metainfo;
     let wanted = wanted_files(metainfo, options.wanted.as_deref())?;

@@ -8,8 +8,8 @@ use reqwest::{Response, Url};
 
 use crate::error::SwarmError;
 
-/// Checks an answer to a request for `range` of a file of `size` bytes. What is returned is the range that the body must
-/// have: the one asked for, or the whole file where the server ignores ranges.
+/// Checks an answer to a request for `range` of a file of `size` bytes. What is returned is the range that the body
+/// must have: the one asked for, or the whole file where the server ignores ranges.
 pub(super) fn accept(response: &Response, url: &Url, range: &Range<u64>, size: u64) -> Result<Range<u64>, SwarmError> {
     let name = || url.to_string();
     let header = |name: HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
