@@ -46,9 +46,6 @@ pub enum AccountsError {
         /// The database file.
         path: PathBuf,
     },
-    /// A text is no accounts key; which text is not said.
-    #[error("an accounts key is 32 bytes in base64 (44 characters); restore the key file from a backup")]
-    BadKey,
     /// A stored app password cannot be unsealed, though the key is right: the row was altered.
     #[error("the app password {label:?} of user {user:?} is damaged in the database; revoke it and make a new one")]
     Damaged {

@@ -44,5 +44,5 @@ pub use database::Accounts;
 pub use error::AccountsError;
 pub use listening::{ItemKind, NowPlaying, Play, Star};
 pub use playlists::{MAX_PLAYLIST_TRACKS, NewPlaylist, Playlist, PlaylistSummary};
-pub use secret::{AccountsKey, Secret};
+pub use secret::{AccountsKey, AccountsKeyError, Secret};
 pub use users::{MIN_PASSWORD_CHARS, Role, User, name_key};

@@ -10,8 +10,6 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use rand::RngCore;
 use sha2::{Digest, Sha256};
 
-use crate::AccountsError;
-
 const NONCE_BYTES: usize = 24;
 
 /// A text that nobody sees by accident: `Debug` and `Display` print `***`.
@@ -73,6 +71,11 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccountsKey([u8; 32]);
 
+/// Why a text is not an accounts key; it never repeats the text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an accounts key is 32 bytes in base64 (44 characters); restore the key file from a backup")]
+pub struct AccountsKeyError;
+
 impl AccountsKey {
     /// A new random key.
     pub fn generate() -> Self {
@@ -110,12 +113,12 @@ impl AccountsKey {
 }
 
 impl FromStr for AccountsKey {
-    type Err = AccountsError;
+    type Err = AccountsKeyError;
 
     /// Reads what [`AccountsKey::to_text`] wrote; white space around it is ignored.
-    fn from_str(text: &str) -> Result<Self, AccountsError> {
-        let bytes = STANDARD.decode(text.trim()).map_err(|_| AccountsError::BadKey)?;
-        bytes.try_into().map(Self).map_err(|_| AccountsError::BadKey)
+    fn from_str(text: &str) -> Result<Self, AccountsKeyError> {
+        let bytes = STANDARD.decode(text.trim()).map_err(|_| AccountsKeyError)?;
+        bytes.try_into().map(Self).map_err(|_| AccountsKeyError)
     }
 }
 
@@ -141,7 +144,7 @@ mod tests {
         let key = AccountsKey::generate();
         assert_eq!(format!(" {}\n", key.to_text().expose()).parse::<AccountsKey>().expect("a key"), key);
         for wrong in ["", "AAAA", "not base64!", &"A".repeat(44)] {
-            assert!(matches!(wrong.parse::<AccountsKey>(), Err(AccountsError::BadKey)), "{wrong}");
+            assert!(matches!(wrong.parse::<AccountsKey>(), Err(AccountsKeyError)), "{wrong}");
         }
     }
 
