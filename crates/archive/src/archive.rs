@@ -1,0 +1,200 @@
+//! An open archive: the folder, and the engines that work on it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fonoteca_catalog::index::Index;
+use fonoteca_catalog::{Catalog, Snapshot};
+use fonoteca_model::rights::{Verdict, decide};
+use fonoteca_model::{BlobId, Progress, Silent, Timestamp};
+use fonoteca_store::Store;
+use parking_lot::Mutex;
+
+use crate::error::ArchiveError;
+use crate::published::Published;
+use crate::settings::Settings;
+
+/// Where the time comes from.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// An open archive; clones share it.
+#[derive(Clone)]
+pub struct Archive {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    root: PathBuf,
+    settings: Settings,
+    store: Store,
+    catalog: Catalog,
+    clock: Clock,
+    index: Mutex<Option<Arc<Index>>>,
+    published: tokio::sync::Mutex<Option<Arc<Published>>>,
+}
+
+impl fmt::Debug for Archive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Archive({})", self.inner.root.display())
+    }
+}
+
+impl Archive {
+    /// Makes a new archive in `dir`, which must be empty or not exist.
+    pub async fn init(dir: &Path, name: &str, clock: Clock) -> Result<Self, ArchiveError> {
+        std::fs::create_dir_all(dir).map_err(ArchiveError::io(dir, "cannot be made"))?;
+        let mut entries = std::fs::read_dir(dir).map_err(ArchiveError::io(dir, "cannot be read"))?;
+        if entries.next().is_some() {
+            return Err(ArchiveError::NotEmpty { path: dir.to_owned() });
+        }
+        let store = Store::local(dir)?;
+        for folder in ["index", "releases", "state"] {
+            let path = dir.join(folder);
+            std::fs::create_dir_all(&path).map_err(ArchiveError::io(&path, "cannot be made"))?;
+        }
+        Catalog::create(store.objects(), &dir.join("state")).await?;
+        // The settings come last: a folder without them is no archive, so a killed `init` leaves none behind.
+        Settings::new(name).write(dir)?;
+        Self::open(dir, clock).await
+    }
+
+    /// Opens the archive whose folder is `dir`.
+    pub async fn open(dir: &Path, clock: Clock) -> Result<Self, ArchiveError> {
+        if !dir.join(Settings::FILE).is_file() {
+            return Err(ArchiveError::NotFound { path: dir.to_owned() });
+        }
+        let settings = Settings::read(dir)?;
+        let root = dir.canonicalize().map_err(ArchiveError::io(dir, "cannot be found"))?;
+        let store = Store::local(&root)?;
+        let catalog = Catalog::open(store.objects(), &root.join("state")).await?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                root,
+                settings,
+                store,
+                catalog,
+                clock,
+                index: Mutex::new(None),
+                published: tokio::sync::Mutex::new(None),
+            }),
+        })
+    }
+
+    /// The folder of the archive that `start` is in, as git finds its repository.
+    pub fn find(start: &Path) -> Result<PathBuf, ArchiveError> {
+        start
+            .ancestors()
+            .find(|folder| folder.join(Settings::FILE).is_file())
+            .map(Path::to_owned)
+            .ok_or_else(|| ArchiveError::NotFound { path: start.to_owned() })
+    }
+
+    /// The archive's folder.
+    pub fn root(&self) -> &Path {
+        &self.inner.root
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.inner.settings.name
+    }
+
+    /// What `archive.toml` said when it was opened.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The time, from whoever opened the archive.
+    pub fn now(&self) -> Timestamp {
+        (self.inner.clock)()
+    }
+
+    /// The blobs.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The tables.
+    pub fn catalog(&self) -> &Catalog {
+        &self.inner.catalog
+    }
+
+    /// The tables as they are now.
+    pub async fn snapshot(&self) -> Result<Snapshot, ArchiveError> {
+        Ok(self.inner.catalog.snapshot().await?)
+    }
+
+    /// `state/accounts.sqlite`.
+    pub fn accounts_path(&self) -> PathBuf {
+        self.inner.root.join("state/accounts.sqlite")
+    }
+
+    /// `releases/`.
+    pub fn releases_path(&self) -> PathBuf {
+        self.inner.root.join("releases")
+    }
+
+    pub(crate) fn state_path(&self) -> PathBuf {
+        self.inner.root.join("state")
+    }
+
+    pub(crate) fn published_cell(&self) -> &tokio::sync::Mutex<Option<Arc<Published>>> {
+        &self.inner.published
+    }
+
+    /// The search index, opened at first use.
+    pub fn index(&self) -> Result<Arc<Index>, ArchiveError> {
+        let mut cell = self.inner.index.lock();
+        if let Some(index) = cell.as_ref() {
+            return Ok(index.clone());
+        }
+        let index = Arc::new(Index::open(&self.inner.root.join("index"))?);
+        *cell = Some(index.clone());
+        Ok(index)
+    }
+
+    /// Brings the search index to the tables as they are now. Another process may be doing just that: then it is left to it.
+    pub async fn refresh_index(&self) -> Result<(), ArchiveError> {
+        self.refresh_index_with(&Silent).await
+    }
+
+    /// As [`Self::refresh_index`], telling how far it is.
+    pub async fn refresh_index_with(&self, progress: &dyn Progress) -> Result<(), ArchiveError> {
+        let snapshot = self.snapshot().await?;
+        self.index()?.catch_up(&snapshot, progress).await?;
+        Ok(())
+    }
+
+    /// Builds the search index anew from the tables.
+    pub async fn rebuild_index(&self, progress: &dyn Progress) -> Result<(), ArchiveError> {
+        let folder = self.inner.root.join("index");
+        let snapshot = self.snapshot().await?;
+        *self.inner.index.lock() = None;
+        let index = Index::rebuild_in(&folder, &snapshot, progress).await?;
+        *self.inner.index.lock() = Some(Arc::new(index));
+        Ok(())
+    }
+
+    /// What may be done with each of these blobs, all that it belongs to and all layers considered.
+    pub async fn verdicts(&self, roots: &[BlobId]) -> Result<HashMap<BlobId, Verdict>, ArchiveError> {
+        self.verdicts_in(&self.snapshot().await?, roots).await
+    }
+
+    pub(crate) async fn verdicts_in(
+        &self,
+        snapshot: &Snapshot,
+        roots: &[BlobId],
+    ) -> Result<HashMap<BlobId, Verdict>, ArchiveError> {
+        let now = self.now();
+        let mut decisions = snapshot.decisions_for(roots).await?;
+        Ok(roots.iter().map(|root| (*root, decide(&decisions.remove(root).unwrap_or_default(), now))).collect())
+    }
+
+    /// What may be done with one blob.
+    pub async fn verdict(&self, root: BlobId) -> Result<Verdict, ArchiveError> {
+        let mut verdicts = self.verdicts(&[root]).await?;
+        Ok(verdicts.remove(&root).unwrap_or_else(|| decide(&[], self.now())))
+    }
+}

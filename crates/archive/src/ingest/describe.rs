@@ -1,0 +1,150 @@
+//! From one file's analysis to what the tables will say of it.
+
+use std::path::Path;
+
+use fonoteca_audio::{Analysis, AudioError, Fingerprint};
+use fonoteca_model::licence::{self, LicenceMatch};
+use fonoteca_model::rights::{Basis, ClaimStatus, Decision, Layer, Subject, SubjectKind};
+use fonoteca_model::{BlobHashes, BlobId, Id};
+
+use super::outcome::{FileOutcome, Status};
+use super::{Options, Stored};
+use crate::archive::Archive;
+use crate::error::{ArchiveError, said};
+use crate::rights::decision_id;
+
+/// A file that is in the store and has been analysed.
+pub(super) struct Described {
+    pub outcome: FileOutcome,
+    pub hashes: BlobHashes,
+    /// The bytes of its name below the folder that was asked for.
+    pub name: Vec<u8>,
+    pub analysis: Analysis,
+    pub track: Id,
+    pub cover: Option<Cover>,
+    pub decisions: Vec<Decision>,
+}
+
+/// A cover that is in the store.
+pub(super) struct Cover {
+    pub hashes: BlobHashes,
+    pub mime: String,
+    pub embedded: bool,
+}
+
+impl Described {
+    pub fn root(&self) -> BlobId {
+        self.hashes.root
+    }
+
+    pub fn fingerprint(&self) -> Option<&Fingerprint> {
+        self.analysis.fingerprint.as_ref()
+    }
+}
+
+pub(super) async fn describe(
+    archive: &Archive,
+    stored: &Stored<'_>,
+    mut analysis: Analysis,
+    options: &Options,
+) -> Result<Described, ArchiveError> {
+    use std::os::unix::ffi::OsStrExt;
+    let hashes = stored.put.hashes.clone();
+    let track = Id::of("local", &hashes.root.to_string());
+    let status = if analysis.state.as_str() == "malformed" { Status::Malformed } else { Status::Added };
+    let mut outcome = FileOutcome::new(stored.candidate, status, hashes.root, track);
+    let decisions = decisions(archive, &hashes, &analysis, options);
+    outcome.basis = fonoteca_model::rights::decide(&decisions, archive.now()).basis;
+    let cover = keep_cover(archive, stored, &mut analysis, options.limits.cover_bytes).await?;
+    let mut said: Vec<&str> = analysis.state.reason().into_iter().collect();
+    said.extend(analysis.notes.iter().map(String::as_str));
+    outcome.reason = (!said.is_empty()).then(|| said.join("; "));
+    Ok(Described {
+        outcome,
+        hashes,
+        name: stored.candidate.name.as_os_str().as_bytes().to_vec(),
+        analysis,
+        track,
+        cover,
+        decisions,
+    })
+}
+
+/// The picture inside the file, or else the one that lies beside it.
+async fn keep_cover(
+    archive: &Archive,
+    stored: &Stored<'_>,
+    analysis: &mut Analysis,
+    cover_bytes: u64,
+) -> Result<Option<Cover>, ArchiveError> {
+    if let Some(picture) = analysis.cover.take() {
+        let put = archive.store().put_bytes(&picture.data).await?;
+        return Ok(Some(Cover { hashes: put.hashes, mime: picture.mime, embedded: true }));
+    }
+    let folder_cover = stored.candidate.path.parent().map(fonoteca_audio::cover::find_folder_cover);
+    let Some(Ok(Some(path))) = folder_cover else { return Ok(None) };
+    match fonoteca_audio::cover::read_folder_cover(&path, cover_bytes as usize) {
+        Ok(Some(picture)) => {
+            let put = archive.store().put_bytes(&picture.data).await?;
+            Ok(Some(Cover { hashes: put.hashes, mime: picture.mime, embedded: false }))
+        }
+        Ok(None) => Ok(None),
+        Err(error) => {
+            analysis.notes.push(format!("the cover {} was left: {error}", path.display()));
+            Ok(None)
+        }
+    }
+}
+
+/// What the operator says of the file, and what its tags say. Both count, and the strictest wins.
+fn decisions(archive: &Archive, hashes: &BlobHashes, analysis: &Analysis, options: &Options) -> Vec<Decision> {
+    let tags = &analysis.tags;
+    let tagged = tags.licence.as_deref().map(str::trim).filter(|text| !text.is_empty());
+    let subject = Subject::new(SubjectKind::Blob, hashes.root.to_string());
+    let credit = tags.artist.as_ref().map(|artist| match &tags.title {
+        Some(title) => format!("{title}, by {artist}"),
+        None => artist.clone(),
+    });
+    let at = archive.now();
+    let decision = |basis, licence: Option<&str>, asserted_by: &str| Decision {
+        id: decision_id(&subject, asserted_by, "ingest"),
+        supersedes: None,
+        subject: subject.clone(),
+        layer: Layer::Recording,
+        basis,
+        licence: licence.map(str::to_owned),
+        permits: Vec::new(),
+        territory: None,
+        holder: None,
+        attribution: credit.clone(),
+        evidence: None,
+        asserted_by: asserted_by.to_owned(),
+        status: ClaimStatus::Asserted,
+        from: None,
+        until: None,
+        at,
+    };
+    let licensed = options.basis == Basis::Licensed;
+    // For files said to be licensed, the licence in the file is the statement; what the operator gave stands in for it.
+    let stated = if licensed { tagged.or(options.licence.as_deref()) } else { options.licence.as_deref() };
+    let mut all = vec![decision(options.basis, stated, &options.asserted_by)];
+    if let Some(tagged) = tagged.filter(|text| !licensed && matches!(licence::read(text), LicenceMatch::Known { .. })) {
+        all.push(decision(Basis::Licensed, Some(tagged), "tag"));
+    }
+    all
+}
+
+/// What is wrong with a file, told of the file that the user knows and not of the blob that was looked at.
+pub(super) fn told(error: &AudioError, source: &Path) -> String {
+    let blob = match error {
+        AudioError::NotAudio { path, .. }
+        | AudioError::Drm { path, .. }
+        | AudioError::Unsupported { path, .. }
+        | AudioError::TooLarge { path, .. }
+        | AudioError::Crashed { path, .. }
+        | AudioError::Cancelled { path }
+        | AudioError::Read { path, .. } => path,
+        _ => return said(error),
+    };
+    said(error).replace(&format!("{blob:?}"), &format!("{source:?}"))
+}

@@ -1,0 +1,183 @@
+//! The rows that one batch adds.
+
+use std::collections::HashSet;
+
+use fonoteca_audio::State;
+use fonoteca_catalog::{
+    Batch, Blob, BlobKind, Credit, Event, File, FileState, Fingerprint, Holding, Link, Outcome, Rights, Supplement,
+    Track,
+};
+use fonoteca_model::{BlobHashes, Id, Isrc, Mbid, PartialDate, Timestamp};
+
+use super::Options;
+use super::describe::Described;
+use super::resolve::Resolved;
+use crate::rights::stable_id;
+
+/// Who did it, in preservation events.
+pub(crate) const AGENT: &str = concat!("fonoteca ", env!("CARGO_PKG_VERSION"));
+
+pub(super) fn batch(
+    files: &[Described],
+    resolved: &Resolved,
+    links: Vec<Link>,
+    options: &Options,
+    now: Timestamp,
+) -> Batch {
+    let mut batch =
+        Batch { artists: resolved.new_artists.clone(), albums: resolved.new_albums.clone(), links, ..Batch::default() };
+    let mut covers = HashSet::new();
+    for (file, (credits, album)) in files.iter().zip(&resolved.files) {
+        let limit = options.limits.text_chars;
+        batch.tracks.push(track(file, credits, *album, limit));
+        batch.blobs.push(blob_row(&file.hashes, file.analysis.mime, BlobKind::Audio));
+        if let Some(cover) = file.cover.as_ref().filter(|cover| covers.insert(cover.hashes.root)) {
+            let mut row = blob_row(&cover.hashes, &cover.mime, BlobKind::Cover);
+            row.derived_from = cover.embedded.then(|| file.root());
+            row.derived_how = cover.embedded.then(|| "embedded picture".to_owned());
+            batch.blobs.push(row);
+        }
+        if let Some(fingerprint) = file.fingerprint() {
+            batch.fingerprints.push(Fingerprint {
+                root: file.root(),
+                algorithm: fingerprint.algorithm,
+                version: fingerprint.version.to_owned(),
+                duration_ms: fingerprint.duration_ms,
+                chromaprint: fingerprint.values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            });
+        }
+        batch.holdings.push(Holding {
+            track_id: file.track,
+            root: file.root(),
+            start_ms: None,
+            end_ms: None,
+            reason: "ingested".to_owned(),
+        });
+        batch.supplements.extend(supplements(file, limit));
+        batch.rights.extend(file.decisions.iter().map(Rights::from));
+        batch.events.push(event(file, now));
+        batch.files.push(row(file, now));
+    }
+    batch
+}
+
+fn track(file: &Described, credits: &[Credit], album_id: Option<Id>, limit: usize) -> Track {
+    let tags = &file.analysis.tags;
+    let title =
+        tags.title.clone().filter(|title| !title.trim().is_empty()).unwrap_or_else(|| title_from_name(&file.name));
+    Track {
+        id: file.track,
+        source: "local".to_owned(),
+        source_id: file.root().to_string(),
+        title: cut(&title, limit),
+        artist_credit: cut(tags.artist.as_deref().unwrap_or_default(), limit),
+        artists: credits.to_vec(),
+        album_id,
+        disc: tags.disc_number,
+        number: tags.track_number,
+        duration_ms: Some(file.analysis.duration_ms),
+        isrc: tags.isrc.as_ref().and_then(|code| code.parse::<Isrc>().ok()).map(|code| code.to_string()),
+        mbid: tags.mbid_recording.as_ref().and_then(|mbid| mbid.parse::<Mbid>().ok()).map(|mbid| mbid.to_string()),
+        date: tags.date.as_deref().and_then(PartialDate::lenient).map(|date| date.to_string()),
+        label: tags.label.clone(),
+        language: tags.language.clone(),
+        explicit: tags.explicit,
+        raw: None,
+    }
+}
+
+/// The file's name without folder and extension; all that is known of a file without tags.
+fn title_from_name(name: &[u8]) -> String {
+    let name = String::from_utf8_lossy(name);
+    let last = name.rsplit('/').next().unwrap_or_default();
+    last.rsplit_once('.').map_or(last, |(stem, _)| if stem.is_empty() { last } else { stem }).to_owned()
+}
+
+fn cut(text: &str, chars: usize) -> String {
+    text.chars().take(chars).collect()
+}
+
+/// A blob's row: its id, its hashes for torrents, and what it is.
+pub(crate) fn blob_row(hashes: &BlobHashes, mime: &str, kind: BlobKind) -> Blob {
+    Blob::new(hashes, mime, kind)
+}
+
+fn supplements(file: &Described, limit: usize) -> Vec<Supplement> {
+    let tags = &file.analysis.tags;
+    let supplement = |kind: &str, value: &str| Supplement {
+        source: "local".to_owned(),
+        kind_of: "track".to_owned(),
+        id: file.track,
+        kind: kind.to_owned(),
+        value: cut(value, limit * 16),
+        licence: None,
+    };
+    let mut all: Vec<Supplement> = tags.genres.iter().map(|genre| supplement("genre", genre)).collect();
+    all.extend(tags.comment.iter().map(|comment| supplement("comment", comment)));
+    all.extend(tags.lyrics.iter().map(|lyrics| supplement("lyrics", lyrics)));
+    all
+}
+
+/// PREMIS event type "ingestion": when, by what, and how it ended.
+fn event(file: &Described, now: Timestamp) -> Event {
+    let warning = file.analysis.state.as_str() == "malformed";
+    Event {
+        id: stable_id(&["ingestion", &file.root().to_string()]),
+        at: now,
+        kind: "ingestion".to_owned(),
+        subject_kind: "blob".to_owned(),
+        subject: file.root().to_string(),
+        outcome: if warning { Outcome::Warning } else { Outcome::Success },
+        detail: file.outcome.reason.clone(),
+        agent: AGENT.to_owned(),
+    }
+}
+
+fn row(file: &Described, now: Timestamp) -> File {
+    let analysis = &file.analysis;
+    let loudness = analysis.loudness.unwrap_or_default();
+    File {
+        root: file.root(),
+        path: file.name.clone(),
+        size: file.hashes.size as i64,
+        state: match analysis.state {
+            State::Sound => FileState::Sound,
+            State::Malformed { .. } => FileState::Malformed,
+            State::Unprovable { .. } => FileState::Unprovable,
+        },
+        state_reason: analysis.state.reason().map(str::to_owned),
+        container: analysis.container.as_str().to_owned(),
+        extension: analysis.extension.to_owned(),
+        mime: analysis.mime.to_owned(),
+        codec: analysis.codec.clone(),
+        bit_rate: analysis.bit_rate.and_then(|rate| i32::try_from(rate).ok()),
+        sample_rate: analysis.sample_rate,
+        channels: analysis.channels,
+        bit_depth: analysis.bit_depth,
+        duration_ms: analysis.duration_ms,
+        tags: serde_json::to_string(&analysis.tags.raw).unwrap_or_default(),
+        notes: analysis.notes.clone(),
+        essence: analysis.essence.sha256,
+        essence_version: analysis.essence.version,
+        loudness_lufs: loudness.integrated_lufs,
+        loudness_range_lu: loudness.range_lu,
+        true_peak_dbtp: loudness.true_peak_dbtp,
+        replaygain_track_gain_db: analysis.tags.replaygain_track_gain_db,
+        replaygain_track_peak: analysis.tags.replaygain_track_peak,
+        cover_root: file.cover.as_ref().map(|cover| cover.hashes.root),
+        at: now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::title_from_name;
+
+    #[test]
+    fn a_file_without_tags_is_called_by_its_name() {
+        assert_eq!(title_from_name("Box/07 So What.flac".as_bytes()), "07 So What");
+        assert_eq!(title_from_name(b".hidden"), ".hidden");
+        assert_eq!(title_from_name(b"no extension"), "no extension");
+        assert_eq!(title_from_name(b"\xff\xfe.mp3"), "\u{fffd}\u{fffd}");
+    }
+}

@@ -1,0 +1,50 @@
+//! Fetching small documents from a feed's server, within limits.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+
+use crate::error::ArchiveError;
+
+/// Silence after which a server is given up.
+const STALL: Duration = Duration::from_secs(30);
+
+/// A client that stays with the server it was sent to.
+pub(super) fn client() -> Result<reqwest::Client, ArchiveError> {
+    reqwest::Client::builder()
+        .connect_timeout(STALL)
+        .read_timeout(STALL)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(crate::ingest::AGENT)
+        .build()
+        .map_err(|error| ArchiveError::Bug(error.to_string()))
+}
+
+/// The body at `url`, refused when it is longer than `limit` bytes.
+pub(super) async fn get(client: &reqwest::Client, url: &str, limit: usize) -> Result<Vec<u8>, ArchiveError> {
+    let failed = |reason: String| ArchiveError::Fetch { url: url.to_owned(), reason };
+    let response = client.get(url).send().await.map_err(|error| failed(plain(&error)))?;
+    if !response.status().is_success() {
+        return Err(failed(format!("the server answered {}", response.status())));
+    }
+    let mut body = Vec::new();
+    let mut stream = response.bytes_stream();
+    while let Some(part) = stream.next().await {
+        let part = part.map_err(|error| failed(plain(&error)))?;
+        if body.len() + part.len() > limit {
+            return Err(failed(format!("it is longer than {limit} bytes")));
+        }
+        body.extend_from_slice(&part);
+    }
+    Ok(body)
+}
+
+/// reqwest's own words hide the reason in the chain.
+fn plain(error: &reqwest::Error) -> String {
+    use std::error::Error;
+    let mut deepest: &dyn Error = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    deepest.to_string()
+}

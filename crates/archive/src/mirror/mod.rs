@@ -1,0 +1,139 @@
+//! Mirrors: another archive's releases, pulled, verified, and given out again.
+//!
+//! A mirror is an archive. It follows a feed whose keys it was told to trust, fetches what it does not hold, checks every
+//! blob by its root, takes in the rows about it, and drops what the feed withdraws. The states of one torrent are disjoint:
+//! *wanted* (nothing here), *partial* (bytes in staging), *held* (every blob in the store, rows committed, listed in the
+//! release's `mirrored.json`). Each step can be killed and is done again without fetching a byte twice.
+
+mod fetch;
+mod follow;
+mod http;
+mod import;
+mod plan;
+mod pull;
+mod status;
+mod withdraw;
+
+use std::path::PathBuf;
+
+use fonoteca_model::Sha256Hash;
+use fonoteca_torrent::feed::{PublicKey, Seen};
+use serde::{Deserialize, Serialize};
+
+pub use follow::{Offer, add, look};
+pub use plan::{Plan, PlannedTorrent, plan};
+pub(crate) use pull::held_torrents;
+pub use pull::{PullOptions, PullReport, Via, pull};
+pub use status::{State, Status, status};
+
+use crate::archive::Archive;
+use crate::error::ArchiveError;
+
+/// A feed that this archive follows: `state/mirrors/<name>/mirror.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Mirror {
+    /// What it is called here; a folder's name.
+    pub name: String,
+    /// Where the other archive's server is, without `feed.json`.
+    pub url: String,
+    /// Keys that may sign its feed.
+    pub keys: Vec<PublicKey>,
+    /// The feed believed last.
+    #[serde(default)]
+    pub seen: Option<SeenFeed>,
+    /// Bytes that may be spent on it; none: all there are.
+    #[serde(default)]
+    pub budget_bytes: Option<u64>,
+}
+
+/// The feed believed last, so that an older one is not believed again.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct SeenFeed {
+    /// Its serial.
+    pub serial: u64,
+    /// SHA-256 of its bytes.
+    pub sha256: Sha256Hash,
+}
+
+impl From<SeenFeed> for Seen {
+    fn from(seen: SeenFeed) -> Self {
+        Self { serial: seen.serial, sha256: seen.sha256 }
+    }
+}
+
+impl Mirror {
+    const FILE: &'static str = "mirror.json";
+
+    /// The mirror called `name`, or the only one.
+    pub fn read(archive: &Archive, name: Option<&str>) -> Result<Self, ArchiveError> {
+        let mut all = Self::all(archive)?;
+        match name {
+            Some(name) => all.into_iter().find(|mirror| mirror.name == name).ok_or_else(|| {
+                ArchiveError::Usage(format!("no mirror is called {name:?}: see `fonoteca mirror status`"))
+            }),
+            None => match all.len() {
+                0 => Err(ArchiveError::Usage("no feed is followed yet: `fonoteca mirror add URL` does it".to_owned())),
+                1 => Ok(all.remove(0)),
+                _ => Err(ArchiveError::Usage("several feeds are followed: say which by its name".to_owned())),
+            },
+        }
+    }
+
+    /// All mirrors, by name.
+    pub fn all(archive: &Archive) -> Result<Vec<Self>, ArchiveError> {
+        let folder = folder(archive);
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(ArchiveError::Io { path: folder, what: "cannot be read", source }),
+        };
+        let mut all = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(ArchiveError::io(&folder, "cannot be read"))?.path().join(Self::FILE);
+            if path.is_file() {
+                let bytes = std::fs::read(&path).map_err(ArchiveError::io(&path, "cannot be read"))?;
+                let mirror: Self = serde_json::from_slice(&bytes).map_err(|error| ArchiveError::Foreign {
+                    name: path.display().to_string(),
+                    reason: error.to_string(),
+                })?;
+                all.push(mirror);
+            }
+        }
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    fn write(&self, archive: &Archive) -> Result<(), ArchiveError> {
+        let folder = self.folder(archive);
+        std::fs::create_dir_all(&folder).map_err(ArchiveError::io(&folder, "cannot be made"))?;
+        let bytes = serde_json::to_vec_pretty(self).map_err(|error| ArchiveError::Bug(error.to_string()))?;
+        Ok(fonoteca_store::write_file(&folder.join(Self::FILE), &bytes)?)
+    }
+
+    fn folder(&self, archive: &Archive) -> PathBuf {
+        folder(archive).join(&self.name)
+    }
+
+    /// Where the bytes of a torrent wait until they are whole.
+    fn staging(&self, archive: &Archive, torrent: &str) -> PathBuf {
+        self.folder(archive).join("staging").join(torrent)
+    }
+
+    /// The beginning of the job names under which this mirror's rows are committed.
+    fn job_prefix(&self) -> String {
+        format!("mirror-{}-", self.name)
+    }
+
+    /// Under which name this archive records what the feed says of rights.
+    fn asserted_by(&self) -> String {
+        format!("feed:{}", self.name)
+    }
+
+    fn address(&self, path: &str) -> String {
+        format!("{}/{path}", self.url.trim_end_matches('/'))
+    }
+}
+
+fn folder(archive: &Archive) -> PathBuf {
+    archive.state_path().join("mirrors")
+}

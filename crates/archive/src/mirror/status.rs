@@ -1,0 +1,65 @@
+//! Where each mirror stands, without asking anybody.
+
+use serde::Serialize;
+
+use super::plan::plan_feed;
+use super::{Mirror, follow};
+use crate::archive::Archive;
+use crate::error::ArchiveError;
+
+/// How far a mirror is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Everything that the budget has room for is here.
+    Complete,
+    /// Something is still to be fetched.
+    Behind,
+    /// The feed that is known has expired; it must be read again.
+    Expired,
+}
+
+/// One line of `mirror status --json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// What the mirror is called here.
+    pub mirror: String,
+    /// Where the feed is.
+    pub feed: String,
+    /// The serial believed last.
+    pub serial: u64,
+    /// Bytes of torrents that are whole.
+    pub have_bytes: u64,
+    /// Bytes that are to be here.
+    pub want_bytes: u64,
+    /// Torrents that are to be here.
+    pub torrents: u64,
+    /// How far it is.
+    pub state: State,
+}
+
+/// All mirrors.
+pub fn status(archive: &Archive) -> Result<Vec<Status>, ArchiveError> {
+    let mut all = Vec::new();
+    for mirror in Mirror::all(archive)? {
+        let Some(feed) = follow::remembered(archive, &mirror)? else { continue };
+        let plan = plan_feed(archive, &mirror, &feed, None);
+        let state = if feed.expires <= archive.now() {
+            State::Expired
+        } else if plan.have_bytes < plan.want_bytes {
+            State::Behind
+        } else {
+            State::Complete
+        };
+        all.push(Status {
+            mirror: mirror.name,
+            feed: mirror.url,
+            serial: feed.serial,
+            have_bytes: plan.have_bytes,
+            want_bytes: plan.want_bytes,
+            torrents: plan.torrents.len() as u64,
+            state,
+        });
+    }
+    Ok(all)
+}

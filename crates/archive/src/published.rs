@@ -1,0 +1,255 @@
+//! What the archive gives to anyone: its feed, its torrents, and which blob answers for which path.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use fonoteca_model::BlobId;
+use fonoteca_model::rights::{Use, Verdict};
+use fonoteca_swarm::BlobSource;
+use fonoteca_torrent::feed::Role;
+use fonoteca_torrent::{Kind, Metainfo};
+use futures::TryStreamExt;
+
+use crate::archive::Archive;
+use crate::error::ArchiveError;
+use crate::feed;
+use crate::release::{Manifest, ManifestTorrent, read_torrent};
+
+/// Everything given out now.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// The archive's own feed.
+    pub feed: Option<SignedFeed>,
+    /// Torrents by name: those of the feed, and those mirrored from others.
+    pub torrents: BTreeMap<String, Arc<PublishedTorrent>>,
+    /// What the above was read from; the same stamp, the same content.
+    stamp: Stamp,
+    /// Which of the blobs may be given out.
+    allowed: HashMap<BlobId, bool>,
+}
+
+/// A feed with its signature, as they are on disk.
+#[derive(Debug, Clone)]
+pub struct SignedFeed {
+    /// `feed.json`.
+    pub bytes: Bytes,
+    /// `feed.json.minisig`.
+    pub signature: String,
+}
+
+/// A torrent that is given out.
+#[derive(Debug)]
+pub struct PublishedTorrent {
+    /// The release that it belongs to.
+    pub release: String,
+    /// Its name.
+    pub name: String,
+    /// Its `.torrent` files.
+    pub variants: Vec<PublishedVariant>,
+    /// Its real files, by path with `/` between the components.
+    pub files: HashMap<String, PublishedFile>,
+}
+
+/// One `.torrent` file.
+#[derive(Debug)]
+pub struct PublishedVariant {
+    /// Hybrid, or v1 only.
+    pub kind: Kind,
+    /// Its name in the release's folder.
+    pub file_name: String,
+    /// What it says.
+    pub metainfo: Arc<Metainfo>,
+}
+
+/// A file of a torrent.
+#[derive(Debug, Clone, Copy)]
+pub struct PublishedFile {
+    /// The blob.
+    pub root: BlobId,
+    /// Bytes.
+    pub size: u64,
+    /// The rules allow giving it to anyone.
+    pub may_distribute: bool,
+    /// Its rights holder had it withdrawn.
+    pub withdrawn: bool,
+}
+
+/// What tells whether anything changed: the feed's and the releases' folders, and the rights.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Stamp {
+    feed: Option<SystemTime>,
+    releases: Option<SystemTime>,
+    tables: Vec<i64>,
+}
+
+/// The marker in the folder of a release that was mirrored: it is given out without a feed of one's own.
+pub(crate) const MIRRORED: &str = "mirrored.json";
+
+impl Archive {
+    /// What is given out now. Cheap when nothing changed since the last call.
+    pub async fn published(&self) -> Result<Arc<Published>, ArchiveError> {
+        let stamp = self.stamp().await?;
+        let mut cell = self.published_cell().lock().await;
+        if let Some(published) = cell.as_ref().filter(|published| published.stamp == stamp) {
+            return Ok(published.clone());
+        }
+        let published = Arc::new(self.read_published(stamp).await?);
+        *cell = Some(published.clone());
+        Ok(published)
+    }
+
+    async fn stamp(&self) -> Result<Stamp, ArchiveError> {
+        let modified = |path: PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+        let snapshot = self.snapshot().await?;
+        // What a verdict follows from.
+        let tables = ["rights", "collections", "holdings", "links", "tracks"];
+        let tables = snapshot
+            .versions()
+            .iter()
+            .filter(|(table, _)| tables.contains(&table.name()))
+            .map(|(_, version)| *version)
+            .collect();
+        Ok(Stamp {
+            feed: modified(self.releases_path().join(feed::FEED)),
+            releases: modified(self.releases_path()),
+            tables,
+        })
+    }
+
+    async fn read_published(&self, stamp: Stamp) -> Result<Published, ArchiveError> {
+        let mut published = Published { stamp, ..Published::default() };
+        let mut in_feed = std::collections::HashSet::new();
+        if let Some((bytes, signature)) = feed::read(&self.releases_path())? {
+            let own = fonoteca_torrent::feed::Feed::from_bytes(&bytes)
+                .map_err(|source| ArchiveError::Feed { url: feed::FEED.to_owned(), source })?;
+            in_feed = own.torrents.into_iter().map(|torrent| (torrent.release, torrent.name)).collect();
+            published.feed = Some(SignedFeed { bytes: bytes.into(), signature });
+        }
+        for manifest in crate::release::manifests(self)? {
+            let mirrored = crate::mirror::held_torrents(self, &manifest.release).unwrap_or_default();
+            for torrent in &manifest.torrents {
+                if mirrored.contains(&torrent.name)
+                    || in_feed.contains(&(manifest.release.clone(), torrent.name.clone()))
+                {
+                    let torrent = self.read_published_torrent(&manifest, torrent).await?;
+                    for file in torrent.files.values() {
+                        published.allowed.insert(file.root, file.may_distribute);
+                    }
+                    published.torrents.insert(torrent.name.clone(), Arc::new(torrent));
+                }
+            }
+        }
+        Ok(published)
+    }
+
+    async fn read_published_torrent(
+        &self,
+        manifest: &Manifest,
+        torrent: &ManifestTorrent,
+    ) -> Result<PublishedTorrent, ArchiveError> {
+        let mut variants = Vec::new();
+        for variant in &torrent.variants {
+            let metainfo = read_torrent(self, &manifest.release, &variant.path)?;
+            variants.push(PublishedVariant {
+                kind: variant.kind,
+                file_name: variant.path.clone(),
+                metainfo: Arc::new(metainfo),
+            });
+        }
+        let verdicts: HashMap<BlobId, Verdict> = verdicts_of(self, manifest, torrent).await?.into_iter().collect();
+        let files = variants
+            .iter()
+            .flat_map(|variant| variant.metainfo.real_files())
+            .filter_map(|(_, file)| {
+                let root = file.root?;
+                // Only audio has a verdict of its own; what goes with it, goes with it.
+                let verdict = verdicts.get(&root);
+                let file_given = PublishedFile {
+                    root,
+                    size: file.size,
+                    may_distribute: verdict.is_none_or(|verdict| verdict.allows(Use::Distribute)),
+                    withdrawn: verdict.is_some_and(|verdict| verdict.withdrawn),
+                };
+                Some((file.path.join("/"), file_given))
+            })
+            .collect();
+        Ok(PublishedTorrent { release: manifest.release.clone(), name: torrent.name.clone(), variants, files })
+    }
+
+    /// A file of a published release's folder, by the names that a release has.
+    pub async fn open_release_file(&self, release: &str, file: &str) -> Result<Option<Bytes>, ArchiveError> {
+        let published = self.published().await?;
+        let mut of_release = published.torrents.values().filter(|torrent| torrent.release == release).peekable();
+        if of_release.peek().is_none() {
+            return Ok(None);
+        }
+        let is_torrent = of_release.flat_map(|torrent| &torrent.variants).any(|variant| variant.file_name == file);
+        if !is_torrent && ![Manifest::FILE, Manifest::SIGNATURE, "SHA256SUMS"].contains(&file) {
+            return Ok(None);
+        }
+        let path = self.releases_path().join(release).join(file);
+        tokio::fs::read(&path).await.map(|bytes| Some(bytes.into())).map_err(ArchiveError::io(path, "cannot be read"))
+    }
+
+    /// Where a seeder reads: only what is published, and only while the rules allow it.
+    pub fn blob_source(&self) -> Arc<dyn BlobSource> {
+        Arc::new(PublishedBlobs { archive: self.clone() })
+    }
+}
+
+/// The verdicts on the audio of one torrent.
+pub(crate) async fn verdicts_of(
+    archive: &Archive,
+    manifest: &Manifest,
+    torrent: &ManifestTorrent,
+) -> Result<Vec<(BlobId, Verdict)>, ArchiveError> {
+    if torrent.role != Role::Audio {
+        return Ok(Vec::new());
+    }
+    let Some(variant) = torrent.variants.iter().find(|variant| variant.kind == Kind::Hybrid) else {
+        return Ok(Vec::new());
+    };
+    let metainfo = read_torrent(archive, &manifest.release, &variant.path)?;
+    // Audio lies two deep, by the first byte of its root; covers three deep, and the rest at the top.
+    let roots: Vec<BlobId> =
+        metainfo.real_files().filter(|(_, file)| file.path.len() == 2).filter_map(|(_, file)| file.root).collect();
+    let mut verdicts = Vec::with_capacity(roots.len());
+    for chunk in roots.chunks(2000) {
+        verdicts.extend(archive.verdicts(chunk).await?);
+    }
+    verdicts.sort_by_key(|(root, _)| *root);
+    Ok(verdicts)
+}
+
+struct PublishedBlobs {
+    archive: Archive,
+}
+
+#[async_trait]
+impl BlobSource for PublishedBlobs {
+    async fn read(&self, root: BlobId, range: Range<u64>) -> io::Result<Bytes> {
+        let published = self.archive.published_cell().lock().await.clone();
+        let allowed = published.is_some_and(|published| published.allowed.get(&root).copied().unwrap_or(false));
+        if !allowed {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{root} is not given out")));
+        }
+        let stream = self.archive.store().read(root, range).await.map_err(io::Error::other)?;
+        let parts: Vec<Bytes> = stream.try_collect().await.map_err(io::Error::other)?;
+        match <[Bytes; 1]>::try_from(parts) {
+            Ok([one]) => Ok(one),
+            Err(parts) => Ok(parts
+                .into_iter()
+                .fold(BytesMut::new(), |mut all, part| {
+                    all.extend_from_slice(&part);
+                    all
+                })
+                .freeze()),
+        }
+    }
+}

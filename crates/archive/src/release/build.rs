@@ -1,0 +1,292 @@
+//! Building a release: torrents of the selection from the stored hashes, reading no audio.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
+
+use fonoteca_catalog::{Batch, Blob, BlobKind, Event, Outcome, Release, ReleaseStatus, Snapshot};
+use fonoteca_model::progress::{Progress, Unit};
+use fonoteca_model::{BlobHashes, BlobId, Sha256Hash};
+use fonoteca_torrent::feed::{Role, SigningKey};
+use fonoteca_torrent::{File, Kind, Metainfo, Outside, Selection};
+use sha2::{Digest, Sha256};
+
+use super::Options;
+use super::cut::{Cut, Cutter};
+use super::index::{blob_path, index, licence_label, licences};
+use super::list::given_out;
+use super::manifest::{FORMAT, Manifest, ManifestTorrent, ManifestVariant};
+use super::metadata::{self, Part};
+use super::select::select;
+use crate::archive::Archive;
+use crate::error::ArchiveError;
+use crate::ingest::{AGENT, blob_row};
+use crate::rights::stable_id;
+
+/// Builds the release into `releases/<name>/` and records it. The folder appears whole or not at all.
+pub async fn build(
+    archive: &Archive,
+    options: &Options,
+    key: &SigningKey,
+    progress: &dyn Progress,
+) -> Result<Manifest, ArchiveError> {
+    options.check()?;
+    let target = archive.releases_path().join(&options.name);
+    if target.exists() {
+        return Err(ArchiveError::Usage(format!(
+            "release {:?} is there already; a release is never changed: choose another name",
+            options.name
+        )));
+    }
+    let partial = archive.releases_path().join(format!(".{}.partial", options.name));
+    if partial.exists() {
+        std::fs::remove_dir_all(&partial).map_err(ArchiveError::io(&partial, "cannot be removed"))?;
+    }
+    std::fs::create_dir_all(&partial).map_err(ArchiveError::io(&partial, "cannot be made"))?;
+
+    let snapshot = archive.snapshot().await?;
+    let mut builder = Builder {
+        archive,
+        snapshot: &snapshot,
+        options,
+        folder: &partial,
+        progress,
+        all_listens: snapshot.stats().await?.listens.max(1),
+        torrents: Vec::new(),
+        parts: Vec::new(),
+        blobs: BTreeMap::new(),
+    };
+    progress.stage("building torrents", None, Unit::Items);
+    let mut cutter = Cutter::new(&options.name, options.limits);
+    let given_out: HashSet<BlobId> = given_out(archive)?;
+    let left_out = select(archive, &snapshot, &given_out, async |selected| match cutter.push(selected) {
+        Some(cut) => builder.audio(cut).await,
+        None => Ok(()),
+    })
+    .await?;
+    if let Some(cut) = cutter.finish() {
+        builder.audio(cut).await?;
+    }
+    if builder.torrents.is_empty() {
+        std::fs::remove_dir_all(&partial).map_err(ArchiveError::io(&partial, "cannot be removed"))?;
+        let why: Vec<String> = left_out.values().map(|left| format!("{} ({} files)", left.rule, left.files)).collect();
+        return Err(ArchiveError::Refused(if why.is_empty() {
+            "nothing is held that could be released".to_owned()
+        } else {
+            format!("nothing may be released; left out: {}", why.join("; "))
+        }));
+    }
+    builder.metadata()?;
+    let Builder { torrents, blobs, .. } = builder;
+    let manifest = Manifest {
+        format: FORMAT.to_owned(),
+        release: options.name.clone(),
+        archive: archive.name().to_owned(),
+        tables: snapshot.versions().iter().map(|(table, version)| (table.name().to_owned(), *version)).collect(),
+        torrents,
+        left_out: left_out.into_values().collect(),
+    };
+    seal(&partial, &manifest, key)?;
+    record(archive, &manifest, blobs).await?;
+    std::fs::rename(&partial, &target).map_err(ArchiveError::io(&target, "cannot be put in place"))?;
+    fonoteca_store::sync_folder(&archive.releases_path())?;
+    Ok(manifest)
+}
+
+struct Builder<'a> {
+    archive: &'a Archive,
+    snapshot: &'a Snapshot,
+    options: &'a Options,
+    folder: &'a Path,
+    progress: &'a dyn Progress,
+    all_listens: i64,
+    torrents: Vec<ManifestTorrent>,
+    parts: Vec<Part>,
+    /// Blobs that the release itself makes.
+    blobs: BTreeMap<BlobId, Blob>,
+}
+
+impl Builder<'_> {
+    /// One audio torrent: its audio, the covers that go with it, the index and the licences.
+    async fn audio(&mut self, cut: Cut) -> Result<(), ArchiveError> {
+        if self.progress.cancelled() {
+            return Err(ArchiveError::Cancelled);
+        }
+        let covers: BTreeSet<BlobId> = cut.files.iter().filter_map(|file| file.held.cover_root).collect();
+        let wanted: Vec<BlobId> = cut.files.iter().map(|file| file.held.root).chain(covers.iter().copied()).collect();
+        let known = self.snapshot.blobs(&wanted).await?;
+        let mut files = Vec::with_capacity(wanted.len() + 2);
+        for selected in &cut.files {
+            let held = &selected.held;
+            let (hashes, _) = known.get(&held.root).ok_or(ArchiveError::MissingBlob { root: held.root })?;
+            files.push(File { path: blob_path(held.root, &held.extension), hashes: hashes.clone() });
+        }
+        let verdicts = self.archive.verdicts_in(self.snapshot, &covers.iter().copied().collect::<Vec<_>>()).await?;
+        let mut given = Vec::new();
+        for cover in covers {
+            // A cover goes with its audio, unless somebody had the artwork itself withdrawn.
+            let withdrawn = verdicts.get(&cover).is_some_and(|verdict| verdict.withdrawn);
+            if let (false, Some((hashes, row))) = (withdrawn, known.get(&cover)) {
+                let mut path = blob_path(cover, image_extension(&row.mime));
+                path.insert(0, "covers".to_owned());
+                files.push(File { path, hashes: hashes.clone() });
+                given.push(cover);
+            }
+        }
+        files.push(self.keep("index.jsonl", &index(&cut.files), "application/jsonl", BlobKind::Index).await?);
+        files.push(self.keep("LICENCES.txt", &licences(&cut.files), "text/plain", BlobKind::Licence).await?);
+
+        let parts = metadata::write(self.archive, self.snapshot, &cut, &given).await?;
+        let rows = parts.iter().filter_map(|part| Some((part.table?.to_owned(), part.hashes.root))).collect();
+        self.parts.extend(parts);
+        let labels: BTreeSet<String> = cut.files.iter().map(|file| licence_label(&file.verdict)).collect();
+        let listens_share = (cut.listens as f64 / self.all_listens as f64).clamp(0.0, 1.0);
+        let popularity = Some([cut.popularity.0, cut.popularity.1]);
+        self.torrent(cut.name, Role::Audio, files, popularity, listens_share, labels, rows)?;
+        self.progress.advance(1);
+        Ok(())
+    }
+
+    async fn keep(&mut self, name: &str, bytes: &[u8], mime: &str, kind: BlobKind) -> Result<File, ArchiveError> {
+        let hashes = self.archive.store().put_bytes(bytes).await?.hashes;
+        self.blobs.insert(hashes.root, blob_row(&hashes, mime, kind));
+        Ok(File { path: vec![name.to_owned()], hashes })
+    }
+
+    /// The torrent of all parts of the tables.
+    fn metadata(&mut self) -> Result<(), ArchiveError> {
+        let parts = std::mem::take(&mut self.parts);
+        let mut files = Vec::with_capacity(parts.len());
+        for part in parts {
+            self.blobs.insert(part.hashes.root, part.row);
+            files.push(File { path: part.path, hashes: part.hashes });
+        }
+        let name = format!("{}-metadata", self.options.name);
+        let labels = BTreeSet::from(["CC0-1.0".to_owned()]);
+        self.torrent(name, Role::Metadata, files, None, 0.0, labels, BTreeMap::new())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is one field of the manifest")]
+    fn torrent(
+        &mut self,
+        name: String,
+        role: Role,
+        files: Vec<File>,
+        popularity: Option<[i32; 2]>,
+        listens_share: f64,
+        labels: BTreeSet<String>,
+        rows: BTreeMap<String, BlobId>,
+    ) -> Result<(), ArchiveError> {
+        let bytes = files.iter().map(|file| file.hashes.size).sum();
+        let count = files.len() as u64;
+        let selection = Selection { name: name.clone(), files };
+        let outside = Outside {
+            announce: self.options.announce().into_iter().map(|url| vec![url]).collect(),
+            web_seeds: self.options.web_seed().into_iter().collect(),
+            comment: Some(format!("{} of {}", self.options.name, self.archive.name())),
+            created_by: Some(AGENT.to_owned()),
+            creation_date: Some(self.archive.now().as_seconds()),
+            similar: Vec::new(),
+        };
+        let mut variants = Vec::new();
+        for kind in [Kind::Hybrid, Kind::V1] {
+            let metainfo = fonoteca_torrent::build(&selection, kind, &outside)?;
+            variants.push(self.write_torrent(kind, &metainfo)?);
+        }
+        let licences = labels.into_iter().collect();
+        self.torrents.push(ManifestTorrent {
+            name,
+            role,
+            variants,
+            files: count,
+            bytes,
+            popularity,
+            listens_share,
+            licences,
+            rows,
+        });
+        Ok(())
+    }
+
+    fn write_torrent(&self, kind: Kind, metainfo: &Metainfo) -> Result<ManifestVariant, ArchiveError> {
+        let file_name = match kind {
+            Kind::Hybrid => format!("{}.torrent", metainfo.name),
+            Kind::V1 => format!("{}.v1.torrent", metainfo.name),
+        };
+        let bytes = metainfo.to_bytes();
+        fonoteca_store::write_file(&self.folder.join(&file_name), bytes)?;
+        let infohash_v1 = metainfo
+            .info_hash_v1
+            .ok_or_else(|| ArchiveError::Bug("a torrent was built without a v1 info-hash".to_owned()))?;
+        let announce: Vec<String> = self.options.announce().into_iter().collect();
+        let web_seeds: Vec<String> = self.options.web_seed().into_iter().collect();
+        Ok(ManifestVariant {
+            kind,
+            infohash_v1,
+            infohash_v2: metainfo.info_hash_v2,
+            magnet: metainfo.magnet(&announce, &web_seeds, &[]),
+            torrent_bytes: bytes.len() as u64,
+            torrent_sha256: Sha256Hash(Sha256::digest(bytes).into()),
+            path: file_name,
+        })
+    }
+}
+
+fn image_extension(mime: &str) -> &'static str {
+    match mime {
+        "image/png" => "png",
+        "image/webp" => "webp",
+        "image/gif" => "gif",
+        _ => "jpg",
+    }
+}
+
+/// Writes and signs the manifest, and lists the checksums of all files in the release's folder.
+fn seal(folder: &Path, manifest: &Manifest, key: &SigningKey) -> Result<(), ArchiveError> {
+    let bytes = manifest.to_bytes();
+    fonoteca_store::write_file(&folder.join(Manifest::FILE), &bytes)?;
+    let signature = fonoteca_torrent::feed::sign(&bytes, key, &format!("release {}", manifest.release))
+        .map_err(|error| ArchiveError::Bug(error.to_string()))?;
+    fonoteca_store::write_file(&folder.join(Manifest::SIGNATURE), signature.as_bytes())?;
+    let mut sums = format!("{}  {}\n", hex::encode(Sha256::digest(&bytes)), Manifest::FILE);
+    for torrent in &manifest.torrents {
+        for variant in &torrent.variants {
+            sums.push_str(&format!("{}  {}\n", variant.torrent_sha256, variant.path));
+        }
+    }
+    fonoteca_store::write_file(&folder.join("SHA256SUMS"), sums.as_bytes())?;
+    Ok(())
+}
+
+async fn record(archive: &Archive, manifest: &Manifest, blobs: BTreeMap<BlobId, Blob>) -> Result<(), ArchiveError> {
+    let now = archive.now();
+    let writer = archive.catalog().writer().await?;
+    let roots: Vec<BlobId> = blobs.keys().copied().collect();
+    let known: HashMap<BlobId, (BlobHashes, Blob)> = writer.snapshot().blobs(&roots).await?;
+    let tables = serde_json::to_string(&manifest.tables).map_err(|error| ArchiveError::Bug(error.to_string()))?;
+    let text = String::from_utf8(manifest.to_bytes()).map_err(|error| ArchiveError::Bug(error.to_string()))?;
+    let batch = Batch {
+        blobs: blobs.into_iter().filter(|(root, _)| !known.contains_key(root)).map(|(_, row)| row).collect(),
+        events: vec![Event {
+            id: stable_id(&["release", &manifest.release, &now.0.to_string()]),
+            at: now,
+            kind: "information package creation".to_owned(),
+            subject_kind: "release".to_owned(),
+            subject: manifest.release.clone(),
+            outcome: Outcome::Success,
+            detail: Some(format!("{} torrents", manifest.torrents.len())),
+            agent: AGENT.to_owned(),
+        }],
+        releases: vec![Release {
+            name: manifest.release.clone(),
+            at: now,
+            serial: 0,
+            status: ReleaseStatus::Built,
+            tables,
+            manifest: text,
+            supersedes: None,
+        }],
+        ..Batch::default()
+    };
+    writer.commit(&format!("release-{}", manifest.release), 0, batch).await?;
+    Ok(())
+}

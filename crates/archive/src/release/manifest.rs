@@ -1,0 +1,107 @@
+//! `manifest.json`: what a release holds and from which state of the tables it was made.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use fonoteca_model::{BlobId, Sha1Hash, Sha256Hash};
+use fonoteca_torrent::Kind;
+use fonoteca_torrent::feed::Role;
+use serde::{Deserialize, Serialize};
+
+use super::plan::LeftOut;
+use crate::error::ArchiveError;
+
+/// The manifest's format, with its version.
+pub const FORMAT: &str = "fonoteca-release/1";
+
+/// The contents of `manifest.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: String,
+    /// The release's name.
+    pub release: String,
+    /// The archive that made it.
+    pub archive: String,
+    /// The versions of the tables it was made from; no vacuum removes them.
+    pub tables: BTreeMap<String, i64>,
+    /// Most popular first; the metadata torrent last.
+    pub torrents: Vec<ManifestTorrent>,
+    /// What was left out, by rule.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// One torrent of a release, in both its variants.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ManifestTorrent {
+    /// The torrent's name, which is also its folder's.
+    pub name: String,
+    /// Audio or metadata.
+    pub role: Role,
+    /// Hybrid and v1-only.
+    pub variants: Vec<ManifestVariant>,
+    /// Files, without pads.
+    pub files: u64,
+    /// Bytes, without pads.
+    pub bytes: u64,
+    /// Highest and lowest popularity; none for metadata.
+    pub popularity: Option<[i32; 2]>,
+    /// Share of all listens, 0 to 1.
+    pub listens_share: f64,
+    /// SPDX ids, URIs or bases of what is inside.
+    pub licences: Vec<String>,
+    /// For an audio torrent: the blob with the rows about it, by table.
+    #[serde(default)]
+    pub rows: BTreeMap<String, BlobId>,
+}
+
+/// One `.torrent` file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ManifestVariant {
+    /// Hybrid, or v1 only.
+    pub kind: Kind,
+    /// The file's name in the release's folder.
+    pub path: String,
+    /// BEP 3.
+    pub infohash_v1: Sha1Hash,
+    /// BEP 52.
+    pub infohash_v2: Option<Sha256Hash>,
+    /// BEP 9.
+    pub magnet: String,
+    /// Size of the `.torrent` file.
+    pub torrent_bytes: u64,
+    /// SHA-256 of the `.torrent` file.
+    pub torrent_sha256: Sha256Hash,
+}
+
+impl Manifest {
+    /// The file's name in the release's folder.
+    pub const FILE: &'static str = "manifest.json";
+    /// Its detached minisign signature.
+    pub const SIGNATURE: &'static str = "manifest.json.minisig";
+
+    /// Reads the manifest of the release in `folder`.
+    pub fn read(folder: &Path) -> Result<Self, ArchiveError> {
+        let path = folder.join(Self::FILE);
+        let bytes = std::fs::read(&path).map_err(ArchiveError::io(&path, "cannot be read"))?;
+        Self::parse(&bytes, &path.display().to_string())
+    }
+
+    /// Reads a manifest; `name` is what an error calls it.
+    pub fn parse(bytes: &[u8], name: &str) -> Result<Self, ArchiveError> {
+        let foreign = |reason: String| ArchiveError::Foreign { name: name.to_owned(), reason };
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| foreign(error.to_string()))?;
+        if manifest.format != FORMAT {
+            return Err(foreign(format!("has format {:?}; this program reads {FORMAT}", manifest.format)));
+        }
+        Ok(manifest)
+    }
+
+    /// As it is written.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("a manifest has nothing that JSON cannot hold");
+        bytes.push(b'\n');
+        bytes
+    }
+}

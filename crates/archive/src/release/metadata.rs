@@ -1,0 +1,225 @@
+//! The rows about a torrent's files, as Parquet that any engine reads, and as JSON Lines.
+//!
+//! Each audio torrent has its own part of each table, so that a release of any size is written in constant memory and a
+//! mirror takes in exactly the rows of what it holds. Artists and albums may stand in several parts.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use fonoteca_catalog::{
+    Album, Artist, Blob, BlobKind, Credit, File, Fingerprint, Holding, Link, LinkEntity, Listens, Rights, Row,
+    Snapshot, Track, parquet,
+};
+use fonoteca_model::rights::{Decision, Subject, SubjectKind};
+use fonoteca_model::{BlobHashes, BlobId, Id};
+
+use super::cut::Cut;
+use super::index::blob_path;
+use crate::archive::Archive;
+use crate::error::ArchiveError;
+use crate::ingest::blob_row;
+use crate::rights::stable_id;
+
+/// A file of the metadata torrent, in the store.
+pub(super) struct Part {
+    pub path: Vec<String>,
+    pub hashes: BlobHashes,
+    /// The table it is a part of; none for the JSON Lines.
+    pub table: Option<&'static str>,
+    pub row: Blob,
+}
+
+/// Writes the parts about one audio torrent into the store.
+pub(super) async fn write(
+    archive: &Archive,
+    snapshot: &Snapshot,
+    cut: &Cut,
+    covers: &[BlobId],
+) -> Result<Vec<Part>, ArchiveError> {
+    let rows = Rows::load(snapshot, cut).await?;
+    let mut parts = Vec::new();
+    part(archive, cut, &rows.artists, &mut parts).await?;
+    part(archive, cut, &rows.albums, &mut parts).await?;
+    part(archive, cut, &rows.tracks, &mut parts).await?;
+    part(archive, cut, &rows.holdings, &mut parts).await?;
+    part(archive, cut, &rows.fingerprints, &mut parts).await?;
+    part(archive, cut, &rows.links, &mut parts).await?;
+    part(archive, cut, &rows.listens, &mut parts).await?;
+    part(archive, cut, &rows.rights, &mut parts).await?;
+    part(archive, cut, &rows.files, &mut parts).await?;
+    parts.push(json_lines(archive, cut, covers).await?);
+    Ok(parts)
+}
+
+async fn part<T: Row>(archive: &Archive, cut: &Cut, rows: &[T], parts: &mut Vec<Part>) -> Result<(), ArchiveError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let table = T::TABLE.name();
+    let path = vec!["tables".to_owned(), table.to_owned(), format!("{}.parquet", cut.name)];
+    parts.push(keep(archive, path, &parquet::write(rows)?, "application/vnd.apache.parquet", Some(table)).await?);
+    Ok(())
+}
+
+async fn keep(
+    archive: &Archive,
+    path: Vec<String>,
+    bytes: &[u8],
+    mime: &str,
+    table: Option<&'static str>,
+) -> Result<Part, ArchiveError> {
+    let hashes = archive.store().put_bytes(bytes).await?.hashes;
+    let row = blob_row(&hashes, mime, BlobKind::Metadata);
+    Ok(Part { path, hashes, table, row })
+}
+
+/// One line a file, for those who would rather not read Parquet.
+async fn json_lines(archive: &Archive, cut: &Cut, covers: &[BlobId]) -> Result<Part, ArchiveError> {
+    let mut text = Vec::new();
+    for file in &cut.files {
+        let held = &file.held;
+        let line = serde_json::json!({
+            "torrent": cut.name,
+            "path": blob_path(held.root, &held.extension).join("/"),
+            "track_id": held.track_id.to_string(),
+            "recording_id": held.recording_id.to_string(),
+            "title": held.title,
+            "artist": held.artist_credit,
+            "album": held.album,
+            "isrc": held.isrc,
+            "duration_ms": held.duration_ms,
+            "popularity": held.popularity,
+            "listens": held.listens,
+            "cover": held.cover_root.filter(|cover| covers.contains(cover)),
+            "basis": file.verdict.basis,
+            "licence": file.verdict.licence,
+            "attribution": file.verdict.attribution,
+        });
+        serde_json::to_writer(&mut text, &line).expect("strings and numbers are always JSON");
+        text.push(b'\n');
+    }
+    let packed = zstd::encode_all(text.as_slice(), 9).map_err(|error| ArchiveError::Bug(error.to_string()))?;
+    keep(archive, vec!["jsonl".to_owned(), format!("{}.jsonl.zst", cut.name)], &packed, "application/zstd", None).await
+}
+
+/// Everything that goes out about one torrent's files, and nothing that stays: no job, no run's time, no name of a folder.
+struct Rows {
+    artists: Vec<Artist>,
+    albums: Vec<Album>,
+    tracks: Vec<Track>,
+    holdings: Vec<Holding>,
+    fingerprints: Vec<Fingerprint>,
+    links: Vec<Link>,
+    listens: Vec<Listens>,
+    rights: Vec<Rights>,
+    files: Vec<File>,
+}
+
+impl Rows {
+    async fn load(snapshot: &Snapshot, cut: &Cut) -> Result<Self, ArchiveError> {
+        let roots: Vec<BlobId> = cut.files.iter().map(|file| file.held.root).collect();
+        let holdings: Vec<Holding> = snapshot.rows_by("root", roots.iter()).await?;
+        let track_ids: BTreeSet<Id> = holdings.iter().map(|holding| holding.track_id).collect();
+        let tracks: Vec<Track> = snapshot.rows_by("id", track_ids.iter()).await?;
+        let album_ids: BTreeSet<Id> = tracks.iter().filter_map(|track| track.album_id).collect();
+        let albums: Vec<Album> = snapshot.rows_by("id", album_ids.iter()).await?;
+        let credits = |credits: &[Credit]| credits.iter().map(|credit| credit.artist_id).collect::<Vec<_>>();
+        let artist_ids: BTreeSet<Id> = tracks
+            .iter()
+            .flat_map(|track| credits(&track.artists))
+            .chain(albums.iter().flat_map(|album| credits(&album.artists)))
+            .collect();
+        let artists: Vec<Artist> = snapshot.rows_by("id", artist_ids.iter()).await?;
+        let fingerprints: Vec<Fingerprint> = snapshot.rows_by("root", roots.iter()).await?;
+        let files: Vec<File> = snapshot.rows_by("root", roots.iter()).await?;
+        let ids: Vec<Id> = track_ids.into_iter().collect();
+        let recordings = snapshot.recording_of(&ids).await?;
+        let mut rows = Self {
+            artists,
+            albums,
+            tracks,
+            holdings,
+            fingerprints,
+            links: links(&recordings, cut),
+            listens: listens(cut),
+            rights: rights(snapshot, &roots).await?,
+            files,
+        };
+        rows.settle();
+        Ok(rows)
+    }
+
+    /// Puts the rows into an order that follows from them, so that the same rows give the same bytes.
+    fn settle(&mut self) {
+        self.artists.sort_by_key(|row| row.id);
+        self.albums.sort_by_key(|row| row.id);
+        self.tracks.sort_by_key(|row| row.id);
+        self.holdings.sort_by_key(|row| (row.root, row.track_id));
+        self.fingerprints.sort_by_key(|row| row.root);
+        self.files.sort_by_key(|row| row.root);
+        for file in &mut self.files {
+            // Where the operator keeps things is nobody's business.
+            file.path.clear();
+        }
+    }
+}
+
+/// Which tracks are one recording, as it stands: the chain of joins and redirects stays at home.
+fn links(recordings: &HashMap<Id, Id>, cut: &Cut) -> Vec<Link> {
+    let mut links: Vec<Link> = recordings
+        .iter()
+        .filter(|(track, recording)| track != recording)
+        .map(|(track, recording)| Link {
+            id: stable_id(&["released link", &track.to_string(), &recording.to_string()]),
+            entity: LinkEntity::Recording,
+            from_id: *track,
+            to_id: *recording,
+            reason: "released".to_owned(),
+            score: 1.0,
+            supersedes: None,
+            at: cut.files.iter().map(|file| file.held.at).min().unwrap_or_default(),
+        })
+        .collect();
+    links.sort_by_key(|link| link.from_id);
+    links
+}
+
+fn listens(cut: &Cut) -> Vec<Listens> {
+    let counted: BTreeMap<Id, Listens> = cut
+        .files
+        .iter()
+        .filter_map(|file| {
+            let as_of = file.held.listens_as_of?;
+            let listens = Listens {
+                recording_id: file.held.recording_id,
+                as_of,
+                count: file.held.listens,
+                popularity: file.held.popularity,
+            };
+            Some((file.held.recording_id, listens))
+        })
+        .collect();
+    counted.into_values().collect()
+}
+
+/// The decisions that let each blob out, put on the blob itself: a mirror need not know our collections and labels.
+async fn rights(snapshot: &Snapshot, roots: &[BlobId]) -> Result<Vec<Rights>, ArchiveError> {
+    let mut found = snapshot.decisions_for(roots).await?;
+    let mut rows = Vec::new();
+    for root in roots {
+        let decisions = found.remove(root).unwrap_or_default();
+        let superseded: BTreeSet<String> =
+            decisions.iter().filter_map(|decision| decision.supersedes.clone()).collect();
+        for decision in decisions.into_iter().filter(|decision| !superseded.contains(&decision.id)) {
+            rows.push(Rights::from(&Decision {
+                id: stable_id(&["released decision", &decision.id, &root.to_string()]),
+                supersedes: None,
+                subject: Subject::new(SubjectKind::Blob, root.to_string()),
+                // The document stays where it was shown.
+                evidence: None,
+                ..decision
+            }));
+        }
+    }
+    rows.sort_by(|a, b| (&a.subject, &a.id).cmp(&(&b.subject, &b.id)));
+    Ok(rows)
+}

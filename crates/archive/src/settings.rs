@@ -1,0 +1,86 @@
+//! `archive.toml`: the name, the format version, public keys and policies. Never a secret.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::ArchiveError;
+
+/// The version of the folder's layout that this program writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// The contents of `archive.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The version of the folder's layout.
+    pub format: u32,
+    /// What the archive is called, in feeds and on its page.
+    pub name: String,
+    /// What publishing does unless told otherwise.
+    #[serde(default)]
+    pub publish: Publish,
+}
+
+/// Policies of `release` and `feed`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Publish {
+    /// minisign public keys that may sign this archive's feed; the first is the one in use.
+    pub keys: Vec<String>,
+    /// Where the server is reached from outside, e.g. `https://music.example.org`.
+    pub url: Option<String>,
+}
+
+impl Settings {
+    /// The file's name in the archive's folder.
+    pub const FILE: &'static str = "archive.toml";
+
+    /// Settings of a new archive.
+    pub fn new(name: &str) -> Self {
+        Self { format: FORMAT, name: name.to_owned(), publish: Publish::default() }
+    }
+
+    /// Reads the file in `root`.
+    pub fn read(root: &Path) -> Result<Self, ArchiveError> {
+        let path = root.join(Self::FILE);
+        let text = std::fs::read_to_string(&path).map_err(ArchiveError::io(&path, "cannot be read"))?;
+        // The version is looked at first: a newer layout may well have fields that this program does not know.
+        let version = toml::from_str::<toml::Table>(&text)
+            .ok()
+            .and_then(|table| table.get("format").and_then(toml::Value::as_integer));
+        if let Some(version) = version.filter(|version| *version > i64::from(FORMAT)) {
+            return Err(ArchiveError::Settings {
+                path,
+                reason: format!(
+                    "format {version} was written by a newer Fonoteca; this one reads up to {FORMAT}: upgrade it"
+                ),
+            });
+        }
+        toml::from_str(&text)
+            .map_err(|error| ArchiveError::Settings { path, reason: format!("is not valid: {}", error.message()) })
+    }
+
+    /// Writes the file in `root`, whole or not at all.
+    pub fn write(&self, root: &Path) -> Result<(), ArchiveError> {
+        let text = toml::to_string_pretty(self).map_err(|error| ArchiveError::Bug(error.to_string()))?;
+        fonoteca_store::write_file(&root.join(Self::FILE), text.as_bytes()).map_err(ArchiveError::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_writes_and_refuses_a_newer_format() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut settings = Settings::new("Archivo");
+        settings.publish.url = Some("http://127.0.0.1:4040".to_owned());
+        settings.write(folder.path()).expect("written");
+        assert_eq!(Settings::read(folder.path()).expect("read"), settings);
+        std::fs::write(folder.path().join(Settings::FILE), "format = 99\nname = \"x\"\nnew = 1\n").expect("written");
+        let error = Settings::read(folder.path()).expect_err("newer").to_string();
+        assert!(error.contains("newer Fonoteca"), "{error}");
+    }
+}
