@@ -21,6 +21,14 @@ pub fn looks_like_audio_name(path: &Path) -> bool {
         .is_some_and(|extension| AUDIO_EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()))
 }
 
+/// Whether a regular file begins as audio does that is read here; what cannot be opened does not.
+pub fn starts_like_audio(path: &Path) -> bool {
+    let Some(len) = path.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len()) else {
+        return false;
+    };
+    File::open(path).is_ok_and(|mut file| recognise(path, &mut file, len).is_ok())
+}
+
 /// The container of a file and where it begins (after ID3v2 tags), or why it is refused.
 pub(crate) fn recognise(path: &Path, file: &mut File, len: u64) -> Result<(Container, u64), AudioError> {
     let not_audio = |found: String| AudioError::NotAudio { path: path.into(), found };

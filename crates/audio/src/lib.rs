@@ -41,5 +41,5 @@ pub use facts::{
     Analysis, Container, Credit, ESSENCE_VERSION, Essence, Fingerprint, Loudness, Picture, PictureKind, State, Tags,
 };
 pub use fingerprint::{ALGORITHM, FINGERPRINT_VERSION, SHORT_ALGORITHM, SHORT_BELOW_MS, SHORT_FINGERPRINT_VERSION};
-pub use format::looks_like_audio_name;
+pub use format::{looks_like_audio_name, starts_like_audio};
 pub use limits::Limits;

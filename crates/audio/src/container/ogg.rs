@@ -105,6 +105,7 @@ pub(super) fn open(file: File, start: u64, len: u64, limits: &Limits, tags: &mut
         }
     }
     reader.delay = delay;
+    reader.vorbis = coding == Coding::Vorbis;
     if reader.oversized > 0 {
         tags.note(format!(
             "a comment of {} MB is longer than the limit of {} MB; what came before the limit was read",
@@ -131,6 +132,8 @@ struct OggPackets {
     granule: i64,
     delay: u64,
     declared: Option<Declared>,
+    vorbis: bool,
+    repeated_headers: bool,
     ended: bool,
     finished: bool,
     broken: Vec<String>,
@@ -153,6 +156,8 @@ impl OggPackets {
             granule: 0,
             delay: 0,
             declared: None,
+            vorbis: false,
+            repeated_headers: false,
             ended: false,
             finished: false,
             broken: Vec::new(),
@@ -296,9 +301,15 @@ impl OggPackets {
 
 impl Packets for OggPackets {
     fn next(&mut self) -> Result<Option<Packet>, Error> {
-        // An empty packet is allowed and says nothing (ffmpeg ends FLAC streams with one).
         let mut packet = self.packet()?;
-        while packet.as_ref().is_some_and(Vec::is_empty) {
+        while let Some(bytes) = &packet {
+            // Vorbis I, section 4.3.1: what is no audio packet is ignored. Some encoders repeat their headers.
+            let header = self.vorbis && bytes.first().is_some_and(|kind| kind & 1 == 1);
+            // An empty packet is allowed and says nothing (ffmpeg ends FLAC streams with one).
+            if !header && !bytes.is_empty() {
+                break;
+            }
+            self.repeated_headers |= header;
             packet = self.packet()?;
         }
         Ok(packet.map(|bytes| Packet::new(0, Timestamp::new(0), Duration::from(0_u64), bytes)))
@@ -317,6 +328,9 @@ impl Packets for OggPackets {
         }
         if let Some((at, _)) = self.rest {
             verdict.notes.push(format!("bytes that belong to no stream follow at byte {at}"));
+        }
+        if self.repeated_headers {
+            verdict.notes.push("its encoder repeated headers amid the sound; they were passed over".into());
         }
         if !self.others.is_empty() {
             verdict.notes.push(format!("{} other streams beside the sound were passed over", self.others.len()));
