@@ -55,9 +55,7 @@ impl KeyRing {
         let path = self.folder.join("accounts.key");
         let foreign = |reason: String| ArchiveError::Foreign { name: path.display().to_string(), reason };
         match std::fs::read_to_string(&path) {
-            Ok(text) => {
-                text.trim().parse::<AccountsKey>().map_err(|error| foreign(error.to_string()))
-            }
+            Ok(text) => text.trim().parse::<AccountsKey>().map_err(|error| foreign(error.to_string())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let key = AccountsKey::generate();
                 self.write_secret(&path, key.to_text().expose())?;

@@ -190,7 +190,7 @@ impl Archive {
             return Ok(None);
         }
         let is_torrent = of_release.flat_map(|torrent| &torrent.variants).any(|variant| variant.file_name == file);
-        if !is_torrent && ![Manifest::FILE, Manifest::SIGNATURE, "SHA256SUMS"].contains(&file) {
+        if !is_torrent && ![Manifest::FILE, Manifest::SIGNATURE, Manifest::CHECKSUMS].contains(&file) {
             return Ok(None);
         }
         let path = self.releases_path().join(release).join(file);

@@ -95,7 +95,7 @@ pub async fn plan(archive: &Archive, valid_days: i64) -> Result<Plan, ArchiveErr
 }
 
 /// Signs and writes what was planned. Feed and signature are replaced one after the other, the old ones are kept by serial.
-pub async fn publish(archive: &Archive, plan: Plan, key: &SigningKey) -> Result<PathBuf, ArchiveError> {
+pub fn publish(archive: &Archive, plan: Plan, key: &SigningKey) -> Result<PathBuf, ArchiveError> {
     let mut feed = plan.feed;
     // The first publication makes the key, after the plan was made.
     if !feed.keys.contains(key.public()) {

@@ -1,8 +1,6 @@
 //! From one file's analysis to what the tables will say of it.
 
-use std::path::Path;
-
-use fonoteca_audio::{Analysis, AudioError, Fingerprint};
+use fonoteca_audio::{Analysis, Fingerprint};
 use fonoteca_model::licence::{self, LicenceMatch};
 use fonoteca_model::rights::{Basis, ClaimStatus, Decision, Layer, Subject, SubjectKind};
 use fonoteca_model::{BlobHashes, BlobId, Id};
@@ -10,7 +8,7 @@ use fonoteca_model::{BlobHashes, BlobId, Id};
 use super::outcome::{FileOutcome, Status};
 use super::{Options, Stored};
 use crate::archive::Archive;
-use crate::error::{ArchiveError, said};
+use crate::error::ArchiveError;
 use crate::rights::decision_id;
 
 /// A file that is in the store and has been analysed.
@@ -132,19 +130,4 @@ fn decisions(archive: &Archive, hashes: &BlobHashes, analysis: &Analysis, option
         all.push(decision(Basis::Licensed, Some(tagged), "tag"));
     }
     all
-}
-
-/// What is wrong with a file, told of the file that the user knows and not of the blob that was looked at.
-pub(super) fn told(error: &AudioError, source: &Path) -> String {
-    let blob = match error {
-        AudioError::NotAudio { path, .. }
-        | AudioError::Drm { path, .. }
-        | AudioError::Unsupported { path, .. }
-        | AudioError::TooLarge { path, .. }
-        | AudioError::Crashed { path, .. }
-        | AudioError::Cancelled { path }
-        | AudioError::Read { path, .. } => path,
-        _ => return said(error),
-    };
-    said(error).replace(&format!("{blob:?}"), &format!("{source:?}"))
 }

@@ -169,7 +169,7 @@ async fn take_chunk(
                 }
                 let status = if matches!(error, AudioError::Read { .. }) { Status::Failed } else { Status::Refused };
                 settle(
-                    FileOutcome::without_blob(stored.candidate, status, describe::told(&error, &stored.candidate.path)),
+                    FileOutcome::without_blob(stored.candidate, status, said(&error.about(&stored.candidate.path))),
                     0,
                 );
             }
@@ -239,7 +239,7 @@ async fn commit(
 ) -> Result<Vec<(FileOutcome, u64)>, ArchiveError> {
     let now: Timestamp = archive.now();
     let snapshot = writer.snapshot().clone();
-    let roots: Vec<BlobId> = described.iter().map(|file| file.root()).collect();
+    let roots: Vec<BlobId> = described.iter().map(Described::root).collect();
     let known = snapshot.known_roots(&roots).await?;
     let (known, fresh): (Vec<_>, Vec<_>) = described.into_iter().partition(|file| known.contains(&file.root()));
     let mut outcomes: Vec<(FileOutcome, u64)> = Vec::new();

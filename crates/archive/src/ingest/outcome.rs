@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fonoteca_model::rights::Basis;
 use fonoteca_model::{BlobId, Id};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::walk::Candidate;
 
@@ -43,24 +43,19 @@ pub struct FileOutcome {
     pub status: Status,
     /// The blob's id, once it has one.
     pub root: Option<BlobId>,
-    /// The track that it plays for.
-    #[serde(serialize_with = "id_as_hex")]
-    pub track_id: Option<Id>,
+    /// The track that it plays for, 16 hex digits.
+    pub track_id: Option<String>,
     /// The basis in force for it.
     pub basis: Basis,
     /// Why, when it is not simply there; what was noticed, when it is.
     pub reason: Option<String>,
 }
 
-fn id_as_hex<S: Serializer>(id: &Option<Id>, serializer: S) -> Result<S::Ok, S::Error> {
-    id.map(|id| id.to_string()).serialize(serializer)
-}
-
 impl FileOutcome {
     pub(super) fn new(candidate: &Candidate, status: Status, root: BlobId, track: Id) -> Self {
         let mut outcome = Self::of_path(&candidate.path, status, None);
         outcome.root = Some(root);
-        outcome.track_id = Some(track);
+        outcome.track_id = Some(track.to_string());
         outcome
     }
 

@@ -33,9 +33,8 @@ pub(super) async fn resolve(snapshot: &Snapshot, files: &[Described]) -> Result<
 fn album_artist(file: &Described) -> String {
     let tags = &file.analysis.tags;
     match (&tags.album_artist, tags.compilation, &tags.artist) {
-        (Some(name), _, _) => name.clone(),
         (None, true, _) => VARIOUS.to_owned(),
-        (None, false, Some(name)) => name.clone(),
+        (Some(name), _, _) | (None, false, Some(name)) => name.clone(),
         (None, false, None) => String::new(),
     }
 }

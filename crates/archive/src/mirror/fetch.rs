@@ -17,7 +17,7 @@ use crate::error::ArchiveError;
 
 /// Without news from peers for so long, the web seed is asked; when there is no such way out, patience is longer.
 const STALL_AUTO: Duration = Duration::from_secs(15);
-const STALL_ALONE: Duration = Duration::from_secs(60);
+const STALL_ALONE: Duration = Duration::from_mins(1);
 
 /// What came in.
 pub(super) struct Blobs {

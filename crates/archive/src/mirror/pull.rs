@@ -177,7 +177,6 @@ async fn open_release(
     if owner(archive, release)?.is_none() {
         write_marker(archive, release, &Marker { mirror: mirror.name.clone(), torrents: BTreeSet::new() })?;
     }
-    let mut sums = format!("{}  {}\n", hex::encode(Sha256::digest(&bytes)), Manifest::FILE);
     for torrent in feed.torrents.iter().filter(|torrent| torrent.release == release) {
         for variant in &torrent.variants {
             let file = variant.path.rsplit('/').next().unwrap_or_default();
@@ -193,10 +192,9 @@ async fn open_release(
                 }
                 fonoteca_store::write_file(&path, &bytes)?;
             }
-            sums.push_str(&format!("{}  {file}\n", variant.torrent_sha256));
         }
     }
-    fonoteca_store::write_file(&folder.join("SHA256SUMS"), sums.as_bytes())?;
+    fonoteca_store::write_file(&folder.join(Manifest::CHECKSUMS), manifest.checksums(&bytes).as_bytes())?;
     fonoteca_store::write_file(&folder.join(Manifest::SIGNATURE), &signature)?;
     fonoteca_store::write_file(&folder.join(Manifest::FILE), &bytes)?;
     Ok(manifest)

@@ -247,13 +247,7 @@ fn seal(folder: &Path, manifest: &Manifest, key: &SigningKey) -> Result<(), Arch
     let signature = fonoteca_torrent::feed::sign(&bytes, key, &format!("release {}", manifest.release))
         .map_err(|error| ArchiveError::Bug(error.to_string()))?;
     fonoteca_store::write_file(&folder.join(Manifest::SIGNATURE), signature.as_bytes())?;
-    let mut sums = format!("{}  {}\n", hex::encode(Sha256::digest(&bytes)), Manifest::FILE);
-    for torrent in &manifest.torrents {
-        for variant in &torrent.variants {
-            sums.push_str(&format!("{}  {}\n", variant.torrent_sha256, variant.path));
-        }
-    }
-    fonoteca_store::write_file(&folder.join("SHA256SUMS"), sums.as_bytes())?;
+    fonoteca_store::write_file(&folder.join(Manifest::CHECKSUMS), manifest.checksums(&bytes).as_bytes())?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use fonoteca_model::{BlobId, Sha1Hash, Sha256Hash};
 use fonoteca_torrent::Kind;
 use fonoteca_torrent::feed::Role;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::plan::LeftOut;
 use crate::error::ArchiveError;
@@ -78,6 +79,8 @@ pub struct ManifestVariant {
 impl Manifest {
     /// The file's name in the release's folder.
     pub const FILE: &'static str = "manifest.json";
+    /// Checksums of the manifest and the torrents.
+    pub const CHECKSUMS: &'static str = "SHA256SUMS";
     /// Its detached minisign signature.
     pub const SIGNATURE: &'static str = "manifest.json.minisig";
 
@@ -96,6 +99,14 @@ impl Manifest {
             return Err(foreign(format!("has format {:?}; this program reads {FORMAT}", manifest.format)));
         }
         Ok(manifest)
+    }
+
+    /// `SHA256SUMS` of the release's folder, as `sha256sum -c` reads it.
+    pub fn checksums(&self, manifest_bytes: &[u8]) -> String {
+        let own = format!("{}  {}\n", hex::encode(Sha256::digest(manifest_bytes)), Self::FILE);
+        let variants = self.torrents.iter().flat_map(|torrent| &torrent.variants);
+        let torrents = variants.map(|variant| format!("{}  {}\n", variant.torrent_sha256, variant.path));
+        std::iter::once(own).chain(torrents).collect()
     }
 
     /// As it is written.
