@@ -1,7 +1,7 @@
 //! Why nothing could be told of a file.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a file yields no facts. Each message names the file and says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -63,4 +63,20 @@ pub enum AudioError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl AudioError {
+    /// The same error about the file that the user knows, when what was read is a copy of it.
+    #[must_use]
+    pub fn about(mut self, source_path: &Path) -> Self {
+        let (Self::NotAudio { path, .. }
+        | Self::Drm { path, .. }
+        | Self::Unsupported { path, .. }
+        | Self::TooLarge { path, .. }
+        | Self::Crashed { path, .. }
+        | Self::Cancelled { path }
+        | Self::Read { path, .. }) = &mut self;
+        source_path.clone_into(path);
+        self
+    }
 }
