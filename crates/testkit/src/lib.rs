@@ -1,12 +1,22 @@
-//! What tests share: where the real data lies, a clock that stands still, and progress that can be looked at.
+//! What tests share: where the real data lies, a clock that stands still, progress that can be looked at, and people who
+//! run the program, serve with it and tamper with what goes over the wire.
 //!
 //! Tests that need something a machine may lack say that they are skipped and why; [`corpus`] and [`shared_data`] decide
 //! that in one place.
 
 mod clock;
+pub mod http;
+mod operator;
 mod places;
+mod process;
+mod relay;
+mod serving;
 mod watch;
 
 pub use clock::FixedClock;
+pub use operator::Operator;
 pub use places::{corpus, python, repository, sample, shared_data};
+pub use process::{Ran, run};
+pub use relay::{Relay, Wire};
+pub use serving::Serving;
 pub use watch::Watch;

@@ -15,7 +15,8 @@ pub fn sample() -> PathBuf {
 
 /// The music from Debian's packages, where `cargo xtask corpus` has fetched it. Otherwise tells that `test` is skipped.
 pub fn corpus(test: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("FONOTECA_TEST_CORPUS").map_or_else(|| repository().join("target/corpus"), PathBuf::from);
+    let folder =
+        std::env::var_os("FONOTECA_TEST_CORPUS").map_or_else(|| repository().join("target/corpus"), PathBuf::from);
     present(&folder, test, "fetch it with `cargo xtask corpus`")
 }
 
