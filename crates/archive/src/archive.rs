@@ -33,6 +33,28 @@ struct Inner {
     clock: Clock,
     index: Mutex<Option<Arc<Index>>>,
     published: tokio::sync::Mutex<Option<Arc<Published>>>,
+    verdicts: Mutex<Remembered>,
+}
+
+/// Verdicts given so far, under one state of the tables they follow from.
+#[derive(Default)]
+struct Remembered {
+    stamp: (Vec<i64>, i64),
+    verdicts: HashMap<BlobId, Verdict>,
+}
+
+/// Verdicts kept at most; some 300 bytes each.
+const REMEMBERED_VERDICTS: usize = 100_000;
+
+/// The versions of the tables that a verdict follows from.
+pub(crate) fn rights_versions(snapshot: &Snapshot) -> Vec<i64> {
+    let follows_from = ["albums", "blobs", "collections", "files", "holdings", "links", "rights", "tracks"];
+    snapshot
+        .versions()
+        .iter()
+        .filter(|(table, _)| follows_from.contains(&table.name()))
+        .map(|(_, version)| *version)
+        .collect()
 }
 
 impl fmt::Debug for Archive {
@@ -78,6 +100,7 @@ impl Archive {
                 clock,
                 index: Mutex::new(None),
                 published: tokio::sync::Mutex::new(None),
+                verdicts: Mutex::default(),
             }),
         })
     }
@@ -178,8 +201,29 @@ impl Archive {
     }
 
     /// What may be done with each of these blobs, all that it belongs to and all layers considered.
+    ///
+    /// Answers are remembered until anything that they follow from changes, and for a minute at most, since a decision
+    /// may begin or end by itself.
     pub async fn verdicts(&self, roots: &[BlobId]) -> Result<HashMap<BlobId, Verdict>, ArchiveError> {
-        self.verdicts_in(&self.snapshot().await?, roots).await
+        let snapshot = self.snapshot().await?;
+        let stamp = (rights_versions(&snapshot), self.now().as_seconds().div_euclid(60));
+        let mut found: HashMap<BlobId, Verdict> = {
+            let mut remembered = self.inner.verdicts.lock();
+            if remembered.stamp != stamp || remembered.verdicts.len() > REMEMBERED_VERDICTS {
+                *remembered = Remembered { stamp: stamp.clone(), verdicts: HashMap::new() };
+            }
+            roots.iter().filter_map(|root| Some((*root, remembered.verdicts.get(root)?.clone()))).collect()
+        };
+        let asked: Vec<BlobId> = roots.iter().copied().filter(|root| !found.contains_key(root)).collect();
+        for chunk in asked.chunks(4096) {
+            let fresh = self.verdicts_in(&snapshot, chunk).await?;
+            let mut remembered = self.inner.verdicts.lock();
+            if remembered.stamp == stamp {
+                remembered.verdicts.extend(fresh.iter().map(|(root, verdict)| (*root, verdict.clone())));
+            }
+            found.extend(fresh);
+        }
+        Ok(found)
     }
 
     pub(crate) async fn verdicts_in(

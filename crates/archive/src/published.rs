@@ -16,7 +16,7 @@ use fonoteca_torrent::feed::Role;
 use fonoteca_torrent::{Kind, Metainfo};
 use futures::TryStreamExt;
 
-use crate::archive::Archive;
+use crate::archive::{Archive, rights_versions};
 use crate::error::ArchiveError;
 use crate::feed;
 use crate::release::{Manifest, ManifestTorrent, read_torrent};
@@ -107,18 +107,10 @@ impl Archive {
     async fn stamp(&self) -> Result<Stamp, ArchiveError> {
         let modified = |path: PathBuf| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
         let snapshot = self.snapshot().await?;
-        // What a verdict follows from.
-        let tables = ["rights", "collections", "holdings", "links", "tracks"];
-        let tables = snapshot
-            .versions()
-            .iter()
-            .filter(|(table, _)| tables.contains(&table.name()))
-            .map(|(_, version)| *version)
-            .collect();
         Ok(Stamp {
             feed: modified(self.releases_path().join(feed::FEED)),
             releases: modified(self.releases_path()),
-            tables,
+            tables: rights_versions(&snapshot),
         })
     }
 
@@ -131,55 +123,27 @@ impl Archive {
             in_feed = own.torrents.into_iter().map(|torrent| (torrent.release, torrent.name)).collect();
             published.feed = Some(SignedFeed { bytes: bytes.into(), signature });
         }
+        let mut given = Vec::new();
         for manifest in crate::release::manifests(self)? {
             let mirrored = crate::mirror::held_torrents(self, &manifest.release).unwrap_or_default();
             for torrent in &manifest.torrents {
                 if mirrored.contains(&torrent.name)
                     || in_feed.contains(&(manifest.release.clone(), torrent.name.clone()))
                 {
-                    let torrent = self.read_published_torrent(&manifest, torrent).await?;
-                    for file in torrent.files.values() {
-                        published.allowed.insert(file.root, file.may_distribute);
-                    }
-                    published.torrents.insert(torrent.name.clone(), Arc::new(torrent));
+                    given.push((manifest.release.clone(), torrent.role, read_variants(self, &manifest, torrent)?));
                 }
             }
         }
-        Ok(published)
-    }
-
-    async fn read_published_torrent(
-        &self,
-        manifest: &Manifest,
-        torrent: &ManifestTorrent,
-    ) -> Result<PublishedTorrent, ArchiveError> {
-        let mut variants = Vec::new();
-        for variant in &torrent.variants {
-            let metainfo = read_torrent(self, &manifest.release, &variant.path)?;
-            variants.push(PublishedVariant {
-                kind: variant.kind,
-                file_name: variant.path.clone(),
-                metainfo: Arc::new(metainfo),
-            });
+        let roots: Vec<BlobId> = given.iter().flat_map(|(_, role, variants)| audio_roots(*role, variants)).collect();
+        let verdicts = self.verdicts(&roots).await?;
+        for (release, _, variants) in given {
+            let torrent = published_torrent(release, variants, &verdicts);
+            for file in torrent.files.values() {
+                published.allowed.insert(file.root, file.may_distribute);
+            }
+            published.torrents.insert(torrent.name.clone(), Arc::new(torrent));
         }
-        let verdicts: HashMap<BlobId, Verdict> = verdicts_of(self, manifest, torrent).await?.into_iter().collect();
-        let files = variants
-            .iter()
-            .flat_map(|variant| variant.metainfo.real_files())
-            .filter_map(|(_, file)| {
-                let root = file.root?;
-                // Only audio has a verdict of its own; what goes with it, goes with it.
-                let verdict = verdicts.get(&root);
-                let file_given = PublishedFile {
-                    root,
-                    size: file.size,
-                    may_distribute: verdict.is_none_or(|verdict| verdict.allows(Use::Distribute)),
-                    withdrawn: verdict.is_some_and(|verdict| verdict.withdrawn),
-                };
-                Some((file.path.join("/"), file_given))
-            })
-            .collect();
-        Ok(PublishedTorrent { release: manifest.release.clone(), name: torrent.name.clone(), variants, files })
+        Ok(published)
     }
 
     /// A file of a published release's folder, by the names that a release has.
@@ -203,28 +167,57 @@ impl Archive {
     }
 }
 
-/// The verdicts on the audio of one torrent.
-pub(crate) async fn verdicts_of(
+fn read_variants(
     archive: &Archive,
     manifest: &Manifest,
     torrent: &ManifestTorrent,
-) -> Result<Vec<(BlobId, Verdict)>, ArchiveError> {
-    if torrent.role != Role::Audio {
-        return Ok(Vec::new());
-    }
-    let Some(variant) = torrent.variants.iter().find(|variant| variant.kind == Kind::Hybrid) else {
-        return Ok(Vec::new());
+) -> Result<Vec<PublishedVariant>, ArchiveError> {
+    let variant = |variant: &crate::release::ManifestVariant| {
+        let metainfo = Arc::new(read_torrent(archive, &manifest.release, &variant.path)?);
+        Ok(PublishedVariant { kind: variant.kind, file_name: variant.path.clone(), metainfo })
     };
-    let metainfo = read_torrent(archive, &manifest.release, &variant.path)?;
-    // Audio lies two deep, by the first byte of its root; covers three deep, and the rest at the top.
-    let roots: Vec<BlobId> =
-        metainfo.real_files().filter(|(_, file)| file.path.len() == 2).filter_map(|(_, file)| file.root).collect();
-    let mut verdicts = Vec::with_capacity(roots.len());
-    for chunk in roots.chunks(2000) {
-        verdicts.extend(archive.verdicts(chunk).await?);
-    }
-    verdicts.sort_by_key(|(root, _)| *root);
-    Ok(verdicts)
+    torrent.variants.iter().map(variant).collect()
+}
+
+fn published_torrent(
+    release: String,
+    variants: Vec<PublishedVariant>,
+    verdicts: &HashMap<BlobId, Verdict>,
+) -> PublishedTorrent {
+    let files = variants
+        .iter()
+        .flat_map(|variant| variant.metainfo.real_files())
+        .filter_map(|(_, file)| {
+            let root = file.root?;
+            // Only audio has a verdict of its own; what goes with it, goes with it.
+            let verdict = verdicts.get(&root);
+            let given = PublishedFile {
+                root,
+                size: file.size,
+                may_distribute: verdict.is_none_or(|verdict| verdict.allows(Use::Distribute)),
+                withdrawn: verdict.is_some_and(|verdict| verdict.withdrawn),
+            };
+            Some((file.path.join("/"), given))
+        })
+        .collect();
+    let name = variants.first().map(|variant| variant.metainfo.name.clone()).unwrap_or_default();
+    PublishedTorrent { release, name, variants, files }
+}
+
+/// The audio of a torrent: it lies two deep, by the first byte of its root; covers lie three deep, and the rest on top.
+fn audio_roots(role: Role, variants: &[PublishedVariant]) -> Vec<BlobId> {
+    let hybrid = variants.iter().find(|variant| variant.kind == Kind::Hybrid && role == Role::Audio);
+    let files = hybrid.into_iter().flat_map(|variant| variant.metainfo.real_files());
+    files.filter(|(_, file)| file.path.len() == 2).filter_map(|(_, file)| file.root).collect()
+}
+
+/// The audio of one torrent of a release.
+pub(crate) fn audio_of(
+    archive: &Archive,
+    manifest: &Manifest,
+    torrent: &ManifestTorrent,
+) -> Result<Vec<BlobId>, ArchiveError> {
+    Ok(audio_roots(torrent.role, &read_variants(archive, manifest, torrent)?))
 }
 
 struct PublishedBlobs {

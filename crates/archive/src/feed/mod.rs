@@ -1,9 +1,9 @@
 //! The archive's own feed: the signed list of what it gives out and of what was withdrawn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use fonoteca_model::rights::{ClaimStatus, Decision, Use};
+use fonoteca_model::rights::{ClaimStatus, Decision, Use, Verdict};
 use fonoteca_model::{BlobId, Sha256Hash, Timestamp};
 use fonoteca_torrent::feed::{
     FORMAT, Feed, FeedTorrent, FeedVariant, PublicKey, Seen, SigningKey, Withdrawal, accept, sign, verify_signed,
@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::archive::Archive;
 use crate::error::ArchiveError;
+use crate::published::audio_of;
 use crate::release::{Manifest, ManifestTorrent};
 
 /// The feed's file name, on disk and on the server.
@@ -51,17 +52,24 @@ pub async fn plan(archive: &Archive, valid_days: i64) -> Result<Plan, ArchiveErr
     let mut torrents = Vec::new();
     let mut left_out = Vec::new();
     let mut releases: BTreeMap<String, bool> = BTreeMap::new();
-    for manifest in crate::release::manifests(archive)? {
+    let manifests = crate::release::manifests(archive)?;
+    let mut candidates = Vec::new();
+    for manifest in &manifests {
+        for torrent in &manifest.torrents {
+            candidates.push((manifest, torrent, audio_of(archive, manifest, torrent)?));
+        }
         let known = previous
             .as_ref()
             .is_some_and(|(feed, _)| feed.torrents.iter().any(|torrent| torrent.release == manifest.release));
-        for torrent in &manifest.torrents {
-            match dark_file(archive, &manifest, torrent).await? {
-                Some(reason) => left_out.push((torrent.name.clone(), reason)),
-                None => torrents.push(entry(&manifest, torrent)),
-            }
-        }
         releases.insert(manifest.release.clone(), !known);
+    }
+    let roots: Vec<BlobId> = candidates.iter().flat_map(|(_, _, audio)| audio.iter().copied()).collect();
+    let verdicts = archive.verdicts(&roots).await?;
+    for (manifest, torrent, audio) in &candidates {
+        match dark_file(audio, &verdicts) {
+            Some(reason) => left_out.push((torrent.name.clone(), reason)),
+            None => torrents.push(entry(manifest, torrent)),
+        }
     }
     torrents.sort_by(|a: &FeedTorrent, b| {
         b.popularity.map(|band| band[0]).cmp(&a.popularity.map(|band| band[0])).then_with(|| a.name.cmp(&b.name))
@@ -187,20 +195,16 @@ fn entry(manifest: &Manifest, torrent: &ManifestTorrent) -> FeedTorrent {
 }
 
 /// Why a torrent may not be given out any more: the first file in it that has gone dark.
-async fn dark_file(
-    archive: &Archive,
-    manifest: &Manifest,
-    torrent: &ManifestTorrent,
-) -> Result<Option<String>, ArchiveError> {
-    for (root, verdict) in crate::published::verdicts_of(archive, manifest, torrent).await? {
+fn dark_file(audio: &[BlobId], verdicts: &HashMap<BlobId, Verdict>) -> Option<String> {
+    audio.iter().filter_map(|root| Some((root, verdicts.get(root)?))).find_map(|(root, verdict)| {
         if verdict.withdrawn {
-            return Ok(Some(format!("{root} was withdrawn: build a new release without it")));
+            Some(format!("{root} was withdrawn: build a new release without it"))
+        } else if verdict.allows(Use::Distribute) {
+            None
+        } else {
+            Some(format!("{root} may not be given out any more: {}", verdict.why.join("; ")))
         }
-        if !verdict.allows(Use::Distribute) {
-            return Ok(Some(format!("{root} may not be given out any more: {}", verdict.why.join("; "))));
-        }
-    }
-    Ok(None)
+    })
 }
 
 async fn withdrawals(snapshot: &fonoteca_catalog::Snapshot) -> Result<Vec<Withdrawal>, ArchiveError> {

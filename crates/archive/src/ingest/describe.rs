@@ -1,6 +1,6 @@
 //! From one file's analysis to what the tables will say of it.
 
-use fonoteca_audio::{Analysis, Fingerprint};
+use fonoteca_audio::{Analysis, Fingerprint, Picture};
 use fonoteca_model::licence::{self, LicenceMatch};
 use fonoteca_model::rights::{Basis, ClaimStatus, Decision, Layer, Subject, SubjectKind};
 use fonoteca_model::{BlobHashes, BlobId, Id};
@@ -8,7 +8,7 @@ use fonoteca_model::{BlobHashes, BlobId, Id};
 use super::outcome::{FileOutcome, Status};
 use super::{Options, Stored};
 use crate::archive::Archive;
-use crate::error::ArchiveError;
+use crate::error::{ArchiveError, said};
 use crate::rights::decision_id;
 
 /// A file that is in the store and has been analysed.
@@ -76,19 +76,32 @@ async fn keep_cover(
     cover_bytes: u64,
 ) -> Result<Option<Cover>, ArchiveError> {
     if let Some(picture) = analysis.cover.take() {
-        let put = archive.store().put_bytes(&picture.data).await?;
-        return Ok(Some(Cover { hashes: put.hashes, mime: picture.mime, embedded: true }));
+        return put_cover(archive, picture, true, analysis).await;
     }
     let folder_cover = stored.candidate.path.parent().map(fonoteca_audio::cover::find_folder_cover);
     let Some(Ok(Some(path))) = folder_cover else { return Ok(None) };
     match fonoteca_audio::cover::read_folder_cover(&path, cover_bytes as usize) {
-        Ok(Some(picture)) => {
-            let put = archive.store().put_bytes(&picture.data).await?;
-            Ok(Some(Cover { hashes: put.hashes, mime: picture.mime, embedded: false }))
-        }
+        Ok(Some(picture)) => put_cover(archive, picture, false, analysis).await,
         Ok(None) => Ok(None),
         Err(error) => {
             analysis.notes.push(format!("the cover {} was left: {error}", path.display()));
+            Ok(None)
+        }
+    }
+}
+
+/// A cover that cannot be kept is left out; only a full disk stops everything.
+async fn put_cover(
+    archive: &Archive,
+    picture: Picture,
+    embedded: bool,
+    analysis: &mut Analysis,
+) -> Result<Option<Cover>, ArchiveError> {
+    match archive.store().put_bytes(&picture.data).await {
+        Ok(put) => Ok(Some(Cover { hashes: put.hashes, mime: picture.mime, embedded })),
+        Err(error) if error.is_full() => Err(error.into()),
+        Err(error) => {
+            analysis.notes.push(format!("the cover was left: {}", said(&error)));
             Ok(None)
         }
     }

@@ -11,7 +11,7 @@ mod resolve;
 mod rows;
 mod walk;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use fonoteca_store::Put;
 use futures::StreamExt;
 
 pub use outcome::{FileOutcome, Status, Summary};
-pub(crate) use rows::{AGENT, blob_row};
+pub(crate) use rows::{AGENT, blob_row, only_new};
 
 use crate::archive::Archive;
 use crate::error::{ArchiveError, said};
@@ -73,7 +73,7 @@ pub async fn ingest(
     let started = archive.now();
     archive.store().sweep_staging()?;
     let mut summary = Summary::default();
-    let walked = walk::walk(&options.paths, progress)?;
+    let walked = walk::walk(&options.paths, archive.root(), progress)?;
     for failure in walked.failures {
         summary.count(&failure, 0);
         report(failure);
@@ -94,7 +94,8 @@ pub async fn ingest(
         }
     }
     archive.refresh_index().await?;
-    summary.seconds = (archive.now().0 - started.0) as f64 / 1e6;
+    // A clock may be set back meanwhile.
+    summary.seconds = (archive.now().0 - started.0).max(0) as f64 / 1e6;
     Ok(summary)
 }
 
@@ -150,31 +151,27 @@ async fn take_chunk(
 
     let analysed: Vec<_> = futures::stream::iter(fresh)
         .map(|stored| async move {
-            let found = analyse(archive, &stored, options.limits, progress).await;
+            let found = look_at(archive, &stored, options.limits, progress).await;
             (stored, found)
         })
         .buffered(options.jobs.max(1))
         .collect()
         .await;
     let mut described = Vec::new();
+    let mut turned_away: HashMap<BlobId, AudioError> = HashMap::new();
     let mut cancelled = false;
     for (stored, found) in analysed {
         match found? {
             Ok(analysis) => described.push(describe::describe(archive, &stored, analysis, options).await?),
             Err(AudioError::Cancelled { .. }) => cancelled = true,
             Err(error) => {
-                // Its bytes came into the store only to be looked at; nothing refers to them.
-                if stored.put.added {
-                    archive.store().remove(stored.put.hashes.root).await?;
-                }
-                let status = if matches!(error, AudioError::Read { .. }) { Status::Failed } else { Status::Refused };
-                settle(
-                    FileOutcome::without_blob(stored.candidate, status, said(&error.about(&stored.candidate.path))),
-                    0,
-                );
+                let error = error.about(&stored.candidate.path);
+                settle(FileOutcome::turned_away(stored.candidate, &error), 0);
+                turned_away.insert(stored.put.hashes.root, error);
             }
         }
     }
+    drop_unwanted(archive, turned_away.keys().copied().collect()).await?;
 
     if !described.is_empty() {
         let writer = archive.catalog().writer().await?;
@@ -185,14 +182,51 @@ async fn take_chunk(
     if cancelled {
         return Err(ArchiveError::Cancelled);
     }
+    let kept: Vec<BlobId> =
+        repeated.iter().map(|stored| stored.put.hashes.root).filter(|root| !turned_away.contains_key(root)).collect();
+    let verdicts = if kept.is_empty() { HashMap::new() } else { archive.verdicts(&kept).await? };
     for stored in repeated {
         let root = stored.put.hashes.root;
+        if let Some(error) = turned_away.remove(&root) {
+            let error = error.about(&stored.candidate.path);
+            settle(FileOutcome::turned_away(stored.candidate, &error), 0);
+            turned_away.insert(root, error);
+            continue;
+        }
         let mut outcome = FileOutcome::new(stored.candidate, Status::Known, root, Id::of("local", &root.to_string()));
-        outcome.basis = archive.verdict(root).await?.basis;
+        outcome.basis = verdicts.get(&root).map_or(Basis::Unknown, |verdict| verdict.basis);
         settle(outcome, 0);
     }
     archive.refresh_index().await?;
     Ok(())
+}
+
+/// Removes bytes that came into the store only to be looked at, now or by a run that was killed, unless a table refers to
+/// them: the same bytes may be somebody's cover or document.
+async fn drop_unwanted(archive: &Archive, roots: Vec<BlobId>) -> Result<(), ArchiveError> {
+    if roots.is_empty() {
+        return Ok(());
+    }
+    let wanted = archive.snapshot().await?.blobs(&roots).await?;
+    for root in roots.into_iter().filter(|root| !wanted.contains_key(root)) {
+        archive.store().remove(root).await?;
+    }
+    Ok(())
+}
+
+/// Analyses a stored file, and once more where another process took its bytes for unwanted meanwhile.
+async fn look_at(
+    archive: &Archive,
+    stored: &Stored<'_>,
+    limits: Limits,
+    progress: &dyn Progress,
+) -> Result<Result<Analysis, AudioError>, ArchiveError> {
+    let found = analyse(archive, stored, limits, progress).await?;
+    if !matches!(&found, Err(AudioError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound) {
+        return Ok(found);
+    }
+    archive.store().put_file(&stored.candidate.path, limits.file_bytes).await?;
+    analyse(archive, stored, limits, progress).await
 }
 
 /// Analyses the stored bytes, not the source: what is described is what is kept, whatever happens to the source meanwhile.
@@ -254,7 +288,8 @@ async fn commit(
     }
     let resolved = resolve::resolve(&snapshot, &fresh).await?;
     let links = matching::links(&snapshot, &fresh, now).await?;
-    let batch = rows::batch(&fresh, &resolved, links, options, now);
+    let mut batch = rows::batch(&fresh, &resolved, links, options, now);
+    batch.blobs = only_new(&snapshot, batch.blobs).await?;
     writer.commit(&options.job, number, batch).await?;
     outcomes.extend(fresh.into_iter().map(|file| (file.outcome, file.hashes.size)));
     Ok(outcomes)

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use fonoteca_audio::AudioError;
 use fonoteca_model::rights::Basis;
 use fonoteca_model::{BlobId, Id};
 use serde::Serialize;
 
 use super::walk::Candidate;
+use crate::error::said;
 
 /// What became of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -61,6 +63,12 @@ impl FileOutcome {
 
     pub(super) fn without_blob(candidate: &Candidate, status: Status, reason: String) -> Self {
         Self::of_path(&candidate.path, status, Some(reason))
+    }
+
+    /// A file that is no audio that can be taken in.
+    pub(super) fn turned_away(candidate: &Candidate, error: &AudioError) -> Self {
+        let status = if matches!(error, AudioError::Read { .. }) { Status::Failed } else { Status::Refused };
+        Self::without_blob(candidate, status, said(error))
     }
 
     pub(super) fn of_path(path: &Path, status: Status, reason: Option<String>) -> Self {

@@ -50,11 +50,23 @@ fn key(name: &str) -> String {
     if folded.is_empty() { name.trim().to_owned() } else { folded }
 }
 
+/// The person in `PERFORMER=Name (instrument)`, as Vorbis comments have it; the tag as found keeps the instrument.
+fn person<'a>(name: &'a str, role: &str) -> &'a str {
+    let name = name.trim();
+    match name.rsplit_once(" (") {
+        Some((person, instrument)) if role == "performer" && instrument.ends_with(')') => person.trim(),
+        _ => name,
+    }
+}
+
 /// Everybody credited in a file. What tags do not split is one credit.
 fn credited(file: &Described) -> Vec<(String, String)> {
     let tags = &file.analysis.tags;
-    let mut credits: Vec<(String, String)> =
-        tags.artists.iter().map(|credit| (credit.name.trim().to_owned(), credit.role.clone())).collect();
+    let mut credits: Vec<(String, String)> = tags
+        .artists
+        .iter()
+        .map(|credit| (person(&credit.name, &credit.role).to_owned(), credit.role.clone()))
+        .collect();
     if let Some(artist) = tags.artist.as_ref().filter(|_| !credits.iter().any(|(_, role)| role == "artist")) {
         credits.insert(0, (artist.trim().to_owned(), "artist".to_owned()));
     }

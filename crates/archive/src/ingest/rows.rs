@@ -4,14 +4,15 @@ use std::collections::HashSet;
 
 use fonoteca_audio::State;
 use fonoteca_catalog::{
-    Batch, Blob, BlobKind, Credit, Event, File, FileState, Fingerprint, Holding, Link, Outcome, Rights, Supplement,
-    Track,
+    Batch, Blob, BlobKind, Credit, Event, File, FileState, Fingerprint, Holding, Link, Outcome, Rights, Snapshot,
+    Supplement, Track,
 };
-use fonoteca_model::{BlobHashes, Id, Isrc, Mbid, PartialDate, Timestamp};
+use fonoteca_model::{BlobHashes, BlobId, Id, Isrc, Mbid, PartialDate, Timestamp};
 
 use super::Options;
 use super::describe::Described;
 use super::resolve::Resolved;
+use crate::error::ArchiveError;
 use crate::rights::stable_id;
 
 /// Who did it, in preservation events.
@@ -100,6 +101,14 @@ fn cut(text: &str, chars: usize) -> String {
 /// A blob's row: its id, its hashes for torrents, and what it is.
 pub(crate) fn blob_row(hashes: &BlobHashes, mime: &str, kind: BlobKind) -> Blob {
     Blob::new(hashes, mime, kind)
+}
+
+/// Each blob once, and only those that the tables do not have: a cover comes with every batch that has a file of its album.
+pub(crate) async fn only_new(snapshot: &Snapshot, blobs: Vec<Blob>) -> Result<Vec<Blob>, ArchiveError> {
+    let roots: Vec<BlobId> = blobs.iter().map(|blob| blob.root).collect();
+    let known = snapshot.blobs(&roots).await?;
+    let mut seen = HashSet::new();
+    Ok(blobs.into_iter().filter(|blob| !known.contains_key(&blob.root) && seen.insert(blob.root)).collect())
 }
 
 fn supplements(file: &Described, limit: usize) -> Vec<Supplement> {

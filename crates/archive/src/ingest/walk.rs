@@ -7,6 +7,7 @@ use walkdir::WalkDir;
 
 use super::outcome::{FileOutcome, Status};
 use crate::error::ArchiveError;
+use crate::settings::Settings;
 
 /// A file to look at.
 #[derive(Debug, Clone)]
@@ -26,8 +27,9 @@ pub(super) struct Walked {
     pub ignored: u64,
 }
 
-/// Walks the paths. Links are followed as a collector means them; a loop is named and left.
-pub(super) fn walk(paths: &[PathBuf], progress: &dyn Progress) -> Result<Walked, ArchiveError> {
+/// Walks the paths. Links are followed as a collector means them; a loop is named and left. The archive's own folder, where
+/// it lies below one of them, is not music to take in.
+pub(super) fn walk(paths: &[PathBuf], archive: &Path, progress: &dyn Progress) -> Result<Walked, ArchiveError> {
     let mut walked = Walked::default();
     progress.stage("looking for files", None, Unit::Items);
     for asked in paths {
@@ -39,7 +41,13 @@ pub(super) fn walk(paths: &[PathBuf], progress: &dyn Progress) -> Result<Walked,
             ));
             continue;
         }
-        for entry in WalkDir::new(asked).follow_links(true).sort_by_file_name() {
+        let is_archive = |entry: &walkdir::DirEntry| {
+            entry.file_type().is_dir()
+                && entry.path().join(Settings::FILE).is_file()
+                && same_folder(entry.path(), archive)
+        };
+        let entries = WalkDir::new(asked).follow_links(true).sort_by_file_name().into_iter();
+        for entry in entries.filter_entry(|entry| !is_archive(entry)) {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() => {}
                 Ok(entry) => {
@@ -62,6 +70,10 @@ pub(super) fn walk(paths: &[PathBuf], progress: &dyn Progress) -> Result<Walked,
         }
     }
     Ok(walked)
+}
+
+fn same_folder(path: &Path, archive: &Path) -> bool {
+    path.canonicalize().is_ok_and(|path| path == archive)
 }
 
 fn strip<'a>(path: &'a Path, asked: &Path) -> &'a Path {

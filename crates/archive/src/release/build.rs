@@ -5,6 +5,7 @@ use std::path::Path;
 
 use fonoteca_catalog::{Batch, Blob, BlobKind, Event, Outcome, Release, ReleaseStatus, Snapshot};
 use fonoteca_model::progress::{Progress, Unit};
+use fonoteca_model::rights::SubjectKind;
 use fonoteca_model::{BlobHashes, BlobId, Sha256Hash};
 use fonoteca_torrent::feed::{Role, SigningKey};
 use fonoteca_torrent::{File, Kind, Metainfo, Outside, Selection};
@@ -53,6 +54,7 @@ pub async fn build(
         all_listens: snapshot.stats().await?.listens.max(1),
         torrents: Vec::new(),
         parts: Vec::new(),
+        withdrawn: withdrawn_blobs(&snapshot).await?,
         blobs: BTreeMap::new(),
     };
     progress.stage("building torrents", None, Unit::Items);
@@ -92,6 +94,12 @@ pub async fn build(
     Ok(manifest)
 }
 
+async fn withdrawn_blobs(snapshot: &Snapshot) -> Result<HashSet<BlobId>, ArchiveError> {
+    let withdrawals = snapshot.withdrawals().await?;
+    let blobs = withdrawals.into_iter().filter(|(decision, _)| decision.subject.kind == SubjectKind::Blob);
+    Ok(blobs.filter_map(|(decision, _)| decision.subject.key.parse().ok()).collect())
+}
+
 struct Builder<'a> {
     archive: &'a Archive,
     snapshot: &'a Snapshot,
@@ -101,6 +109,8 @@ struct Builder<'a> {
     all_listens: i64,
     torrents: Vec<ManifestTorrent>,
     parts: Vec<Part>,
+    /// Blobs that were withdrawn by themselves, such as a cover whose artist objects.
+    withdrawn: HashSet<BlobId>,
     /// Blobs that the release itself makes.
     blobs: BTreeMap<BlobId, Blob>,
 }
@@ -120,12 +130,10 @@ impl Builder<'_> {
             let (hashes, _) = known.get(&held.root).ok_or(ArchiveError::MissingBlob { root: held.root })?;
             files.push(File { path: blob_path(held.root, &held.extension), hashes: hashes.clone() });
         }
-        let verdicts = self.archive.verdicts_in(self.snapshot, &covers.iter().copied().collect::<Vec<_>>()).await?;
         let mut given = Vec::new();
         for cover in covers {
             // A cover goes with its audio, unless somebody had the artwork itself withdrawn.
-            let withdrawn = verdicts.get(&cover).is_some_and(|verdict| verdict.withdrawn);
-            if let (false, Some((hashes, row))) = (withdrawn, known.get(&cover)) {
+            if let (false, Some((hashes, row))) = (self.withdrawn.contains(&cover), known.get(&cover)) {
                 let mut path = blob_path(cover, image_extension(&row.mime));
                 path.insert(0, "covers".to_owned());
                 files.push(File { path, hashes: hashes.clone() });

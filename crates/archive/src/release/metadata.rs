@@ -141,7 +141,7 @@ impl Rows {
             fingerprints,
             links: links(&recordings, cut),
             listens: listens(cut),
-            rights: rights(snapshot, &roots).await?,
+            rights: rights(cut),
             files,
         };
         rows.settle();
@@ -202,24 +202,22 @@ fn listens(cut: &Cut) -> Vec<Listens> {
 }
 
 /// The decisions that let each blob out, put on the blob itself: a mirror need not know our collections and labels.
-async fn rights(snapshot: &Snapshot, roots: &[BlobId]) -> Result<Vec<Rights>, ArchiveError> {
-    let mut found = snapshot.decisions_for(roots).await?;
+fn rights(cut: &Cut) -> Vec<Rights> {
     let mut rows = Vec::new();
-    for root in roots {
-        let decisions = found.remove(root).unwrap_or_default();
-        let superseded: BTreeSet<String> =
-            decisions.iter().filter_map(|decision| decision.supersedes.clone()).collect();
-        for decision in decisions.into_iter().filter(|decision| !superseded.contains(&decision.id)) {
+    for file in &cut.files {
+        let superseded: BTreeSet<&str> =
+            file.decisions.iter().filter_map(|decision| decision.supersedes.as_deref()).collect();
+        for decision in file.decisions.iter().filter(|decision| !superseded.contains(decision.id.as_str())) {
             rows.push(Rights::from(&Decision {
-                id: stable_id(&["released decision", &decision.id, &root.to_string()]),
+                id: stable_id(&["released decision", &decision.id, &file.held.root.to_string()]),
                 supersedes: None,
-                subject: Subject::new(SubjectKind::Blob, root.to_string()),
+                subject: Subject::new(SubjectKind::Blob, file.held.root.to_string()),
                 // The document stays where it was shown.
                 evidence: None,
-                ..decision
+                ..decision.clone()
             }));
         }
     }
     rows.sort_by(|a, b| (&a.subject, &a.id).cmp(&(&b.subject, &b.id)));
-    Ok(rows)
+    rows
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use fonoteca_catalog::{HeldAudio, Snapshot};
 use fonoteca_model::BlobId;
-use fonoteca_model::rights::{Use, Verdict};
+use fonoteca_model::rights::{Decision, Use, Verdict, decide};
 use futures::TryStreamExt;
 
 use super::plan::LeftOut;
@@ -16,6 +16,8 @@ use crate::error::ArchiveError;
 pub(super) struct Selected {
     pub held: HeldAudio,
     pub verdict: Verdict,
+    /// All that was ever said about it.
+    pub decisions: Vec<Decision>,
 }
 
 /// Walks everything held in descending popularity and hands on what may be distributed and is in no release yet.
@@ -35,12 +37,14 @@ where
         entry.files += 1;
         entry.bytes += held.size as u64;
     };
+    let now = archive.now();
     let mut chunks = snapshot.held_by_popularity().await?;
     while let Some(chunk) = chunks.try_next().await? {
         let roots: Vec<BlobId> = chunk.iter().map(|held| held.root).collect();
-        let mut verdicts = archive.verdicts_in(snapshot, &roots).await?;
+        let mut said = snapshot.decisions_for(&roots).await?;
         for held in chunk {
-            let Some(verdict) = verdicts.remove(&held.root) else { continue };
+            let decisions = said.remove(&held.root).unwrap_or_default();
+            let verdict = decide(&decisions, now);
             if given_out.contains(&held.root) {
                 leave("in an earlier release", &held);
             } else if !verdict.allows(Use::Distribute) {
@@ -48,7 +52,7 @@ where
             } else if held.state == fonoteca_catalog::FileState::Malformed {
                 leave("malformed: it arrived incomplete", &held);
             } else {
-                take(Selected { held, verdict }).await?;
+                take(Selected { held, verdict, decisions }).await?;
             }
         }
     }

@@ -93,7 +93,8 @@ pub async fn import(
             Err(rejected) => report.rejected.push(rejected),
         }
         if statements.len() == ROWS_A_COMMIT {
-            report.recorded += set(archive, &std::mem::take(&mut statements)).await?.len() as u64;
+            set(archive, &std::mem::take(&mut statements)).await?;
+            report.recorded += ROWS_A_COMMIT as u64;
         }
         if progress.cancelled() {
             return Err(ArchiveError::Cancelled);
@@ -150,7 +151,7 @@ impl Row<'_> {
         statement.attribution = self.text("attribution");
         statement.note = self.text("note");
         statement.evidence =
-            self.get("evidence").map(|path| inside(folder, path)).transpose().map_err(of_column("evidence"))?;
+            self.get("evidence").map(|path| document(folder, path)).transpose().map_err(of_column("evidence"))?;
         statement.check().map_err(|error| error.to_string())?;
         Ok(statement)
     }
@@ -174,6 +175,16 @@ fn inside(folder: &Path, path: &str) -> Result<PathBuf, String> {
         .components()
         .any(|part| !matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
     if climbs { Err(format!("{path:?} leads out of the CSV's folder")) } else { Ok(folder.join(relative)) }
+}
+
+/// A document that proves a row; one that is not there is the row's fault, and no reason to leave out the others.
+fn document(folder: &Path, path: &str) -> Result<PathBuf, String> {
+    let path = inside(folder, path)?;
+    match std::fs::File::open(&path).and_then(|file| file.metadata()) {
+        Err(error) => Err(format!("{}: {error}", path.display())),
+        Ok(found) if !found.is_file() || found.len() == 0 => Err(format!("{} is no document", path.display())),
+        Ok(_) => Ok(path),
+    }
 }
 
 fn root_of(path: &Path) -> Result<BlobId, String> {

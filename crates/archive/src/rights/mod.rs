@@ -7,7 +7,7 @@ mod import;
 
 use std::path::PathBuf;
 
-use fonoteca_catalog::{Batch, BlobKind, Event, Outcome, Rights, Snapshot};
+use fonoteca_catalog::{Batch, BlobKind, Event, Outcome, Rights, Table};
 use fonoteca_model::licence::LicenceMatch;
 use fonoteca_model::rights::{Basis, ClaimStatus, Decision, Layer, Subject, SubjectKind, Use, Verdict, decide};
 use fonoteca_model::{BlobId, Id, Timestamp};
@@ -18,7 +18,7 @@ pub use import::{ImportReport, RowResult, import};
 
 use crate::archive::Archive;
 use crate::error::ArchiveError;
-use crate::ingest::{AGENT, blob_row};
+use crate::ingest::{AGENT, blob_row, only_new};
 
 /// An id that follows from what it stands for: 32 hex digits.
 pub(crate) fn stable_id(parts: &[&str]) -> String {
@@ -136,7 +136,10 @@ pub async fn set(archive: &Archive, statements: &[Statement]) -> Result<Vec<Deci
     let snapshot = writer.snapshot().clone();
     let mut decisions = Vec::new();
     for (statement, evidence) in statements.iter().zip(evidence) {
-        let earlier = superseded_by(&snapshot, statement).await?;
+        // What this very call said of the same subject before is replaced like anything older.
+        let mut said = snapshot.decisions_on(&statement.subject).await?;
+        said.extend(decisions.iter().filter(|decision: &&Decision| decision.subject == statement.subject).cloned());
+        let earlier = superseded_by(&said, statement)?;
         // One decision supersedes one other, so replacing several takes several that say the same.
         let replaced: Vec<Option<String>> =
             if earlier.is_empty() { vec![None] } else { earlier.into_iter().map(Some).collect() };
@@ -176,15 +179,17 @@ pub async fn set(archive: &Archive, statements: &[Statement]) -> Result<Vec<Deci
             agent: AGENT.to_owned(),
         });
     }
-    writer.commit(&format!("rights-{}", now.0), 0, batch).await?;
+    batch.blobs = only_new(&snapshot, batch.blobs).await?;
+    // The version tells commits of one instant apart, also after the clock was set back.
+    let version = snapshot.versions().get(&Table::Rights).copied().unwrap_or_default();
+    writer.commit(&format!("rights-{}-{version}", now.0), 0, batch).await?;
     archive.refresh_index().await?;
     Ok(decisions)
 }
 
 /// What a new statement replaces: everything in force on the same subject and layer, but never a withdrawal, a dispute or
 /// an opt-out, which only a decision that names them lifts.
-async fn superseded_by(snapshot: &Snapshot, statement: &Statement) -> Result<Vec<String>, ArchiveError> {
-    let all = snapshot.decisions_on(&statement.subject).await?;
+fn superseded_by(all: &[Decision], statement: &Statement) -> Result<Vec<String>, ArchiveError> {
     let replaces = |decision: &Decision| {
         let named = statement.supersede.as_deref() == Some(decision.id.as_str());
         let ordinary = matches!(decision.status, ClaimStatus::Asserted | ClaimStatus::Verified);
