@@ -135,6 +135,7 @@ impl ArchiveError {
     /// Who has to act.
     pub fn blame(&self) -> Blame {
         match self {
+            _ if self.is_full() => Blame::Outside,
             Self::NotFound { .. } | Self::Settings { .. } | Self::Damaged { .. } | Self::MissingBlob { .. } => {
                 Blame::Archive
             }
@@ -148,11 +149,25 @@ impl ArchiveError {
                 | CatalogError::Decision { .. }
                 | CatalogError::Blob { .. },
             ) => Blame::Archive,
+            Self::Catalog(error) if error.is_damage() => Blame::Archive,
             Self::Index(error) if error.needs_rebuild() => Blame::Archive,
             Self::Refused(_) => Blame::Rights,
             Self::Bug(_) => Blame::Bug,
             _ => Blame::Outside,
         }
+    }
+
+    /// Whether a disk is full or a quota used up: free some space and run the same command again.
+    pub fn is_full(&self) -> bool {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        let mut cause: Option<&dyn std::error::Error> = Some(self);
+        while let Some(error) = cause {
+            if error.downcast_ref::<std::io::Error>().is_some_and(|io| matches!(io.kind(), StorageFull | QuotaExceeded)) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
     }
 
     pub(crate) fn io(path: impl Into<PathBuf>, what: &'static str) -> impl FnOnce(std::io::Error) -> Self {

@@ -4,18 +4,21 @@ use std::collections::BTreeSet;
 
 use fonoteca_catalog::{Batch, Event, Outcome, Snapshot};
 use fonoteca_model::progress::{Progress, Unit};
-use fonoteca_model::{BlobHashes, BlobId};
-use fonoteca_store::Verdict;
-use futures::TryStreamExt;
+use fonoteca_model::{BlobHashes, BlobId, PIECE_BYTES, Timestamp};
+use fonoteca_store::{StoreError, Verdict};
+use futures::{StreamExt, TryStreamExt};
 use serde::Serialize;
 
 use crate::archive::Archive;
-use crate::error::ArchiveError;
+use crate::error::{ArchiveError, said};
 use crate::ingest::AGENT;
+use crate::moment::{job, later_than};
 use crate::rights::stable_id;
 
 /// The PREMIS event type of a check.
 const FIXITY_CHECK: &str = "fixity check";
+/// Files of the store whose rows are looked up together.
+const LISTED_AT_ONCE: usize = 4096;
 
 /// One damaged piece.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -77,6 +80,9 @@ pub async fn verify(
             }
         }
     }
+    if whole {
+        checker.look_for_unknown(&snapshot).await?;
+    }
     checker.finish().await
 }
 
@@ -121,6 +127,8 @@ struct Checker<'a> {
     archive: &'a Archive,
     progress: &'a dyn Progress,
     started: i64,
+    /// The moment of all events: later than any check before, so that the latest one counts.
+    at: Timestamp,
     /// Blobs whose last check failed: what is sound again among them is worth an event.
     failed_before: BTreeSet<BlobId>,
     report: Report,
@@ -133,6 +141,7 @@ impl<'a> Checker<'a> {
             archive,
             progress,
             started: archive.now().0,
+            at: later_than(archive, snapshot, "events", "at").await?,
             failed_before: snapshot.damaged_roots().await?,
             report: Report::default(),
             events: Vec::new(),
@@ -142,41 +151,69 @@ impl<'a> Checker<'a> {
     async fn check(&mut self, hashes: &BlobHashes) -> Result<(), ArchiveError> {
         let root = hashes.root;
         self.report.checked += 1;
-        match self.archive.store().verify(hashes).await? {
-            Verdict::Sound => {
+        match self.archive.store().verify(hashes).await {
+            Ok(Verdict::Sound) => {
                 self.report.bytes += hashes.size;
                 if self.failed_before.contains(&root) {
                     self.event(root, Outcome::Success, "sound again".to_owned());
                 }
             }
-            Verdict::Missing => {
+            Ok(Verdict::Missing) => {
                 self.report.missing.push(root);
                 self.progress.note(&format!("{root} is missing"));
                 self.event(root, Outcome::Failure, "missing".to_owned());
             }
-            Verdict::Damaged { pieces, found_root, found_size } => {
+            Ok(Verdict::Damaged { pieces, found_root, found_size }) => {
                 self.report.bytes += found_size;
                 let found = match found_root {
                     Some(found) => format!("{found_size} bytes with root {found}"),
                     None => "an empty file".to_owned(),
                 };
-                let listed: Vec<String> = pieces.iter().map(u64::to_string).collect();
-                let detail = format!("pieces {} differ: {found}", listed.join(", "));
-                self.progress.note(&format!("{root} is damaged: {detail}"));
-                self.report.damaged.extend(pieces.iter().map(|piece| Damage {
-                    root,
-                    piece: *piece,
-                    found: found.clone(),
-                }));
-                self.event(root, Outcome::Failure, detail);
+                self.damaged(root, &pieces, &found);
+            }
+            Err(error @ StoreError::Interrupted { .. }) => return Err(error.into()),
+            // A bad sector is what a check looks for, and no reason to leave the other blobs unchecked.
+            Err(error) => {
+                let pieces: Vec<u64> = (0..hashes.size.div_ceil(PIECE_BYTES as u64)).collect();
+                self.damaged(root, &pieces, &format!("it cannot be read: {}", said(&error)));
             }
         }
         self.progress.advance(hashes.size);
         Ok(())
     }
 
+    fn damaged(&mut self, root: BlobId, pieces: &[u64], found: &str) {
+        let listed: Vec<String> = pieces.iter().map(u64::to_string).collect();
+        let detail = format!("pieces {} differ: {found}", listed.join(", "));
+        self.progress.note(&format!("{root} is damaged: {detail}"));
+        self.report.damaged.extend(pieces.iter().map(|piece| Damage { root, piece: *piece, found: found.to_owned() }));
+        self.event(root, Outcome::Failure, detail);
+    }
+
+    /// Looks for files among the blobs that no table names: what a killed command left, and what somebody put there.
+    async fn look_for_unknown(&mut self, snapshot: &Snapshot) -> Result<(), ArchiveError> {
+        let mut held = self.archive.store().list().chunks(LISTED_AT_ONCE);
+        while let Some(chunk) = held.next().await {
+            let mut roots = Vec::with_capacity(chunk.len());
+            for found in chunk {
+                match found {
+                    Ok((root, _)) => roots.push(root),
+                    Err(StoreError::Foreign { path }) => self.report.unknown.push(path.display().to_string()),
+                    Err(error) => self.progress.note(&said(&error)),
+                }
+            }
+            let known = snapshot.blobs(&roots).await?;
+            let unknown = roots.iter().filter(|root| !known.contains_key(root));
+            self.report.unknown.extend(unknown.map(ToString::to_string));
+            if self.progress.cancelled() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn event(&mut self, root: BlobId, outcome: Outcome, detail: String) {
-        let at = self.archive.now();
+        let at = self.at;
         self.events.push(Event {
             id: stable_id(&[FIXITY_CHECK, &root.to_string(), &at.0.to_string()]),
             at,
@@ -191,8 +228,8 @@ impl<'a> Checker<'a> {
 
     /// Records what was found. One event stands for all that was sound: 86 million a run would say no more.
     async fn finish(mut self) -> Result<Report, ArchiveError> {
-        let now = self.archive.now();
-        self.report.seconds = (now.0 - self.started) as f64 / 1e6;
+        let now = self.at;
+        self.report.seconds = (self.archive.now().0 - self.started).max(0) as f64 / 1e6;
         let outcome = if self.report.sound() { Outcome::Success } else { Outcome::Failure };
         let detail = format!(
             "{} blobs, {} bytes checked; {} pieces damaged, {} blobs missing",
@@ -213,7 +250,8 @@ impl<'a> Checker<'a> {
         });
         let writer = self.archive.catalog().writer().await?;
         let batch = Batch { events: std::mem::take(&mut self.events), ..Batch::default() };
-        writer.commit(&format!("fixity-{}", now.0), 0, batch).await?;
+        let name = job("fixity", now, writer.snapshot());
+        writer.commit(&name, 0, batch).await?;
         Ok(self.report)
     }
 }

@@ -13,6 +13,7 @@ pub mod ingest;
 pub mod keys;
 pub mod listens;
 pub mod mirror;
+mod moment;
 mod published;
 pub mod release;
 pub mod rights;

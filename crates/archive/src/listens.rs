@@ -18,6 +18,7 @@ use crate::archive::Archive;
 use crate::error::ArchiveError;
 use crate::ingest::AGENT;
 use crate::rights::stable_id;
+use crate::moment::{job, later_than};
 
 /// Bytes of one line; a listen is a few hundred.
 const LINE_BYTES: usize = 1 << 20;
@@ -112,7 +113,7 @@ pub async fn import(archive: &Archive, path: &Path, progress: &dyn Progress) -> 
         *by_recording.entry(recording).or_default() += count;
     }
     let largest = by_recording.values().copied().max().unwrap_or(0);
-    let now = archive.now();
+    let now = later_than(archive, &snapshot, "listens", "as_of").await?;
     let mut listens: Vec<Listens> = by_recording
         .into_iter()
         .map(|(recording_id, count)| Listens {
@@ -134,7 +135,7 @@ pub async fn import(archive: &Archive, path: &Path, progress: &dyn Progress) -> 
         agent: AGENT.to_owned(),
     };
     let batch = Batch { listens, events: vec![event], ..Batch::default() };
-    writer.commit(&format!("listens-{}", now.0), 0, batch).await?;
+    writer.commit(&job("listens", now, &snapshot), 0, batch).await?;
     archive.refresh_index().await?;
     Ok(report)
 }

@@ -3,7 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
+use datafusion::parquet::errors::ParquetError;
 use deltalake::DeltaTableError;
 use fonoteca_model::Id;
 use fonoteca_model::rights::WordError;
@@ -130,6 +132,22 @@ pub enum CatalogError {
 }
 
 impl CatalogError {
+    /// Whether a query failed because a file of a table is gone, torn or not what it was; not because of the query.
+    pub fn is_damage(&self) -> bool {
+        let Self::Query { source, .. } = self else { return false };
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(source.as_ref());
+        while let Some(error) = cause {
+            let is_torn = error.is::<ParquetError>()
+                || matches!(error.downcast_ref(), Some(ArrowError::ParquetError(_) | ArrowError::IoError(..)))
+                || matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. }));
+            if is_torn {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+
     pub(crate) fn delta(action: &'static str, table: Table) -> impl FnOnce(DeltaTableError) -> Self {
         move |source| Self::Delta { action, table, source: Box::new(source) }
     }

@@ -1,12 +1,12 @@
 //! Building a release: torrents of the selection from the stored hashes, reading no audio.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use fonoteca_catalog::{Batch, Blob, BlobKind, Event, Outcome, Release, ReleaseStatus, Snapshot};
 use fonoteca_model::progress::{Progress, Unit};
 use fonoteca_model::rights::SubjectKind;
-use fonoteca_model::{BlobHashes, BlobId, Sha256Hash};
+use fonoteca_model::{BlobId, Sha256Hash};
 use fonoteca_torrent::feed::{Role, SigningKey};
 use fonoteca_torrent::{File, Kind, Metainfo, Outside, Selection};
 use sha2::{Digest, Sha256};
@@ -20,7 +20,7 @@ use super::metadata::{self, Part};
 use super::select::select;
 use crate::archive::Archive;
 use crate::error::ArchiveError;
-use crate::ingest::{AGENT, blob_row};
+use crate::ingest::{AGENT, blob_row, only_new};
 use crate::rights::stable_id;
 
 /// Builds the release into `releases/<name>/` and records it. The folder appears whole or not at all.
@@ -262,12 +262,10 @@ fn seal(folder: &Path, manifest: &Manifest, key: &SigningKey) -> Result<(), Arch
 async fn record(archive: &Archive, manifest: &Manifest, blobs: BTreeMap<BlobId, Blob>) -> Result<(), ArchiveError> {
     let now = archive.now();
     let writer = archive.catalog().writer().await?;
-    let roots: Vec<BlobId> = blobs.keys().copied().collect();
-    let known: HashMap<BlobId, (BlobHashes, Blob)> = writer.snapshot().blobs(&roots).await?;
     let tables = serde_json::to_string(&manifest.tables).map_err(|error| ArchiveError::Bug(error.to_string()))?;
     let text = String::from_utf8(manifest.to_bytes()).map_err(|error| ArchiveError::Bug(error.to_string()))?;
     let batch = Batch {
-        blobs: blobs.into_iter().filter(|(root, _)| !known.contains_key(root)).map(|(_, row)| row).collect(),
+        blobs: only_new(writer.snapshot(), blobs.into_values().collect()).await?,
         events: vec![Event {
             id: stable_id(&["release", &manifest.release, &now.0.to_string()]),
             at: now,
@@ -284,11 +282,12 @@ async fn record(archive: &Archive, manifest: &Manifest, blobs: BTreeMap<BlobId, 
             serial: 0,
             status: ReleaseStatus::Built,
             tables,
-            manifest: text,
+            manifest: text.clone(),
             supersedes: None,
         }],
         ..Batch::default()
     };
-    writer.commit(&format!("release-{}", manifest.release), 0, batch).await?;
+    // A build that was killed here and finds other tables the next time is another job.
+    writer.commit(&format!("release-{}", stable_id(&[&manifest.release, &text])), 0, batch).await?;
     Ok(())
 }

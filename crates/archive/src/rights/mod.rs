@@ -5,9 +5,10 @@
 
 mod import;
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use fonoteca_catalog::{Batch, BlobKind, Event, Outcome, Rights, Table};
+use fonoteca_catalog::{Batch, BlobKind, Event, Outcome, Rights, Snapshot};
 use fonoteca_model::licence::LicenceMatch;
 use fonoteca_model::rights::{Basis, ClaimStatus, Decision, Layer, Subject, SubjectKind, Use, Verdict, decide};
 use fonoteca_model::{BlobId, Id, Timestamp};
@@ -19,6 +20,7 @@ pub use import::{ImportReport, RowResult, import};
 use crate::archive::Archive;
 use crate::error::ArchiveError;
 use crate::ingest::{AGENT, blob_row, only_new};
+use crate::moment::job;
 
 /// An id that follows from what it stands for: 32 hex digits.
 pub(crate) fn stable_id(parts: &[&str]) -> String {
@@ -134,19 +136,19 @@ pub async fn set(archive: &Archive, statements: &[Statement]) -> Result<Vec<Deci
     }
     let writer = archive.catalog().writer().await?;
     let snapshot = writer.snapshot().clone();
+    let mut said_before = decisions_on(&snapshot, statements).await?;
     let mut decisions = Vec::new();
     for (statement, evidence) in statements.iter().zip(evidence) {
-        // What this very call said of the same subject before is replaced like anything older.
-        let mut said = snapshot.decisions_on(&statement.subject).await?;
-        said.extend(decisions.iter().filter(|decision: &&Decision| decision.subject == statement.subject).cloned());
-        let earlier = superseded_by(&said, statement)?;
+        let said = said_before.entry(statement.subject.clone()).or_default();
+        let earlier = superseded_by(said, statement)?;
         // One decision supersedes one other, so replacing several takes several that say the same.
         let replaced: Vec<Option<String>> =
             if earlier.is_empty() { vec![None] } else { earlier.into_iter().map(Some).collect() };
         for supersedes in replaced {
-            let occasion = format!("{} {}", now.0, supersedes.as_deref().unwrap_or_default());
+            let replaced = supersedes.as_deref().unwrap_or_default();
+            let occasion = format!("{} {} {} {replaced}", statement.layer, statement.status, now.0);
             let decision = Decision {
-                id: decision_id(&statement.subject, &statement.asserted_by, &format!("{} {occasion}", statement.layer)),
+                id: decision_id(&statement.subject, &statement.asserted_by, &occasion),
                 supersedes,
                 subject: statement.subject.clone(),
                 layer: statement.layer,
@@ -166,6 +168,8 @@ pub async fn set(archive: &Archive, statements: &[Statement]) -> Result<Vec<Deci
             let mut row = Rights::from(&decision);
             row.note.clone_from(&statement.note);
             batch.rights.push(row);
+            // What this very call said of the same subject before is replaced like anything older.
+            said.push(decision.clone());
             decisions.push(decision);
         }
         batch.events.push(Event {
@@ -180,11 +184,28 @@ pub async fn set(archive: &Archive, statements: &[Statement]) -> Result<Vec<Deci
         });
     }
     batch.blobs = only_new(&snapshot, batch.blobs).await?;
-    // The version tells commits of one instant apart, also after the clock was set back.
-    let version = snapshot.versions().get(&Table::Rights).copied().unwrap_or_default();
-    writer.commit(&format!("rights-{}-{version}", now.0), 0, batch).await?;
+    writer.commit(&job("rights", now, &snapshot), 0, batch).await?;
     archive.refresh_index().await?;
     Ok(decisions)
+}
+
+/// All that was ever said of the statements' subjects, in one query but for labels, which are compared by name.
+async fn decisions_on(
+    snapshot: &Snapshot,
+    statements: &[Statement],
+) -> Result<HashMap<Subject, Vec<Decision>>, ArchiveError> {
+    let subjects: BTreeSet<&Subject> = statements.iter().map(|statement| &statement.subject).collect();
+    let (labels, keyed): (Vec<&Subject>, Vec<&Subject>) =
+        subjects.into_iter().partition(|subject| subject.kind == SubjectKind::Label);
+    let mut found: HashMap<Subject, Vec<Decision>> = HashMap::new();
+    for row in snapshot.rows_by::<Rights, String>("subject", keyed.iter().map(|subject| &subject.key)).await? {
+        let decision = Decision::try_from(row)?;
+        found.entry(decision.subject.clone()).or_default().push(decision);
+    }
+    for label in labels {
+        found.insert(label.clone(), snapshot.decisions_on(label).await?);
+    }
+    Ok(found)
 }
 
 /// What a new statement replaces: everything in force on the same subject and layer, but never a withdrawal, a dispute or
