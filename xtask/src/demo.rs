@@ -4,10 +4,12 @@ use std::os::unix::process::CommandExt;
 
 use anyhow::{Context, Result};
 
+use crate::tools;
 use crate::workspace::Workspace;
 
 /// Becomes `fonoteca demo`, so that Ctrl-C and the exit code are the demo's own; returns only when that fails.
 pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    tools::install_build_packages()?;
     eprintln!("building fonoteca …");
     let binary = workspace.build_binary("dev")?;
     let mut command = workspace.command(&binary);

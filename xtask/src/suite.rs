@@ -26,7 +26,7 @@ pub fn run(workspace: &Workspace, only: Option<Part>, no_corpus: bool) -> Result
     let start = Instant::now();
     let wanted = |part: Part| only.is_none_or(|one| one == part);
 
-    if wanted(Part::Test) {
+    if wanted(Part::Test) || wanted(Part::Clippy) {
         timed("system packages", tools::install_system_packages)?;
     }
     if wanted(Part::Test) || wanted(Part::Deny) {

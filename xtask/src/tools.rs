@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::workspace::{Workspace, output, run};
 
 /// Debian packages, and what each is for.
-const PACKAGES: [(&str, &str); 16] = [
+const PACKAGES: [(&str, &str); 17] = [
     ("ffmpeg", "transcoding; an independent decoder and loudness meter"),
     ("flac", "makes test files"),
     ("vorbis-tools", "makes test files"),
@@ -21,6 +21,7 @@ const PACKAGES: [(&str, &str); 16] = [
     ("python3-venv", "the folder that the packages from PyPI live in"),
     ("aria2", "a client that must be able to fetch a release"),
     ("transmission-cli", "a client that must be able to fetch a release"),
+    ("minisign", "the reference for signatures"),
     ("strace", "sees in which order writes reach the disk"),
     ("chromium", "the browser that plays a song"),
     ("chromium-driver", "drives it"),
@@ -28,9 +29,21 @@ const PACKAGES: [(&str, &str); 16] = [
     ("git", "tidy asks it which files are ours"),
 ];
 
+/// What building the program itself needs.
+const BUILD: &[&str] = &["cmake"];
+
+/// Installs what building needs; everything else is for the tests.
+pub fn install_build_packages() -> Result<()> {
+    install(BUILD)
+}
+
 /// Installs the Debian packages that are missing, as root or through sudo; asks apt for nothing when none is.
 pub fn install_system_packages() -> Result<()> {
-    let missing = missing_packages()?;
+    install(&PACKAGES.map(|(name, _)| name))
+}
+
+fn install(names: &[&'static str]) -> Result<()> {
+    let missing = missing_packages(names)?;
     if missing.is_empty() {
         return Ok(());
     }
@@ -40,7 +53,7 @@ pub fn install_system_packages() -> Result<()> {
     } else if Command::new("sudo").args(["-n", "true"]).status().is_ok_and(|status| status.success()) {
         &["sudo", "-n"]
     } else {
-        bail!("the tests need packages that only root may install; run: sudo apt-get install {}", missing.join(" "));
+        bail!("packages are missing that only root may install; run: sudo apt-get install {}", missing.join(" "));
     };
     let apt = |arguments: &[&str]| {
         let words: Vec<&str> =
@@ -51,8 +64,7 @@ pub fn install_system_packages() -> Result<()> {
     apt(&[&["install", "--yes", "--no-install-recommends"], missing.as_slice()].concat())
 }
 
-fn missing_packages() -> Result<Vec<&'static str>> {
-    let names = PACKAGES.map(|(name, _)| name);
+fn missing_packages(names: &[&'static str]) -> Result<Vec<&'static str>> {
     let query = Command::new("dpkg-query")
         .args(["--show", "--showformat", "${Package} ${db:Status-Status}\n"])
         .args(names)
@@ -66,7 +78,7 @@ fn missing_packages() -> Result<Vec<&'static str>> {
     // It exits with 1 when it does not know one of them; what it knows is on stdout all the same.
     let known = String::from_utf8_lossy(&query.stdout).into_owned();
     let installed = |name: &str| known.lines().any(|line| line.split_once(' ') == Some((name, "installed")));
-    Ok(names.into_iter().filter(|name| !installed(name)).collect())
+    Ok(names.iter().copied().filter(|name| !installed(name)).collect())
 }
 
 /// The virtual environment with the packages from PyPI; it sees Debian's Python packages (libtorrent) too.
