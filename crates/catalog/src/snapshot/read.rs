@@ -1,6 +1,9 @@
 //! The ways to read rows: SQL for people, typed rows for the program, in one piece or as a stream.
 
+use std::collections::HashSet;
+
 use arrow::array::RecordBatch;
+use datafusion::common::{JoinType, ScalarValue};
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::{DataFrame, Expr, col, ident};
 use futures::stream::BoxStream;
@@ -11,8 +14,11 @@ use crate::error::CatalogError;
 use crate::rows::decode;
 use crate::schema::Row;
 
-/// Keys of one look-up query. More would only make the plan slow.
-const KEYS_PER_QUERY: usize = 8192;
+/// Up to so many keys are written into the query, where the Delta log, Bloom filters and statistics can be asked about each.
+/// More are joined: their list would nest too deep for the Delta kernel, and one pass over the table serves them all.
+const KEYS_IN_QUERY: usize = 64;
+/// Keys of one join.
+const KEYS_PER_JOIN: usize = 1 << 20;
 
 impl Snapshot {
     /// Runs one query: `SELECT`, `EXPLAIN`, `DESCRIBE`; nothing that writes. Each table is there under its name, without the
@@ -83,7 +89,7 @@ impl Snapshot {
         Ok(rows)
     }
 
-    /// Some columns of the rows whose `column` is one of `keys`.
+    /// Some columns of the rows whose `column` is one of `keys`, which are literals.
     pub(crate) async fn keyed_batches(
         &self,
         table: &str,
@@ -94,17 +100,33 @@ impl Snapshot {
     ) -> Result<Vec<RecordBatch>, CatalogError> {
         let failed = || CatalogError::query(table);
         let mut batches = Vec::new();
-        let mut keys = keys.into_iter().peekable();
-        while keys.peek().is_some() {
-            let some: Vec<Expr> = keys.by_ref().take(KEYS_PER_QUERY).collect();
-            let mut wanted = col(column).in_list(some, false);
+        let mut keys = keys.into_iter().collect::<HashSet<_>>().into_iter();
+        while keys.len() > 0 {
+            let some: Vec<Expr> = keys.by_ref().take(KEYS_PER_JOIN).collect();
+            let mut rows = self.inner.context.table(table).await.map_err(failed())?;
             if let Some(also) = &also {
-                wanted = wanted.and(also.clone());
+                rows = rows.filter(also.clone()).map_err(failed())?;
             }
-            let rows = self.inner.context.table(table).await.map_err(failed())?.filter(wanted).map_err(failed())?;
+            rows = if some.len() <= KEYS_IN_QUERY {
+                rows.filter(col(column).in_list(some, false))
+            } else {
+                self.key_table(some).and_then(|keys| rows.join(keys, JoinType::LeftSemi, &[column], &["key"], None))
+            }
+            .map_err(failed())?;
             let rows = rows.select(columns.iter().map(|name| ident(*name))).map_err(failed())?;
             batches.append(&mut rows.collect().await.map_err(failed())?);
         }
         Ok(batches)
+    }
+
+    /// A table of one column, `key`.
+    fn key_table(&self, literals: Vec<Expr>) -> datafusion::error::Result<DataFrame> {
+        let values = literals.into_iter().filter_map(|literal| match literal {
+            Expr::Literal(value, _) => Some(value),
+            _ => None,
+        });
+        let values = ScalarValue::iter_to_array(values)?;
+        let keys = RecordBatch::try_from_iter([("key", values)])?;
+        self.inner.context.read_batch(keys)
     }
 }

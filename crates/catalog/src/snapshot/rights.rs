@@ -24,8 +24,8 @@ impl Snapshot {
     /// followed: a decision about an artist reaches all artists that are the same.
     ///
     /// A cover concerns what its albums and its files' tracks belong to, but not those tracks themselves. Works and ISWCs
-    /// join nothing yet. Each root asked for is in the map. A superseded decision is among the answers only together with
-    /// the one that supersedes it, so that [`fonoteca_model::rights::decide`] can be asked as they are.
+    /// join nothing yet. Each root asked for is in the map. Superseded decisions are left out, whatever superseded them; the
+    /// rest is for [`fonoteca_model::rights::decide`].
     pub async fn decisions_for(&self, roots: &[BlobId]) -> Result<HashMap<BlobId, Vec<Decision>>, CatalogError> {
         let subjects = self.subjects_of(roots).await?;
         let mut by_subject: BTreeMap<&Subject, Vec<BlobId>> = BTreeMap::new();
@@ -42,7 +42,7 @@ impl Snapshot {
                 found.entry(*root).or_default().push(decision.clone());
             }
         }
-        self.drop_superseded_from_elsewhere(&mut found).await?;
+        self.drop_superseded(&mut found).await?;
         Ok(found)
     }
 
@@ -71,23 +71,13 @@ impl Snapshot {
         Ok(decisions)
     }
 
-    async fn drop_superseded_from_elsewhere(
-        &self,
-        found: &mut HashMap<BlobId, Vec<Decision>>,
-    ) -> Result<(), CatalogError> {
+    /// Also what a decision about something else supersedes: that blob is no longer its subject.
+    async fn drop_superseded(&self, found: &mut HashMap<BlobId, Vec<Decision>>) -> Result<(), CatalogError> {
         let ids: BTreeSet<String> = found.values().flatten().map(|decision| decision.id.clone()).collect();
         let later: Vec<Rights> = self.keyed("supersedes", ids.into_iter().map(lit)).await?;
-        let mut superseded_by: HashMap<String, Vec<String>> = HashMap::new();
-        for row in later {
-            if let Some(earlier) = row.supersedes {
-                superseded_by.entry(earlier).or_default().push(row.id);
-            }
-        }
+        let superseded: HashSet<String> = later.into_iter().filter_map(|row| row.supersedes).collect();
         for decisions in found.values_mut() {
-            let here: HashSet<String> = decisions.iter().map(|decision| decision.id.clone()).collect();
-            decisions.retain(|decision| {
-                superseded_by.get(&decision.id).is_none_or(|by| by.iter().any(|id| here.contains(id)))
-            });
+            decisions.retain(|decision| !superseded.contains(&decision.id));
         }
         Ok(())
     }
