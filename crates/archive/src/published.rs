@@ -91,6 +91,18 @@ struct Stamp {
 /// The marker in the folder of a release that was mirrored: it is given out without a feed of one's own.
 pub(crate) const MIRRORED: &str = "mirrored.json";
 
+impl Published {
+    /// Whether `file` is one of those that the folder of a release given out has.
+    fn has_release_file(&self, release: &str, file: &str) -> bool {
+        let of_release: Vec<&Arc<PublishedTorrent>> =
+            self.torrents.values().filter(|torrent| torrent.release == release).collect();
+        let documents = [Manifest::FILE, Manifest::SIGNATURE, Manifest::CHECKSUMS];
+        let torrents = of_release.iter().flat_map(|torrent| &torrent.variants);
+        !of_release.is_empty()
+            && (documents.contains(&file) || torrents.into_iter().any(|variant| variant.file_name == file))
+    }
+}
+
 impl Archive {
     /// What is given out now. Cheap when nothing changed since the last call.
     pub async fn published(&self) -> Result<Arc<Published>, ArchiveError> {
@@ -148,13 +160,7 @@ impl Archive {
 
     /// A file of a published release's folder, by the names that a release has.
     pub async fn open_release_file(&self, release: &str, file: &str) -> Result<Option<Bytes>, ArchiveError> {
-        let published = self.published().await?;
-        let mut of_release = published.torrents.values().filter(|torrent| torrent.release == release).peekable();
-        if of_release.peek().is_none() {
-            return Ok(None);
-        }
-        let is_torrent = of_release.flat_map(|torrent| &torrent.variants).any(|variant| variant.file_name == file);
-        if !is_torrent && ![Manifest::FILE, Manifest::SIGNATURE, Manifest::CHECKSUMS].contains(&file) {
+        if !self.published().await?.has_release_file(release, file) {
             return Ok(None);
         }
         let path = self.releases_path().join(release).join(file);
