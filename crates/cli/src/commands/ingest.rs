@@ -1,0 +1,95 @@
+//! `fonoteca ingest`: take files in.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use fonoteca_archive::ingest::{FileOutcome, Options, Summary, ingest};
+use fonoteca_model::limits::Limits;
+use fonoteca_model::rights::Basis;
+use fonoteca_model::units::Bytes;
+use serde_json::json;
+
+use super::Ended;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::values;
+
+/// Take audio files in
+///
+/// Walks the folders, copies every audio file into the archive exactly as it is, and records what it holds: tags, format,
+/// fingerprint, loudness, cover, and the hashes that prove it and that torrents are made from. A file that arrived
+/// incomplete is kept and marked as malformed; one that is no audio, or is locked by DRM, is refused. Each is named.
+///
+/// Interrupt it whenever you like and run the same command again: nothing is lost and nothing comes in twice.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  fonoteca ingest ~/Music --basis private-copy                     for your own ears
+  fonoteca ingest netlabel/ --basis licensed                       each file's tags name its licence
+  fonoteca ingest session.flac --basis own-work --license CC0-1.0  yours, and given to everybody")]
+pub struct Args {
+    /// Files and folders
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Why the archive may hold them
+    #[arg(long, short, value_name = "BASIS", value_parser = values::basis())]
+    basis: Basis,
+    /// The licence of files whose tags name none: an SPDX id or a URI
+    #[arg(long, short, visible_alias = "licence")]
+    license: Option<String>,
+    /// Copy the files into the archive; this is the default
+    #[arg(long)]
+    copy: bool,
+    /// Files analysed at once [default: one per processor]
+    #[arg(long, short, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Files of the first batch; batches double up to 1024 files, and a kill costs at most one of them
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    batch_files: Option<NonZeroUsize>,
+}
+
+pub async fn run(args: Args, context: &Context) -> Ended {
+    let archive = context.open().await?;
+    let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    // Two ingests that begin in one microsecond differ by their processes.
+    let job = format!("ingest-{}-{}", context.now().0, std::process::id());
+    let options = Options {
+        paths: args.paths,
+        basis: args.basis,
+        licence: args.license,
+        asserted_by: context.person().to_owned(),
+        job,
+        jobs: args.jobs.map_or_else(processors, NonZeroUsize::get),
+        first_batch: args.batch_files.map_or(Options::FIRST_BATCH, NonZeroUsize::get),
+        limits: Limits::default(),
+    };
+    let output = context.output();
+    let progress = context.job();
+    let mut report = |outcome: FileOutcome| {
+        if output.is_json() {
+            output.json(&outcome);
+        }
+    };
+    let summary = ingest(&archive, &options, &progress, &mut report).await?;
+    drop(progress);
+    output.result(&json!({"summary": summary}), |output| print(output, &summary));
+    Ok(Exit::done_if(!summary.incomplete(), Exit::SomeFailed))
+}
+
+fn print(output: &Output, summary: &Summary) {
+    let parts = [
+        (summary.added, "added"),
+        (summary.known, "known already"),
+        (summary.malformed, "kept, though malformed"),
+        (summary.refused, "refused"),
+        (summary.failed, "failed"),
+        (summary.ignored, "other files left alone"),
+    ];
+    let told: Vec<String> = parts
+        .iter()
+        .filter(|(count, what)| *count > 0 || *what == "added")
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    output.line(format_args!("{}; {} in {:.1} s", told.join(", "), Bytes(summary.bytes), summary.seconds));
+}

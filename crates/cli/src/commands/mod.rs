@@ -1,0 +1,80 @@
+//! The commands, one file each: its options, whose docs are its help, and what it does.
+
+mod completions;
+mod demo;
+mod feed;
+mod import;
+mod index;
+mod ingest;
+mod init;
+mod lookup;
+mod man;
+mod mirror;
+mod release;
+mod rights;
+mod search;
+mod serve;
+mod stats;
+mod user;
+mod verify;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::exit::Exit;
+
+/// How a command ends.
+pub type Ended = Result<Exit, CommandError>;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Init(init::Args),
+    Ingest(ingest::Args),
+    #[command(subcommand)]
+    Import(import::Command),
+    Search(search::Args),
+    Lookup(lookup::Args),
+    Stats(stats::Args),
+    #[command(subcommand)]
+    Rights(rights::Command),
+    #[command(subcommand)]
+    Release(release::Command),
+    #[command(subcommand)]
+    Feed(feed::Command),
+    #[command(subcommand)]
+    Mirror(mirror::Command),
+    Verify(verify::Args),
+    Serve(serve::Args),
+    #[command(subcommand)]
+    User(user::Command),
+    #[command(subcommand)]
+    Index(index::Command),
+    Demo(demo::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// Runs a command.
+pub async fn run(command: Command, context: &Context) -> Ended {
+    match command {
+        Command::Init(args) => init::run(args, context).await,
+        Command::Ingest(args) => ingest::run(args, context).await,
+        Command::Import(command) => import::run(command, context).await,
+        Command::Search(args) => search::run(args, context).await,
+        Command::Lookup(args) => lookup::run(args, context).await,
+        Command::Stats(args) => stats::run(args, context).await,
+        Command::Rights(command) => rights::run(command, context).await,
+        Command::Release(command) => release::run(command, context).await,
+        Command::Feed(command) => feed::run(command, context).await,
+        Command::Mirror(command) => mirror::run(command, context).await,
+        Command::Verify(args) => verify::run(args, context).await,
+        Command::Serve(args) => serve::run(args, context).await,
+        Command::User(command) => user::run(command, context).await,
+        Command::Index(command) => index::run(command, context).await,
+        // The tour runs other commands, so its future holds theirs.
+        Command::Demo(args) => Box::pin(demo::run(args, context)).await,
+        Command::Completions(args) => completions::run(&args, context),
+        Command::Man(args) => man::run(&args, context),
+    }
+}

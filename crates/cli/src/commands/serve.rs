@@ -1,0 +1,91 @@
+//! `fonoteca serve`: stream to accounts, publish to everybody.
+
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use fonoteca_server::{Bound, ServerOptions, serve};
+use serde_json::json;
+
+use super::Ended;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// Serve the archive: web page, Subsonic apps, feed and torrents
+///
+/// Accounts hear what their role allows, in a browser or any Subsonic app. Everybody may read the feed and fetch what was
+/// released, over HTTP (web seeds) and BitTorrent. It listens on this machine only, unless told otherwise; put a web server
+/// with TLS before it when others are to reach it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  fonoteca serve                                                   http://127.0.0.1:4040/
+  fonoteca serve --listen 0.0.0.0:4040 --bittorrent 0.0.0.0:6881 --url https://music.example.org")]
+pub struct Args {
+    /// Where HTTP is listened for; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4040")]
+    listen: SocketAddr,
+    /// Where the BitTorrent seeder listens, or `off` [default: a free port beside --listen]
+    #[arg(long, value_name = "ADDR|off")]
+    bittorrent: Option<Seeding>,
+    /// The address under which others reach the server [default: the one in archive.toml]
+    #[arg(long)]
+    url: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Seeding {
+    Off,
+    At(SocketAddr),
+}
+
+impl FromStr for Seeding {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            _ => text.parse().map(Self::At).map_err(|_| "write an address as in 0.0.0.0:6881, or off".to_owned()),
+        }
+    }
+}
+
+pub async fn run(args: Args, context: &Context) -> Ended {
+    let archive = context.open().await?;
+    let accounts = context.accounts(&archive).await?;
+    let output = context.output();
+    if accounts.users().await?.is_empty() {
+        output.note("nobody can log in yet: `fonoteca user add NAME` makes an account");
+    }
+    let options = ServerOptions {
+        listen: args.listen,
+        bittorrent: match args.bittorrent {
+            None => Some(SocketAddr::new(args.listen.ip(), 0)),
+            Some(Seeding::Off) => None,
+            Some(Seeding::At(address)) => Some(address),
+        },
+        public_url: args.url.or_else(|| archive.settings().publish.url.clone()),
+        ..ServerOptions::default()
+    };
+    context.interrupt().watch();
+    let interrupt = context.interrupt().clone();
+    let name = archive.name().to_owned();
+    let ready = |bound: Bound| announce(output, &name, bound);
+    serve(archive, accounts, options, ready, async move { interrupt.wait().await }).await?;
+    Ok(Exit::Done)
+}
+
+fn announce(output: &Output, name: &str, bound: Bound) {
+    let url = format!("http://{}/", bound.http);
+    let told = json!({
+        "url": url,
+        "http": bound.http.to_string(),
+        "bittorrent": bound.bittorrent.map(|address| address.to_string()),
+    });
+    output.result(&told, |output| {
+        output.line(format_args!("Serving {name:?} at {url}"));
+        if let Some(address) = bound.bittorrent {
+            output.line(format_args!("Seeding by BitTorrent at {address}"));
+        }
+        output.note("Ctrl-C stops it");
+    });
+}

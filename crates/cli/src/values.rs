@@ -1,0 +1,177 @@
+//! How values are written on the command line: words, sizes, years, moments, shares.
+
+use std::ops::RangeInclusive;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use fonoteca_accounts::Role;
+use fonoteca_archive::mirror::Via;
+use fonoteca_catalog::index::Kind;
+use fonoteca_model::Timestamp;
+use fonoteca_model::rights::{Basis, Layer, Use};
+
+/// A word out of a few, each with a line of help.
+fn words<T: Copy + Send + Sync + 'static>(all: Vec<(T, &'static str, &'static str)>) -> impl TypedValueParser<Value = T> {
+    let values = all.iter().map(|(_, word, help)| PossibleValue::new(*word).help(*help)).collect::<Vec<_>>();
+    PossibleValuesParser::new(values).map(move |found| {
+        let known = all.iter().find(|(_, word, _)| *word == found);
+        known.expect("the parser lets only these words through").0
+    })
+}
+
+/// Why an archive may hold an item.
+pub fn basis() -> impl TypedValueParser<Value = Basis> {
+    let help = |basis| match basis {
+        Basis::OwnWork => "you made it, or whoever runs the archive did",
+        Basis::Licensed => "its licence says so; the licence is in the tags or in --license",
+        Basis::PublicDomain => "nobody's permission is needed: CC0, the Public Domain Mark, expired rights",
+        Basis::Permission => "the rights holder said so, in a document",
+        Basis::PrivateCopy => "your own copy for private use; only the owner's account hears it",
+        Basis::Unknown => "nothing is known: it is kept and checked, and nobody hears it",
+    };
+    words(Basis::ALL.iter().map(|basis| (*basis, basis.as_str(), help(*basis))).collect())
+}
+
+/// Which right.
+pub fn layer() -> impl TypedValueParser<Value = Layer> {
+    let help = |layer| match layer {
+        Layer::Recording => "the sound recording",
+        Layer::Composition => "the work performed in it",
+        Layer::Artwork => "covers and booklets",
+        Layer::Lyrics => "the words",
+    };
+    words(Layer::ALL.iter().map(|layer| (*layer, layer.as_str(), help(*layer))).collect())
+}
+
+/// What a permission grants.
+pub fn granted() -> impl TypedValueParser<Value = Use> {
+    words(vec![
+        (Use::Distribute, "distribute", "give it to anyone: streams, torrents, mirrors"),
+        (Use::Dataset, "dataset", "put the audio into a dataset"),
+        (Use::Derive, "derive", "put derivatives into a dataset"),
+        (Use::Commercial, "commercial", "put it into a commercial dataset"),
+    ])
+}
+
+/// Tracks, albums or artists.
+pub fn kind() -> impl TypedValueParser<Value = Kind> {
+    words(vec![
+        (Kind::Track, "track", "tracks; versions of one recording are one hit"),
+        (Kind::Album, "album", "albums"),
+        (Kind::Artist, "artist", "artists"),
+    ])
+}
+
+/// What a user may do.
+pub fn role() -> impl TypedValueParser<Value = Role> {
+    words(vec![
+        (Role::Owner, "owner", "hears everything that has a basis, private copies included"),
+        (Role::Listener, "listener", "hears what may be streamed to the archive's other accounts"),
+    ])
+}
+
+/// By which way blobs are fetched.
+pub fn via() -> impl TypedValueParser<Value = Via> {
+    words(vec![
+        (Via::Auto, "auto", "from peers, and from the web seed when they give nothing"),
+        (Via::BitTorrent, "bittorrent", "from peers alone"),
+        (Via::WebSeed, "web-seed", "from the web seed alone"),
+    ])
+}
+
+/// Bytes: `4TB`, `500 GB`, `32GiB`, `1000000`.
+pub fn size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = (&text[..digits], text[digits..].trim().to_ascii_lowercase());
+    let factor: u64 = match unit.as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "t" | "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return Err(format!("{unit:?} is no unit of size: write B, kB, MB, GB, TB, KiB, MiB, GiB or TiB")),
+    };
+    let number: f64 = number.parse().map_err(|_| "write a size as in 500MB, 4TB or 32GiB".to_owned())?;
+    let bytes = number * factor as f64;
+    if (1.0..9e18).contains(&bytes) { Ok(bytes.round() as u64) } else { Err("a size is at least 1 byte".to_owned()) }
+}
+
+/// Years: `1999`, `1990..1999`, `1990..`, `..1999`.
+pub fn years(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let year = |text: &str, open: u16| match text.trim() {
+        "" => Ok(open),
+        text => text.parse::<u16>().ok().filter(|year| (1..=9999).contains(year)).ok_or("write years as in 1999 or 1990..1999"),
+    };
+    let range = match text.split_once("..") {
+        Some((from, to)) => year(from, 1)?..=year(to.trim_start_matches('='), 9999)?,
+        None if text.trim().is_empty() => return Err("write years as in 1999 or 1990..1999".to_owned()),
+        None => year(text, 0)?..=year(text, 0)?,
+    };
+    if range.is_empty() { Err(format!("no year lies in {text}: write the earlier one first")) } else { Ok(range) }
+}
+
+/// A moment: `2026-11-22`, which begins at midnight UTC, or `2026-11-22T10:00:00Z`.
+pub fn moment(text: &str) -> Result<Timestamp, String> {
+    let wrong = || format!("{text:?} is no moment: write 2026-11-22 or 2026-11-22T10:00:00Z");
+    let parsed = if text.contains(['T', 't']) {
+        text.parse::<jiff::Timestamp>().map_err(|_| wrong())?
+    } else {
+        let date: jiff::civil::Date = text.parse().map_err(|_| wrong())?;
+        date.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| wrong())?.timestamp()
+    };
+    Ok(Timestamp(parsed.as_microsecond()))
+}
+
+/// A share: `5%` or `5`.
+pub fn percent(text: &str) -> Result<f64, String> {
+    let number = text.trim().trim_end_matches('%').trim().parse::<f64>().ok();
+    number
+        .filter(|percent| *percent > 0.0 && *percent <= 100.0)
+        .ok_or_else(|| "write a share above 0% and up to 100%, as in 5%".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_in_powers_of_ten_and_of_two() {
+        for (text, bytes) in [("1", 1), ("4TB", 4_000_000_000_000), ("1.5 GB", 1_500_000_000), ("32GiB", 32 << 30)] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["", "0", "TB", "-1", "5 parsecs", "1e99", "1..2", "99999999TB"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn years_may_be_open() {
+        assert_eq!(years("1999"), Ok(1999..=1999));
+        assert_eq!(years("1990..1999"), Ok(1990..=1999));
+        assert_eq!(years("1990.."), Ok(1990..=9999));
+        assert_eq!(years("..1999"), Ok(1..=1999));
+        for wrong in ["", "99999", "1999..1990", "long ago", "-5"] {
+            assert!(years(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn moments_are_in_utc_unless_they_say_otherwise() {
+        assert_eq!(moment("2026-11-22").map(|at| at.to_string()), Ok("2026-11-22T00:00:00Z".to_owned()));
+        assert_eq!(moment("2026-11-22T10:00:00+02:00").map(|at| at.to_string()), Ok("2026-11-22T08:00:00Z".to_owned()));
+        assert!(moment("2026-02-30").is_err() && moment("tomorrow").is_err());
+    }
+
+    #[test]
+    fn a_share_lies_between_nothing_and_everything() {
+        assert_eq!(percent("5%"), Ok(5.0));
+        assert_eq!(percent("0.5"), Ok(0.5));
+        for wrong in ["0", "101%", "NaN", "all", "-3%"] {
+            assert!(percent(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Mirrors as people run them: processes that talk to each other over this machine's own addresses.
+
+mod later;
+mod publisher;
+mod pulling;
+mod refusals;
+mod resuming;
+mod withdrawal;
+
+pub use publisher::Publisher;
+
+use std::path::Path;
+
+use fonoteca_testkit::Operator;
+use serde_json::Value;
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_fonoteca");
+
+/// Somebody with an empty archive who follows the feed at `url`, trusting `key`.
+pub fn follower(url: &str, key: &str) -> Operator {
+    let operator = Operator::new(PROGRAM, "Mirror");
+    operator.json(&["mirror", "add", url, "--key", key, "--name", "m"]);
+    operator
+}
+
+/// Pulls and expects that nothing fails; returns the report.
+pub fn pull(mirror: &Operator, more: &[&str]) -> Value {
+    let report = mirror.object(&[&["mirror", "pull"], more].concat());
+    assert_eq!(report["failed"], serde_json::json!([]), "{report}");
+    report
+}
+
+/// Expects both archives to hold the same bytes, to be sound, and to know the same.
+pub fn assert_same(a: &Operator, b: &Operator) {
+    assert_eq!(a.blobs(), b.blobs());
+    for operator in [a, b] {
+        let verified = operator.object(&["verify"]);
+        assert_eq!((&verified["damaged"], &verified["missing"]), (&Value::Array(vec![]), &Value::Array(vec![])));
+        assert_eq!(verified["checked"], a.blobs().len());
+    }
+    let counts = |operator: &Operator| {
+        let stats = operator.object(&["stats"]);
+        ["artists", "albums", "tracks", "recordings", "files", "blobs", "bytes", "malformed", "listens"]
+            .map(|name| stats[name].as_i64().expect("a count"))
+    };
+    assert_eq!(counts(a), counts(b));
+    let held = |operator: &Operator| operator.json(&["search", "--held", "--kind", "track", "--limit", "1000"]);
+    assert_eq!(held(a), held(b));
+}
+
+/// A number of a JSON object.
+pub fn number(object: &Value, name: &str) -> u64 {
+    object[name].as_u64().unwrap_or_else(|| panic!("{name} of {object} is no number"))
+}
+
+/// The JSON in a file.
+pub fn read_json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).expect("it is there")).expect("JSON")
+}

@@ -1,0 +1,73 @@
+//! Pulling a release into an empty archive, and giving it on from there.
+
+use fonoteca_testkit::Operator;
+
+use super::{PROGRAM, Publisher, assert_same, follower, number, pull};
+
+/// Sound of five formats, with covers in files and in tags.
+const MUSIC: [&str; 4] = ["Clara Monte", "Harbour Lights", "Tower Recorders", "Ансамбль «Аврора»"];
+
+#[test]
+fn by_bittorrent_alone_and_by_web_seed_alone_a_mirror_becomes_the_same_archive() {
+    let source = Publisher::of(&MUSIC);
+    let release = source.release("first");
+    for via in ["bittorrent", "web-seed"] {
+        let mirror = follower(&source.serving.url(), &release.key);
+        let plan = mirror.object(&["mirror", "plan"]);
+        assert_eq!((number(&plan, "have_bytes"), number(&plan, "want_bytes")), (0, release.bytes()));
+
+        let report = pull(&mirror, &["--via", via]);
+        let fetched = number(&report, "fetched_bytes");
+        assert!((release.bytes()..release.bytes() * 11 / 10).contains(&fetched), "{via}: {report}");
+        assert_eq!(number(&report, "torrents"), release.torrents.len() as u64);
+        assert_same(&source.operator, &mirror);
+        let status = mirror.object(&["mirror", "status"]);
+        assert_eq!((&status["state"], number(&status, "have_bytes")), (&"complete".into(), release.bytes()));
+        mirror.object(&["release", "verify", "first"]);
+
+        let again = pull(&mirror, &["--via", via]);
+        assert_eq!((number(&again, "fetched_bytes"), number(&again, "torrents")), (0, 0));
+    }
+    let seeded = source.serving.get("/metrics").1;
+    let seeded = String::from_utf8(seeded).expect("text");
+    let by_web_seed = seeded.lines().find_map(|line| line.strip_prefix("fonoteca_web_seed_bytes_total "));
+    let by_web_seed: u64 = by_web_seed.expect("it is counted").parse().expect("a number");
+    assert_eq!(by_web_seed, release.bytes(), "one of the two mirrors came for each byte once");
+}
+
+#[test]
+fn a_mirror_is_mirrored_when_the_first_archive_is_gone() {
+    let Publisher { operator: first, serving } = {
+        let source = Publisher::of(&["Clara Monte", "Tower Recorders"]);
+        source.release("first");
+        source
+    };
+    let key = first.object(&["feed", "verify"])["keys"][0].as_str().expect("a key").to_owned();
+    let mirror = follower(&serving.url(), &key);
+    pull(&mirror, &["--via", "web-seed"]);
+    drop(serving);
+
+    let second = Publisher::serving(mirror);
+    let own_key = second.publish()["key"].as_str().expect("a key").to_owned();
+    assert_ne!(own_key, key, "a mirror publishes under its own name");
+    let seeder = second.serving.bittorrent.expect("it seeds").to_string();
+    for way in [&["--via", "web-seed"][..], &["--via", "bittorrent", "--peer", &seeder]] {
+        let third = follower(&second.serving.url(), &own_key);
+        pull(&third, way);
+        assert_same(&first, &third);
+    }
+}
+
+#[test]
+fn a_budget_is_kept() {
+    let source = Publisher::of(&["Clara Monte"]);
+    let release = source.release_with("first", &["--url", &source.serving.url(), "--torrent-size", "1500000"]);
+    let mirror = Operator::new(PROGRAM, "Mirror");
+    mirror.json(&["mirror", "add", &source.serving.url(), "--key", &release.key, "--budget", "2MB"]);
+    let report = pull(&mirror, &[]);
+    let fetched = number(&report, "fetched_bytes");
+    assert!(fetched > 0 && fetched <= 2_000_000, "{report}");
+    let plan = mirror.object(&["mirror", "plan"]);
+    assert!(!plan["beyond_budget"].as_array().expect("a list").is_empty());
+    assert_eq!(mirror.object(&["mirror", "status"])["state"], "complete");
+}
