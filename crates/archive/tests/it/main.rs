@@ -1,0 +1,9 @@
+//! The workflows against archives in temporary folders: what a clock, a kill or another process can do to them.
+
+mod blobs;
+mod clock;
+mod fixity;
+mod folders;
+mod rights;
+mod turned_away;
+mod world;
