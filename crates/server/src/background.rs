@@ -1,0 +1,78 @@
+//! What goes on beside the requests: the index follows the tables, tracker and seeder follow what is published.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fonoteca_archive::{Published, PublishedTorrent, PublishedVariant};
+use fonoteca_model::{BlobId, Sha1Hash};
+use fonoteca_swarm::{SeedTorrent, Seeder};
+
+use crate::app::App;
+
+/// How soon a commit by another process is noticed.
+const TURN: Duration = Duration::from_secs(2);
+
+/// Runs until it is dropped.
+pub(crate) async fn follow(app: App, seeder: Option<Arc<Seeder>>) {
+    let mut offered: HashMap<Sha1Hash, Arc<SeedTorrent>> = HashMap::new();
+    let mut last: Option<Arc<Published>> = None;
+    loop {
+        if let Err(error) = app.archive.refresh_index().await {
+            app.internal("bringing the index up to date", &error);
+        }
+        match app.archive.published().await {
+            Ok(published) => {
+                if last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, &published)) {
+                    offer(&app, seeder.as_deref(), &published, &mut offered);
+                    last = Some(published);
+                }
+            }
+            Err(error) => {
+                app.internal("reading what is published", &error);
+            }
+        }
+        tokio::time::sleep(TURN).await;
+    }
+}
+
+/// Makes tracker and seeder serve these torrents and no others. What stays is left alone, with its peers.
+fn offer(app: &App, seeder: Option<&Seeder>, published: &Published, offered: &mut HashMap<Sha1Hash, Arc<SeedTorrent>>) {
+    let mut allowed: HashSet<Sha1Hash> = HashSet::new();
+    for torrent in published.torrents.values() {
+        for variant in &torrent.variants {
+            let seed = match seed_torrent(torrent, variant) {
+                Ok(seed) => seed,
+                Err(error) => {
+                    app.internal("offering a torrent", &error);
+                    continue;
+                }
+            };
+            allowed.extend(seed.info_hashes());
+            if let (Some(seeder), Some(first)) = (seeder, seed.info_hashes().first().copied())
+                && !offered.contains_key(&first)
+            {
+                let seed = Arc::new(seed);
+                seeder.add(Arc::clone(&seed));
+                offered.insert(first, seed);
+            }
+        }
+    }
+    app.tracker.serve_only(&allowed);
+    offered.retain(|hash, _| {
+        let stays = allowed.contains(hash);
+        if let (false, Some(seeder)) = (stays, seeder) {
+            seeder.remove(hash);
+        }
+        stays
+    });
+}
+
+/// A v1 twin that was read from disk does not tell its files' roots; the release does.
+fn seed_torrent(
+    torrent: &PublishedTorrent,
+    variant: &PublishedVariant,
+) -> Result<SeedTorrent, fonoteca_swarm::SwarmError> {
+    let root_of = |path: &[String]| -> Option<BlobId> { torrent.files.get(&path.join("/")).map(|file| file.root) };
+    SeedTorrent::with_roots(&variant.metainfo, |_, file| root_of(&file.path))
+}

@@ -1,0 +1,173 @@
+//! Answers whose bytes are a blob's, or zeros: whole, in part, or not again.
+
+use std::ops::ControlFlow;
+
+use axum::body::Body;
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue,
+};
+use axum::http::{HeaderMap, Response, StatusCode};
+use bytes::Bytes;
+use fonoteca_model::BlobId;
+use futures::{StreamExt, stream};
+
+use crate::app::App;
+use crate::error::Internal;
+use crate::metrics::Counter;
+use crate::range::{Selection, already_there, etag, select};
+
+/// Who may keep a copy of an answer on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caching {
+    /// Anyone, for a day: the content never changes, but it may be withdrawn.
+    Public,
+    /// The user's own browser, asking each time whether it still holds.
+    Private,
+}
+
+impl Caching {
+    const fn header(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Public => "public, max-age=86400, immutable",
+            Self::Private => "private, no-cache",
+        })
+    }
+}
+
+/// A blob to be sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Content<'a> {
+    pub(crate) root: BlobId,
+    pub(crate) size: u64,
+    pub(crate) mime: &'a str,
+    pub(crate) caching: Caching,
+    /// Where the bytes sent are counted.
+    pub(crate) counter: Option<&'a Counter>,
+}
+
+/// Answers with a blob, as the request's range and tags want it. A blob that the store has lost is `None`.
+pub(crate) async fn blob(
+    app: &App,
+    content: Content<'_>,
+    headers: &HeaderMap,
+) -> Result<Option<Response<Body>>, Internal> {
+    let tag = etag(&content.root);
+    let selection = match prepared(headers, &tag, content.size) {
+        ControlFlow::Continue(selection) => selection,
+        ControlFlow::Break(mut response) => {
+            response.headers_mut().insert(CACHE_CONTROL, content.caching.header());
+            return Ok(Some(response));
+        }
+    };
+    let range = match &selection {
+        Selection::Part(range) => range.clone(),
+        _ => 0..content.size,
+    };
+    let bytes = match app.archive.store().read(content.root, range.clone()).await {
+        Ok(bytes) => bytes,
+        Err(fonoteca_store::StoreError::Missing { .. }) => {
+            tracing::error!(root = %content.root, "a blob that the tables name is not in the store");
+            return Ok(None);
+        }
+        Err(error) => return Err(app.internal("reading a blob", &error)),
+    };
+    if let Some(counter) = content.counter {
+        counter.add(range.end - range.start);
+    }
+    let mut response = respond(selection, content.size, Body::from_stream(bytes));
+    let answer = response.headers_mut();
+    let mime = HeaderValue::from_str(content.mime);
+    answer.insert(CONTENT_TYPE, mime.unwrap_or(HeaderValue::from_static("application/octet-stream")));
+    answer.insert(CACHE_CONTROL, content.caching.header());
+    answer.insert(ETAG, tag);
+    Ok(Some(response))
+}
+
+/// Answers with `size` zeros: the padding of a torrent (BEP 47), which nobody stores.
+pub(crate) fn zeros(size: u64, headers: &HeaderMap) -> Response<Body> {
+    static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+    let tag = etag(&format_args!("zeros-{size}"));
+    let selection = match prepared(headers, &tag, size) {
+        ControlFlow::Continue(selection) => selection,
+        ControlFlow::Break(response) => return response,
+    };
+    let length = if let Selection::Part(range) = &selection { range.end - range.start } else { size };
+    let chunks = stream::unfold(length, async |left| {
+        let now = left.min(ZEROS.len() as u64);
+        (now > 0).then(|| (Bytes::from_static(&ZEROS[..now as usize]), left - now))
+    });
+    let mut response = respond(selection, size, Body::from_stream(chunks.map(Ok::<_, std::convert::Infallible>)));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    response.headers_mut().insert(CACHE_CONTROL, Caching::Public.header());
+    response.headers_mut().insert(ETAG, tag);
+    response
+}
+
+/// What to send, or the answer that sends nothing: 304, 416.
+fn prepared(headers: &HeaderMap, tag: &HeaderValue, size: u64) -> ControlFlow<Response<Body>, Selection> {
+    let empty = |status| {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = status;
+        response
+    };
+    if already_there(headers, tag) {
+        let mut response = empty(StatusCode::NOT_MODIFIED);
+        response.headers_mut().insert(ETAG, tag.clone());
+        return ControlFlow::Break(response);
+    }
+    match select(headers, tag, size) {
+        Selection::Unsatisfiable => {
+            let mut response = empty(StatusCode::RANGE_NOT_SATISFIABLE);
+            let range = HeaderValue::from_str(&format!("bytes */{size}")).expect("digits are a header value");
+            response.headers_mut().insert(CONTENT_RANGE, range);
+            ControlFlow::Break(response)
+        }
+        selection => ControlFlow::Continue(selection),
+    }
+}
+
+fn respond(selection: Selection, size: u64, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let mut length = size;
+    if let Selection::Part(range) = selection {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        length = range.end - range.start;
+        let text = format!("bytes {}-{}/{size}", range.start, range.end - 1);
+        let value = HeaderValue::from_str(&text).expect("digits are a header value");
+        response.headers_mut().insert(CONTENT_RANGE, value);
+    }
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use axum::http::header::RANGE;
+
+    use super::*;
+
+    async fn ask(range: Option<&'static str>, size: u64) -> (StatusCode, Option<String>, Vec<u8>) {
+        let mut headers = HeaderMap::new();
+        if let Some(range) = range {
+            headers.insert(RANGE, HeaderValue::from_static(range));
+        }
+        let response = zeros(size, &headers);
+        let range = response.headers().get(CONTENT_RANGE).map(|value| value.to_str().expect("text").to_owned());
+        let status = response.status();
+        let declared = response.headers().get(CONTENT_LENGTH).map(|value| value.to_str().expect("text").to_owned());
+        let body = to_bytes(response.into_body(), 1 << 20).await.expect("read").to_vec();
+        assert!(declared.is_none_or(|declared| declared == body.len().to_string()));
+        (status, range, body)
+    }
+
+    #[tokio::test]
+    async fn padding_is_zeros_in_any_range() {
+        assert_eq!(ask(None, 70_000).await, (StatusCode::OK, None, vec![0; 70_000]));
+        let part = (StatusCode::PARTIAL_CONTENT, Some("bytes 65535-65537/70000".into()), vec![0; 3]);
+        assert_eq!(ask(Some("bytes=65535-65537"), 70_000).await, part);
+        let none = (StatusCode::RANGE_NOT_SATISFIABLE, Some("bytes */5".into()), vec![]);
+        assert_eq!(ask(Some("bytes=5-"), 5).await, none);
+    }
+}

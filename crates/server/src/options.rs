@@ -1,0 +1,43 @@
+//! What the operator decides about the server.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use fonoteca_guard::{Policy, Rate};
+
+pub use crate::tracker::TrackerLimits;
+
+/// Options of [`serve`](crate::serve), each with a default that suits one machine at home.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// Where HTTP is listened for; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where the BitTorrent seeder listens; `None` for no seeder.
+    pub bittorrent: Option<SocketAddr>,
+    /// The address under which others reach the server, such as `https://music.example.org`. With `https` the session
+    /// cookie is never sent in the clear.
+    pub public_url: Option<String>,
+    /// How long a login to the web page lasts.
+    pub session_ttl: Duration,
+    /// What the built-in tracker takes.
+    pub tracker: TrackerLimits,
+    /// What is tolerated of one address.
+    pub guard: Policy,
+    /// The `ffmpeg` program, for players that ask for less than the original.
+    pub ffmpeg: std::ffi::OsString,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 4747)),
+            bittorrent: None,
+            public_url: None,
+            session_ttl: Duration::from_hours(30 * 24),
+            tracker: TrackerLimits::default(),
+            // A mirror announces each of its torrents every ten minutes; a thousand of them are no abuse.
+            guard: Policy { announces: Rate { burst: 2_000, per_hour: 12_000 }, ..Policy::default() },
+            ffmpeg: "ffmpeg".into(),
+        }
+    }
+}

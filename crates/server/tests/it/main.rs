@@ -1,0 +1,10 @@
+//! The server over HTTP, with a small archive of the sample collection behind it.
+
+mod feed;
+mod login;
+mod media;
+mod openapi;
+mod page;
+mod subsonic;
+mod tracker;
+mod world;
