@@ -8,19 +8,19 @@ use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use fonoteca_model::{BlobHashes, Sha1Hash, Sha256Hash};
 
 use crate::error::CatalogError;
-use crate::schema::{Blob, BlobKind, JOB_COLUMNS, Row, Table};
+use crate::schema::{Blob, BlobKind, Column, JOB_COLUMNS, Row, Table};
 
 impl Table {
     /// The Arrow schema, `job` and `batch` included.
     pub fn arrow_schema(self) -> SchemaRef {
-        Arc::new(Schema::new(self.columns().iter().map(|column| column.field()).collect::<Vec<_>>()))
+        Arc::new(Schema::new(self.columns().iter().map(Column::field).collect::<Vec<_>>()))
     }
 
     /// The fields of the row struct: all columns but `job` and `batch`.
     pub(crate) fn row_fields(self) -> Vec<FieldRef> {
         let mut columns = self.columns();
         columns.truncate(columns.len() - JOB_COLUMNS.len());
-        columns.iter().map(|column| column.field()).collect()
+        columns.iter().map(Column::field).collect()
     }
 }
 
@@ -33,8 +33,9 @@ pub(crate) fn encode<T: Row>(rows: &[T]) -> Result<RecordBatch, CatalogError> {
 pub(crate) fn stamp(table: Table, rows: &RecordBatch, batch: Option<(&str, i64)>) -> Result<RecordBatch, CatalogError> {
     let count = rows.num_rows();
     let mut columns = rows.columns().to_vec();
-    columns.push(Arc::new(StringArray::from_iter((0..count).map(|_| batch.map(|(job, _)| job)))));
-    columns.push(Arc::new(Int64Array::from_iter((0..count).map(|_| batch.map(|(_, number)| number)))));
+    let (job, number) = batch.unzip();
+    columns.push(Arc::new(std::iter::repeat_n(job, count).collect::<StringArray>()));
+    columns.push(Arc::new(std::iter::repeat_n(number, count).collect::<Int64Array>()));
     RecordBatch::try_new(table.arrow_schema(), columns).map_err(CatalogError::rows(table))
 }
 

@@ -40,7 +40,7 @@ tables! {
         /// Other names.
         aliases: Vec<String>,
         /// MusicBrainz id.
-        mbid: Option<String>,
+        mbid: Option<String> => key,
         /// The source's own record, where it has more, free of supplements.
         raw: Option<String>,
     }
@@ -64,7 +64,7 @@ tables! {
         /// UPC or EAN, 8 or 13 digits.
         upc: Option<String> => key,
         /// MusicBrainz release id.
-        mbid: Option<String>,
+        mbid: Option<String> => key,
         /// The label.
         label: Option<String>,
         /// The label's number.
@@ -76,7 +76,7 @@ tables! {
         /// ISO 639 code.
         language: Option<String>,
         /// The blob of the cover.
-        cover_root: Option<BlobId>,
+        cover_root: Option<BlobId> => key,
         /// The source's own record, where it has more.
         raw: Option<String>,
     }
@@ -106,7 +106,7 @@ tables! {
         /// ISRC, 12 characters.
         isrc: Option<String> => key,
         /// MusicBrainz recording id.
-        mbid: Option<String>,
+        mbid: Option<String> => key,
         /// Date of recording or release, as precise as it is known.
         date: Option<String>,
         /// The label.
@@ -151,7 +151,7 @@ tables! {
     /// followed to the end; what no link names is itself.
     Links / links: Link {
         /// The link's own id.
-        id: String,
+        id: String => key,
         /// `recording`, `artist` or `album`.
         entity: LinkEntity,
         /// A track, or a recording that was merged; an artist; an album.
@@ -163,7 +163,7 @@ tables! {
         /// How sure, 0 to 1.
         score: f64,
         /// The link that this one replaces.
-        supersedes: Option<String>,
+        supersedes: Option<String> => key,
         /// When.
         at: Timestamp,
     }
@@ -300,7 +300,7 @@ tables! {
     /// A preservation event in the words of PREMIS.
     Events / events: Event {
         /// The event's own id.
-        id: String,
+        id: String => key,
         /// When.
         at: Timestamp,
         /// `ingestion`, `message digest calculation`, `fixity check`, `format identification`, `validation`, `replication`,

@@ -62,28 +62,40 @@ pub(super) async fn of_version(
     let snapshot = delta.snapshot().map_err(CatalogError::delta("read the log of", table))?;
     let mut found = HashSet::new();
     for file in snapshot.log_data().iter() {
-        match file.stats().as_deref().and_then(batch_of_file) {
-            Some(Some(key)) => {
+        match file.stats().as_deref().map_or(FileBatches::Untold, batches_of_file) {
+            FileBatches::One(key) => {
                 found.insert(key);
             }
-            Some(None) => {}
-            None => return read_batches(context, table, delta).await.map(BatchesOfTable),
+            FileBatches::None => {}
+            FileBatches::Untold => return read_batches(context, table, delta).await.map(BatchesOfTable),
         }
     }
     Ok(BatchesOfTable(found))
 }
 
-/// From a file's statistics: its one batch, `Some(None)` where all rows count by themselves, or None where they do not tell.
-fn batch_of_file(stats: &str) -> Option<Option<BatchKey>> {
-    let stats: Value = serde_json::from_str(stats).ok()?;
-    let nulls = stats["nullCount"]["job"].as_i64()?;
-    if nulls == stats["numRecords"].as_i64()? {
-        return Some(None);
+/// What a file's statistics tell of the batches in it.
+#[derive(Debug, PartialEq, Eq)]
+enum FileBatches {
+    /// All rows are of this one.
+    One(BatchKey),
+    /// All rows count by themselves.
+    None,
+    /// One has to look.
+    Untold,
+}
+
+fn batches_of_file(stats: &str) -> FileBatches {
+    let Ok(stats) = serde_json::from_str::<Value>(stats) else { return FileBatches::Untold };
+    let (nulls, rows) = (stats["nullCount"]["job"].as_i64(), stats["numRecords"].as_i64());
+    if nulls.is_some() && nulls == rows {
+        return FileBatches::None;
     }
     let (least, most) = (&stats["minValues"], &stats["maxValues"]);
-    let same = nulls == 0 && least["job"] == most["job"] && least["batch"] == most["batch"];
-    let key = same.then(|| (least["job"].as_str(), least["batch"].as_i64()))?;
-    Some(Some((key.0?.to_owned(), key.1?)))
+    let same = nulls == Some(0) && least["job"] == most["job"] && least["batch"] == most["batch"];
+    match (least["job"].as_str(), least["batch"].as_i64()) {
+        (Some(job), Some(number)) if same => FileBatches::One((job.to_owned(), number)),
+        _ => FileBatches::Untold,
+    }
 }
 
 async fn read_batches(
@@ -153,30 +165,30 @@ mod tests {
 
     #[test]
     fn statistics_tell_the_batch_of_a_file() {
-        let key = |job: &str, batch| Some(Some((job.to_owned(), batch)));
+        let key = |job: &str, batch| FileBatches::One((job.to_owned(), batch));
         for (stats, expected) in [
             (
                 r#"{"numRecords":3,"minValues":{"job":"a","batch":7},"maxValues":{"job":"a","batch":7},
                     "nullCount":{"job":0,"batch":0}}"#,
                 key("a", 7),
             ),
-            (r#"{"numRecords":3,"minValues":{},"maxValues":{},"nullCount":{"job":3,"batch":3}}"#, Some(None)),
+            (r#"{"numRecords":3,"minValues":{},"maxValues":{},"nullCount":{"job":3,"batch":3}}"#, FileBatches::None),
             // Two batches, and batches beside rows that count by themselves: the rows must be looked at.
             (
                 r#"{"numRecords":3,"minValues":{"job":"a","batch":7},"maxValues":{"job":"a","batch":8},
                     "nullCount":{"job":0,"batch":0}}"#,
-                None,
+                FileBatches::Untold,
             ),
             (
                 r#"{"numRecords":3,"minValues":{"job":"a","batch":7},"maxValues":{"job":"a","batch":7},
                     "nullCount":{"job":1,"batch":1}}"#,
-                None,
+                FileBatches::Untold,
             ),
-            (r#"{"numRecords":3}"#, None),
-            ("{}", None),
-            ("", None),
+            (r#"{"numRecords":3}"#, FileBatches::Untold),
+            ("{}", FileBatches::Untold),
+            ("", FileBatches::Untold),
         ] {
-            assert_eq!(batch_of_file(stats), expected, "{stats}");
+            assert_eq!(batches_of_file(stats), expected, "{stats}");
         }
     }
 }

@@ -33,7 +33,7 @@ async fn a_job_has_a_name_that_a_statistic_can_hold() {
     let (_archive, catalog) = Archive::new().await;
     for (job, number) in [("", 0), ("a b", 0), ("ä", 0), ("a\n", 0), (&*"x".repeat(61), 0), ("job", -1)] {
         let batch = Batch { tracks: vec![track("t", "a", None)], ..Batch::default() };
-        let refused = catalog.writer().await.expect("writer").commit(job, number, batch).await.err().expect("refused");
+        let refused = catalog.writer().await.expect("writer").commit(job, number, batch).await.expect_err("refused");
         assert!(matches!(refused, CatalogError::Job { .. }), "{job:?}: {refused}");
     }
     let longest = "x".repeat(60);

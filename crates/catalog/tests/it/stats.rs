@@ -46,7 +46,9 @@ async fn an_empty_archive_has_nothing() {
 async fn counts_are_what_a_person_counts() {
     let (_archive, catalog) = Archive::new().await;
     let mut ingest = song("a");
-    ["b", "c", "d"].into_iter().for_each(|name| ingest.append(song(name)));
+    for name in ["b", "c", "d"] {
+        ingest.append(song(name));
+    }
     ingest.files[1].state = FileState::Malformed;
     commit(&catalog, "job", 0, ingest).await;
     // Statements of another source, of which one is no track of ours and one came without audio.
