@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use fonoteca_catalog::{Batch, Catalog, Track};
+use fonoteca_catalog::{Batch, Catalog, Table, Track};
 
 use crate::archive::{Archive, commit, everything, sorted};
 use crate::failing::Failing;
@@ -24,6 +24,8 @@ async fn version_1_opens() {
     let expected: Batch = serde_json::from_slice(&rows).expect("rows");
     assert_eq!(everything(&catalog).await, sorted(expected.clone()));
     let snapshot = catalog.snapshot().await.expect("snapshot");
+    // Three commits of tracks, of which the last is of a batch that has no files.
+    assert_eq!((snapshot.versions()[&Table::Tracks], snapshot.versions()[&Table::Files]), (3, 1));
     assert!(snapshot.tracks(&[id("ghost")]).await.expect("tracks").is_empty(), "half a batch does not count");
     // What was committed then is known now, and what is new can be added.
     commit(&catalog, "golden", 0, song("again")).await;
@@ -41,22 +43,29 @@ async fn version_1_opens() {
 #[ignore = "writes the golden data"]
 async fn write_version_1() {
     assert!(!folder("v1").exists(), "golden data is never written again");
-    let (archive, catalog) = Archive::new().await;
-    let mut batch = awkward();
-    batch.files.iter_mut().for_each(|file| file.loudness_lufs = file.loudness_lufs.filter(|lufs| lufs.is_finite()));
-    batch.tracks.iter_mut().for_each(|track| track.raw = track.raw.take().map(|raw| raw[..100].to_owned()));
-    commit(&catalog, "golden", 0, batch).await;
-    let import = Batch { tracks: vec![track("import", "x", None)], ..Batch::default() };
-    commit(&catalog, "golden-import", 0, import).await;
-    // A batch of a machine that never came back: its tracks are there, its files are not.
-    let failing = Failing::after(usize::MAX, archive.objects());
-    let elsewhere = Archive::empty();
-    let gone = Catalog::open(std::sync::Arc::new(failing.clone()), &elsewhere.state()).await.expect("open");
-    let writer = gone.writer().await.expect("writer");
-    failing.allow(8);
-    let ghost = Batch { tracks: song("ghost").tracks, files: song("ghost").files, ..Batch::default() };
-    writer.commit("gone", 0, ghost).await.expect_err("killed");
-    let rows = everything(&archive.open().await).await;
-    copy_folder(&archive.path().join("catalog"), &folder("v1").join("catalog"));
-    fs::write(folder("v1").join("rows.json"), serde_json::to_vec_pretty(&rows).expect("json")).expect("rows.json");
+    for operations in 8.. {
+        let (archive, catalog) = Archive::new().await;
+        let mut batch = awkward();
+        batch.files.iter_mut().for_each(|file| file.loudness_lufs = file.loudness_lufs.filter(|lufs| lufs.is_finite()));
+        batch.tracks.iter_mut().for_each(|track| track.raw = track.raw.take().map(|raw| raw[..100].to_owned()));
+        commit(&catalog, "golden", 0, batch).await;
+        let import = Batch { tracks: vec![track("import", "x", None)], ..Batch::default() };
+        commit(&catalog, "golden-import", 0, import).await;
+        // A batch of a machine that never came back: its tracks are there, its files are not.
+        let failing = Failing::after(usize::MAX, archive.objects());
+        let elsewhere = Archive::empty();
+        let gone = Catalog::open(std::sync::Arc::new(failing.clone()), &elsewhere.state()).await.expect("open");
+        let writer = gone.writer().await.expect("writer");
+        failing.allow(operations);
+        let ghost = Batch { tracks: song("ghost").tracks, files: song("ghost").files, ..Batch::default() };
+        writer.commit("gone", 0, ghost).await.expect_err("killed");
+        let catalog = archive.open().await;
+        if catalog.snapshot().await.expect("snapshot").versions()[&Table::Tracks] == 3 {
+            let rows = everything(&catalog).await;
+            copy_folder(&archive.path().join("catalog"), &folder("v1").join("catalog"));
+            fs::write(folder("v1").join("rows.json"), serde_json::to_vec_pretty(&rows).expect("json"))
+                .expect("rows.json");
+            return;
+        }
+    }
 }
