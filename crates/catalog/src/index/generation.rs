@@ -1,0 +1,287 @@
+//! The folder of the index: numbered generations beside each other, one of them current.
+//!
+//! ```text
+//! index/.lock        held by whoever writes
+//! index/current      {"format": 1, "generation": "7"}, replaced by a rename
+//! index/7/           a Tantivy index; its commit payload is {"format": 1, "versions": {"tracks": 12, ...}}
+//! ```
+//! A rebuild fills the next generation and renames `current`; a reader that has the old one open keeps its mapped files
+//! until it looks again. What is neither current nor being written is removed by the next writer.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use tantivy::schema::Schema;
+use tantivy::{IndexReader, ReloadPolicy, Searcher};
+
+use super::error::IndexError;
+use super::fields::{FORMAT, Fields};
+
+/// Which version of each table an index was built from, by the table's name.
+pub(crate) type TableVersions = BTreeMap<String, i64>;
+
+/// The right to write. Dropped with the file; the system drops it with the process.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock unless somebody has it.
+    pub(crate) fn try_take(dir: &Path) -> Result<Option<Self>, IndexError> {
+        let (file, path) = lock_file(dir)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(IndexError::io(&path)(error)),
+        }
+    }
+
+    /// Takes the lock, waiting for whoever has it.
+    pub(crate) fn take(dir: &Path) -> Result<Self, IndexError> {
+        let (file, path) = lock_file(dir)?;
+        file.lock().map_err(IndexError::io(&path))?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn lock_file(dir: &Path) -> Result<(File, PathBuf), IndexError> {
+    fs::create_dir_all(dir).map_err(IndexError::io(dir))?;
+    let path = dir.join(".lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(IndexError::io(&path))?;
+    Ok((file, path))
+}
+
+/// What `current` says.
+#[derive(Serialize, Deserialize)]
+struct Current {
+    format: u32,
+    generation: String,
+}
+
+/// What the commit payload says.
+#[derive(Serialize, Deserialize)]
+struct Payload {
+    format: u32,
+    versions: TableVersions,
+}
+
+/// Tells whether a file was replaced, without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stamp(u64, Option<SystemTime>, u64);
+
+impl Stamp {
+    fn of(path: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Ok(Self(inode, metadata.modified().ok(), metadata.len()))
+    }
+}
+
+/// One generation, open.
+pub(crate) struct Generation {
+    pub path: PathBuf,
+    pub fields: Fields,
+    pub index: tantivy::Index,
+    reader: IndexReader,
+    /// As of the commit that `reader` shows.
+    pub versions: TableVersions,
+    current: Option<Stamp>,
+    meta: Stamp,
+}
+
+impl Generation {
+    /// Opens the current generation; makes an empty one where there is none yet.
+    pub(crate) fn open(dir: &Path) -> Result<Self, IndexError> {
+        loop {
+            if let Some(generation) = Self::open_current(dir)? {
+                return Ok(generation);
+            }
+            let _lock = Lock::take(dir)?;
+            if read_current(dir)?.is_none() {
+                Self::create(dir)?.publish(dir)?;
+            }
+        }
+    }
+
+    /// Opens the current generation, if there is one.
+    pub(crate) fn open_current(dir: &Path) -> Result<Option<Self>, IndexError> {
+        loop {
+            let Some((name, stamp)) = read_current(dir)? else { return Ok(None) };
+            match Self::open_in(&dir.join(name), Some(stamp.clone())) {
+                // It was replaced, and perhaps removed, since its name was read.
+                Err(_) if read_current(dir)?.is_some_and(|(_, now)| now != stamp) => {}
+                opened => return opened.map(Some),
+            }
+        }
+    }
+
+    /// Makes an empty generation beside the current one; needs the lock.
+    pub(crate) fn create(dir: &Path) -> Result<Self, IndexError> {
+        let path = dir.join((newest(dir)? + 1).to_string());
+        fs::create_dir_all(&path).map_err(IndexError::io(&path))?;
+        let (schema, _) = Fields::schema();
+        let index = tantivy::Index::builder()
+            .schema(schema)
+            .settings(Fields::settings())
+            .create_in_dir(&path)
+            .map_err(IndexError::engine(&path))?;
+        drop(index);
+        Self::open_in(&path, None)
+    }
+
+    /// Makes this generation the current one and removes the others; needs the lock.
+    pub(crate) fn publish(self, dir: &Path) -> Result<(), IndexError> {
+        let name = self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let target = dir.join("current");
+        let beside = dir.join("current.new");
+        let text = serde_json::to_string(&Current { format: FORMAT, generation: name }).expect("two plain fields");
+        let replace = || -> io::Result<()> {
+            let mut file = File::create(&beside)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            File::open(&self.path)?.sync_all()?;
+            fs::rename(&beside, &target)?;
+            File::open(dir)?.sync_all()
+        };
+        replace().map_err(IndexError::io(&target))?;
+        sweep(dir)
+    }
+
+    fn open_in(path: &Path, current: Option<Stamp>) -> Result<Self, IndexError> {
+        let engine = || IndexError::engine(path);
+        let index = tantivy::Index::open_in_dir(path).map_err(engine())?;
+        let (schema, fields) = Fields::schema();
+        check_schema(path, &index.schema(), &schema)?;
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(engine())?;
+        let mut generation = Self {
+            path: path.to_owned(),
+            fields,
+            index,
+            reader,
+            versions: TableVersions::new(),
+            current,
+            meta: Stamp(0, None, 0),
+        };
+        generation.reload()?;
+        Ok(generation)
+    }
+
+    /// Whether another generation has become the current one.
+    pub(crate) fn is_replaced(&self, dir: &Path) -> bool {
+        self.current.is_some() && Stamp::of(&dir.join("current")).ok() != self.current
+    }
+
+    /// Whether there is a commit that the reader does not show.
+    pub(crate) fn is_stale(&self) -> bool {
+        Stamp::of(&self.path.join("meta.json")).is_ok_and(|stamp| stamp != self.meta)
+    }
+
+    /// Shows the latest commit.
+    pub(crate) fn reload(&mut self) -> Result<(), IndexError> {
+        let engine = || IndexError::engine(&self.path);
+        let meta_path = self.path.join("meta.json");
+        loop {
+            let before = Stamp::of(&meta_path).map_err(IndexError::io(&meta_path))?;
+            let meta = self.index.load_metas().map_err(engine())?;
+            self.reader.reload().map_err(engine())?;
+            let versions = match &meta.payload {
+                None => TableVersions::new(),
+                Some(text) => {
+                    let payload: Payload =
+                        serde_json::from_str(text).map_err(|error| IndexError::damaged(&self.path, error))?;
+                    check_format(&self.path, payload.format)?;
+                    payload.versions
+                }
+            };
+            // Versions and documents must be those of one commit.
+            if Stamp::of(&meta_path).map_err(IndexError::io(&meta_path))? == before {
+                self.versions = versions;
+                self.meta = before;
+                return Ok(());
+            }
+        }
+    }
+
+    pub(crate) fn searcher(&self) -> Searcher {
+        self.reader.searcher()
+    }
+
+    /// Reads every byte and compares checksums.
+    pub(crate) fn verify(&self) -> Result<(), IndexError> {
+        let wrong = self.index.validate_checksum().map_err(IndexError::engine(&self.path))?;
+        match wrong.into_iter().min() {
+            None => Ok(()),
+            Some(file) => Err(IndexError::damaged(&self.path, format!("{} has a wrong checksum", file.display()))),
+        }
+    }
+}
+
+pub(crate) fn payload(versions: &TableVersions) -> String {
+    serde_json::to_string(&Payload { format: FORMAT, versions: versions.clone() }).expect("a map of numbers")
+}
+
+fn read_current(dir: &Path) -> Result<Option<(String, Stamp)>, IndexError> {
+    let path = dir.join("current");
+    let read = || -> io::Result<(Stamp, String, Stamp)> {
+        Ok((Stamp::of(&path)?, fs::read_to_string(&path)?, Stamp::of(&path)?))
+    };
+    let (before, text, after) = match read() {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(IndexError::io(&path)(error)),
+    };
+    if before != after {
+        return read_current(dir);
+    }
+    let current: Current = serde_json::from_str(&text).map_err(|error| IndexError::damaged(dir, error))?;
+    check_format(dir, current.format)?;
+    if current.generation.parse::<u64>().is_err() {
+        return Err(IndexError::damaged(dir, format!("{:?} is not the name of a generation", current.generation)));
+    }
+    Ok(Some((current.generation, before)))
+}
+
+fn check_format(path: &Path, found: u32) -> Result<(), IndexError> {
+    if found == FORMAT {
+        return Ok(());
+    }
+    Err(IndexError::Format { path: path.to_owned(), found: found.to_string(), expected: FORMAT })
+}
+
+fn check_schema(path: &Path, found: &Schema, expected: &Schema) -> Result<(), IndexError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(IndexError::Format { path: path.to_owned(), found: "of other fields".to_owned(), expected: FORMAT })
+}
+
+/// The names of all generations.
+fn generations(dir: &Path) -> Result<Vec<u64>, IndexError> {
+    let entries = fs::read_dir(dir).map_err(IndexError::io(dir))?;
+    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+}
+
+fn newest(dir: &Path) -> Result<u64, IndexError> {
+    Ok(generations(dir)?.into_iter().max().unwrap_or(0))
+}
+
+/// Removes what an earlier generation or a killed rebuild left; needs the lock.
+pub(crate) fn sweep(dir: &Path) -> Result<(), IndexError> {
+    let Ok(Some((current, _))) = read_current(dir) else { return Ok(()) };
+    for generation in generations(dir)? {
+        let name = generation.to_string();
+        if name != current {
+            let path = dir.join(name);
+            fs::remove_dir_all(&path).map_err(IndexError::io(&path))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! The search index: search as you type over tracks, albums and artists, and look-up by exact keys.
+//!
+//! It is a Tantivy index below `<archive>/index/`, derived from the tables and carrying the table versions that it was
+//! built from: [`Index::catch_up`] brings it to a snapshot, [`Index::rebuild`] makes it anew and gives the same answers.
+//!
+//! # The order of documents
+//! Every segment is sorted by one number, the largest first: popularity (0 to 100), then listens, then artists before
+//! albums before tracks, then the id's leading bits; the whole id settles what is left. An album or artist stands where
+//! the best of its tracks stands, a track where its recording does. Reading a posting list from its start therefore reads
+//! the most popular matches first, and a search stops as soon as it has enough of them.
+//!
+//! # The ranking formula
+//! `score = worth of the match + popularity`; equal scores fall back to the order above. A match is worth
+//!
+//! | worth | the query's words are |
+//! |---|---|
+//! | 60 | the whole title (or an artist's name or alias), a leading article aside |
+//! | 40 | all words of the title, in any order |
+//! | 25 | all words of title, artist and album, in any order and mix |
+//! | 15 | the same in the title, the last one a beginning |
+//! | 0 | the same anywhere, the last one a beginning |
+//! | −200 | the same, the last one a beginning of a word that is not among the 64 most frequent such words |
+//! | −400 | with up to one typo in each word of 4 letters or more (−600 for rare words as above) |
+//! | −800 | with up to two typos in each word of 8 letters or more (−1000 for rare words as above) |
+//!
+//! and 10 less when the query's articles ("the", "der", "al-") had to be left out, or its words parted at an apostrophe. The negative rows are looked at only
+//! when those before them did not fill the page. Since within a row the score falls with the order of documents, the first
+//! matches of each row hold the right answer, whatever lies behind them; at most 10,000 matches a row and segment are read.
+//!
+//! Versions of one recording are one hit, ranked as the best match among them. The copy that is shown is held rather than
+//! not held, then more popular, then of the smaller id, among those that match by spelling as it does (by a typo only where
+//! none does without). What was withdrawn is found by no words, only by
+//! [`Index::lookup`]. Without words, everything that passes the filters is listed in the order of documents.
+//!
+//! # Licences
+//! Tracks carry the SPDX id or the URI of their licence; the licence filter therefore finds tracks only.
+
+mod affected;
+mod change;
+mod columns;
+mod document;
+mod error;
+mod expand;
+mod fields;
+mod generation;
+mod search;
+mod source;
+mod tier;
+mod update;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fonoteca_model::{BlobId, Id, Isrc, Mbid, Upc};
+use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
+use tantivy::Searcher;
+
+pub use document::{Kind, KindError};
+pub use error::IndexError;
+
+use fields::{Fields, Tag};
+use generation::Generation;
+use search::Search;
+
+/// Hits of one look-up.
+const MAX_LOOKUP: usize = 1000;
+
+/// What to search for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Query {
+    /// Any mix of words of title, artist and album; the last one may be unfinished.
+    pub words: String,
+    /// What hits must be like.
+    pub filters: Filters,
+    /// Hits wanted.
+    pub limit: usize,
+    /// Hits to skip. Skipped and wanted ones together are at most 10,000.
+    pub offset: usize,
+}
+
+impl Query {
+    /// The ten best hits for some words.
+    pub fn new(words: impl Into<String>) -> Self {
+        Self { words: words.into(), filters: Filters::default(), limit: 10, offset: 0 }
+    }
+}
+
+/// What hits must be like; the default lets everything pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Filters {
+    /// Tracks, albums or artists only.
+    pub kind: Option<Kind>,
+    /// Released in one of these years; what has no year does not pass.
+    pub year: Option<RangeInclusive<u16>>,
+    /// Tracks under this licence: an SPDX id or a normalised URI, in any case.
+    pub licence: Option<String>,
+    /// With audio in the archive, or without.
+    pub held: Option<bool>,
+    /// At least this popular, 0 to 100.
+    pub min_popularity: Option<u8>,
+    /// Stated by this source: `local`, `musicbrainz`, ...
+    pub source: Option<String>,
+}
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hit {
+    /// What it is.
+    pub kind: Kind,
+    /// Its id.
+    pub id: Id,
+    /// The recording that a track is a version of.
+    pub recording_id: Option<Id>,
+    /// A track's or album's title, an artist's name.
+    pub title: String,
+    /// The artist credit.
+    pub artist: String,
+    /// A track's album.
+    pub album: Option<String>,
+    /// The ISRC as the source has it.
+    pub isrc: Option<String>,
+    /// The year of its release.
+    pub year: Option<u16>,
+    /// 0 to 100.
+    pub popularity: i32,
+    /// Some audio for it is in the archive.
+    pub held: bool,
+    /// By the formula of the [module](self); the popularity alone in a look-up.
+    pub score: f64,
+    /// The cover to show.
+    pub cover_root: Option<BlobId>,
+    /// A track's album.
+    pub album_id: Option<Id>,
+    /// A track's artists.
+    pub artist_ids: Vec<Id>,
+}
+
+/// The search index of one archive. Clones share what they have open.
+#[derive(Clone)]
+pub struct Index {
+    dir: Arc<PathBuf>,
+    open: Arc<RwLock<Generation>>,
+}
+
+impl Index {
+    /// Opens the index in `dir`, making an empty one where there is none.
+    ///
+    /// Errors say so when the index is damaged or of another format: see [`IndexError::needs_rebuild`].
+    pub fn open(dir: &Path) -> Result<Self, IndexError> {
+        let generation = Generation::open(dir)?;
+        Ok(Self { dir: Arc::new(dir.to_owned()), open: Arc::new(RwLock::new(generation)) })
+    }
+
+    /// The hits for some words, best first.
+    pub fn search(&self, query: &Query) -> Result<Vec<Hit>, IndexError> {
+        let (searcher, fields, path) = self.latest()?;
+        Search { searcher: &searcher, fields: &fields, filters: &query.filters }
+            .run(query)
+            .map_err(IndexError::engine(&path))
+    }
+
+    /// What has exactly this key, versions of one recording each for itself, the most popular first: an ISRC in any
+    /// spelling, a UPC or EAN, a MusicBrainz id, a blob root, one of our ids (16 hex digits, a recording's too), or the id
+    /// that a source gave.
+    pub fn lookup(&self, key: &str) -> Result<Vec<Hit>, IndexError> {
+        let key = key.trim();
+        if key.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (isrc, upc, mbid) = (key.parse::<Isrc>().ok(), key.parse::<Upc>().ok(), key.parse::<Mbid>().ok());
+        let mut tags = vec![Tag::SourceId(key)];
+        tags.extend(isrc.as_ref().map(|isrc| Tag::Isrc(isrc.as_str())));
+        tags.extend(upc.as_ref().map(|upc| Tag::Upc(upc.as_str())));
+        tags.extend(mbid.iter().flat_map(|mbid| [Tag::Mbid(mbid.as_str()), Tag::SourceId(mbid.as_str())]));
+        tags.extend(key.parse::<BlobId>().ok().map(Tag::Root));
+        let id = key.parse::<Id>().ok();
+        if let Some(id) = id {
+            tags.extend(Kind::ALL.map(|kind| Tag::Document(kind, id)));
+            tags.push(Tag::Group(id));
+        }
+        let (searcher, fields, path) = self.latest()?;
+        let mut hits = Search { searcher: &searcher, fields: &fields, filters: &Filters::default() }
+            .tagged_hits(&tags, MAX_LOOKUP)
+            .map_err(IndexError::engine(&path))?;
+        // What has the id comes before what is only another version of it.
+        hits.sort_by_key(|hit| Some(hit.id) != id);
+        Ok(hits)
+    }
+
+    /// Reads the whole index and compares its checksums.
+    pub fn verify(&self) -> Result<(), IndexError> {
+        self.refresh()?;
+        self.open.read().verify()
+    }
+
+    /// A view of the latest commit of the current generation, whichever process made it.
+    fn latest(&self) -> Result<(Searcher, Fields, PathBuf), IndexError> {
+        self.refresh()?;
+        let open = self.open.read();
+        Ok((open.searcher(), open.fields, open.path.clone()))
+    }
+
+    fn refresh(&self) -> Result<(), IndexError> {
+        let (is_replaced, is_stale) = {
+            let open = self.open.read();
+            (open.is_replaced(&self.dir), open.is_stale())
+        };
+        if is_replaced {
+            *self.open.write() = Generation::open(&self.dir)?;
+        } else if is_stale {
+            self.open.write().reload()?;
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Index").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,274 @@
+//! From text to the words it is found by. Documents and queries go through the same folding, so they can only meet.
+//!
+//! On top of [`fonoteca_model::fold::fold`] come the letters that change their shape with their place (Greek final sigma,
+//! Hebrew final letters) or that people type in two ways (Arabic ya and ta marbuta, Persian kaf and ya, the tatweel).
+//! Scripts that put no spaces between words are cut into overlapping bigrams, as Lucene's CJK analyser does; the last
+//! character of such a run is a word of its own, so that every single character starts some word and is found as a prefix.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// Words of one text that are indexed; a text with more is not a name.
+const MAX_WORDS: usize = 256;
+/// Characters of one word that count.
+const MAX_WORD_CHARS: usize = 40;
+/// Words of one query that count.
+const MAX_QUERY_WORDS: usize = 16;
+
+/// Words that a name may begin with or not: "The Beatles", "Beatles". One list for all languages, because a title does not
+/// say which one it is in.
+const ARTICLES: [&str; 18] = [
+    "the", "a", "an", "der", "die", "das", "ein", "eine", "le", "la", "les", "l", "un", "une", "el", "los", "las", "il",
+];
+/// Folding makes one word of "don't" and "d'été"; people also type "don t" and "été".
+const APOSTROPHES: [char; 4] = ['\'', '’', 'ʼ', '`'];
+
+/// One word of a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Word {
+    /// Folded.
+    pub text: String,
+    /// What may stand for it.
+    pub match_by: MatchBy,
+}
+
+/// How a query's word may be met by a document's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MatchBy {
+    /// Exactly, as a prefix when it is the last one, or with so many typos.
+    Spelling {
+        /// Letters that may be wrong, missing, too many or swapped: 0 to 2.
+        typos: u8,
+    },
+    /// Exactly: a bigram, which has neighbours that hold it in place.
+    Exact,
+    /// As a prefix always: a single character of an unspaced script.
+    Prefix,
+}
+
+/// A query read in one way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// What an exact title would be, as [`title_keys`] gives it.
+    pub title: String,
+    /// The words, all of which must be met.
+    pub words: Vec<Word>,
+}
+
+/// The words that a document with this text is found by, in the order of the text, repetitions included.
+pub(crate) fn words(text: &str) -> Vec<String> {
+    let mut found = joined_words(text);
+    if text.contains(APOSTROPHES) {
+        found.extend(joined_words(&text.replace(APOSTROPHES, " ")));
+    }
+    found.truncate(MAX_WORDS);
+    found
+}
+
+fn joined_words(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for word in normal(text).split(' ').filter(|word| !word.is_empty()).take(MAX_WORDS) {
+        for run in runs(word) {
+            if is_unspaced(run) {
+                let chars: Vec<char> = run.chars().take(MAX_WORDS).collect();
+                found.extend(chars.windows(2).map(|pair| pair.iter().collect()));
+                found.extend(chars.last().map(char::to_string));
+            } else {
+                found.push(clipped(run));
+                found.extend(without_arabic_article(run).map(clipped));
+            }
+        }
+    }
+    found.truncate(MAX_WORDS);
+    found
+}
+
+/// The folded forms under which a title counts as typed in full: as it is, and without a leading article.
+pub(crate) fn title_keys(title: &str) -> Vec<String> {
+    let whole = clipped_title(&normal(title));
+    let bare = without_leading_article(&whole).map(str::to_owned);
+    std::iter::once(whole).chain(bare).filter(|key| !key.is_empty()).collect()
+}
+
+/// The ways in which a query may be meant: as typed, then without articles and apostrophes where it has any.
+pub(crate) fn readings(query: &str) -> Vec<Reading> {
+    let typed = clipped_title(&normal(query));
+    if typed.is_empty() {
+        return Vec::new();
+    }
+    let apart = clipped_title(&normal(&query.replace(APOSTROPHES, " ")));
+    let bare = without_leading_article(&apart).unwrap_or(&apart);
+    let bare: Vec<&str> = bare.split(' ').map(|word| without_arabic_article(word).unwrap_or(word)).collect();
+    let bare = bare.join(" ");
+    let mut readings = vec![reading(&typed)];
+    if bare != typed {
+        readings.push(reading(&bare));
+    }
+    readings
+}
+
+fn reading(text: &str) -> Reading {
+    let mut words = Vec::new();
+    for run in text.split(' ').flat_map(runs) {
+        if is_unspaced(run) {
+            let chars: Vec<char> = run.chars().collect();
+            if let [single] = chars[..] {
+                words.push(Word { text: single.to_string(), match_by: MatchBy::Prefix });
+            }
+            words.extend(chars.windows(2).map(|pair| Word { text: pair.iter().collect(), match_by: MatchBy::Exact }));
+        } else {
+            let text = clipped(run);
+            let letters = text.chars().count();
+            // A digit is never a slip of the finger for another: 1968 is not 1969.
+            let typos = match letters {
+                _ if text.chars().any(char::is_numeric) => 0,
+                0..4 => 0,
+                4..8 => 1,
+                _ => 2,
+            };
+            words.push(Word { text, match_by: MatchBy::Spelling { typos } });
+        }
+    }
+    words.truncate(MAX_QUERY_WORDS);
+    Reading { title: text.to_owned(), words }
+}
+
+/// Folds a text. What folds to nothing but is something (the band "!!!") stands for itself.
+fn normal(text: &str) -> String {
+    let folded = fonoteca_model::fold::fold(text);
+    if folded.is_empty() {
+        return text.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
+    // Folding decomposes; composing again makes one character of a Hangul syllable.
+    folded.nfc().filter_map(letter).collect()
+}
+
+fn letter(c: char) -> Option<char> {
+    Some(match c {
+        'ς' => 'σ',
+        'ך' => 'כ',
+        'ם' => 'מ',
+        'ן' => 'נ',
+        'ף' => 'פ',
+        'ץ' => 'צ',
+        'ى' | 'ی' => 'ي',
+        'ة' => 'ه',
+        'ک' => 'ك',
+        '\u{640}' => return None,
+        c => c,
+    })
+}
+
+/// Cuts a word where it changes between a script that spaces its words and one that does not.
+fn runs(word: &str) -> impl Iterator<Item = &str> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let first = rest.chars().next()?;
+        let end = rest.find(|c| unspaced(c) != unspaced(first)).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(end);
+        rest = after;
+        Some(run)
+    })
+}
+
+fn is_unspaced(run: &str) -> bool {
+    run.chars().next().is_some_and(unspaced)
+}
+
+/// Scripts that put no spaces between words, and Korean, whose words carry their particles.
+const fn unspaced(c: char) -> bool {
+    matches!(
+        c,
+        '\u{e00}'..='\u{eff}'        // Thai, Lao
+        | '\u{1000}'..='\u{109f}'    // Myanmar
+        | '\u{1780}'..='\u{17ff}'    // Khmer
+        | '\u{3005}'..='\u{3007}'    // iteration mark, closing mark, zero
+        | '\u{3040}'..='\u{30ff}'    // Hiragana, Katakana
+        | '\u{3100}'..='\u{312f}'    // Bopomofo
+        | '\u{31f0}'..='\u{31ff}'    // Katakana extensions
+        | '\u{3400}'..='\u{4dbf}'
+        | '\u{4e00}'..='\u{9fff}'
+        | '\u{ac00}'..='\u{d7a3}'    // Hangul syllables
+        | '\u{f900}'..='\u{faff}'
+        | '\u{20000}'..='\u{3ffff}'
+    )
+}
+
+fn without_leading_article(text: &str) -> Option<&str> {
+    text.split_once(' ').filter(|(first, _)| ARTICLES.contains(first)).map(|(_, rest)| rest)
+}
+
+/// Arabic writes its article on to the word; two letters at least must remain.
+fn without_arabic_article(word: &str) -> Option<&str> {
+    word.strip_prefix("ال").filter(|rest| rest.chars().nth(1).is_some())
+}
+
+fn clipped(word: &str) -> String {
+    word.chars().take(MAX_WORD_CHARS).collect()
+}
+
+fn clipped_title(text: &str) -> String {
+    text.chars().take(MAX_WORD_CHARS * MAX_QUERY_WORDS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_fall_into_words() {
+        for (text, expected) in [
+            ("Stop! (Remastered 2011)", vec!["stop", "remastered", "2011"]),
+            ("Don’t", vec!["dont", "don", "t"]),
+            ("東京事変", vec!["東京", "京事", "事変", "変"]),
+            ("桜", vec!["桜"]),
+            ("Perfumeのニューアルバム", vec!["perfume", "のニ", "ニュ", "ュー", "ーア", "アル", "ルハ", "ハム", "ム"]),
+            ("사랑", vec!["사랑", "랑"]),
+            ("Коробе́йники", vec!["коробеиники"]),
+            ("ΟΔΟΣ οδος", vec!["οδοσ", "οδοσ"]),
+            ("שלום", vec!["שלומ"]),
+            ("الحُبّ", vec!["الحب", "حب"]),
+            ("!!!", vec!["!!!"]),
+            ("  ", vec![]),
+        ] {
+            assert_eq!(words(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn articles_do_not_matter() {
+        assert_eq!(title_keys("The Beatles"), ["the beatles", "beatles"]);
+        assert_eq!(title_keys("The The"), ["the the", "the"]);
+        assert_eq!(title_keys("Help!"), ["help"]);
+        let meant: Vec<String> = readings("The Beatles").into_iter().map(|reading| reading.title).collect();
+        assert_eq!(meant, ["the beatles", "beatles"]);
+        assert_eq!(readings("L'amour")[1].title, "amour");
+        assert_eq!(readings("beatles").len(), 1);
+        assert_eq!(readings(" \t").len(), 0);
+    }
+
+    #[test]
+    fn long_words_may_have_more_typos() {
+        let typos = |text: &str| match readings(text)[0].words[0].match_by {
+            MatchBy::Spelling { typos } => Some(typos),
+            MatchBy::Exact | MatchBy::Prefix => None,
+        };
+        for (word, expected) in [
+            ("abc", Some(0)),
+            ("abcd", Some(1)),
+            ("abcdefg", Some(1)),
+            ("abcdefgh", Some(2)),
+            ("1969", Some(0)),
+            ("桜", None),
+        ] {
+            assert_eq!(typos(word), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_hostile_text_stays_small() {
+        assert_eq!(words(&"x ".repeat(100_000)).len(), MAX_WORDS);
+        assert_eq!(words(&"あ".repeat(100_000)).len(), MAX_WORDS);
+        assert_eq!(readings(&"x ".repeat(100_000))[0].words.len(), MAX_QUERY_WORDS);
+        assert_eq!(words(&"x".repeat(100_000))[0].len(), MAX_WORD_CHARS);
+    }
+}

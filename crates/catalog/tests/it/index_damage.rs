@@ -1,0 +1,148 @@
+//! An index that is not as it was written, or that two want to write.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fonoteca_catalog::index::{Index, IndexError, Query};
+use fonoteca_model::Silent;
+
+use crate::archive::commit;
+use crate::index::{catch_up, folder, indexed, search};
+use crate::sample::song;
+
+fn generation(dir: &Path) -> PathBuf {
+    let generations = fs::read_dir(dir).expect("folder").filter_map(|entry| Some(entry.ok()?.path()));
+    let mut generations: Vec<PathBuf> = generations.filter(|path| path.is_dir()).collect();
+    assert_eq!(generations.len(), 1, "what was replaced is removed: {generations:?}");
+    generations.remove(0)
+}
+
+fn segment_files(generation: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(generation).expect("folder").filter_map(|entry| Some(entry.ok()?.path()));
+    let endings = ["term", "idx", "fast", "store", "fieldnorm"];
+    let mut files: Vec<PathBuf> = files
+        .filter(|path| path.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known)))
+        .collect();
+    files.sort();
+    files
+}
+
+fn assert_says_rebuild(error: &IndexError) {
+    assert!(error.needs_rebuild(), "{error:?}");
+    assert!(error.to_string().contains("fonoteca index rebuild"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truncated_file_says_what_to_do() {
+    let (archive, catalog, index) = indexed(song("one")).await;
+    let expected = search(&index, "one");
+    drop(index);
+    let dir = folder(&archive);
+    let files = segment_files(&generation(&dir));
+    assert!(files.len() >= 4, "{files:?}");
+    for file in &files {
+        let whole = fs::read(file).expect("read");
+        for left in [0, 1, whole.len() / 2, whole.len() - 1] {
+            fs::write(file, &whole[..left]).expect("truncate");
+            let error = Index::open(&dir).expect_err("damaged");
+            assert_says_rebuild(&error);
+        }
+        fs::remove_file(file).expect("remove");
+        assert_says_rebuild(&Index::open(&dir).expect_err("missing"));
+        fs::write(file, &whole).expect("restore");
+        assert_eq!(search(&Index::open(&dir).expect("whole again"), "one"), expected);
+    }
+    // One wrong bit is found by who reads everything.
+    let file = &files[files.len() - 1];
+    let mut bytes = fs::read(file).expect("read");
+    bytes[0] ^= 1;
+    fs::write(file, &bytes).expect("write");
+    if let Ok(index) = Index::open(&dir) {
+        assert_says_rebuild(&index.verify().expect_err("a wrong checksum"));
+    }
+    let snapshot = catalog.snapshot().await.expect("snapshot");
+    let index = Index::rebuild_in(&dir, &snapshot, &Silent).await.expect("rebuild");
+    assert_eq!(search(&index, "one"), expected);
+    index.verify().expect("sound");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_else_can_be_wrong_says_what_to_do() {
+    let (archive, catalog, index) = indexed(song("one")).await;
+    drop(index);
+    let dir = folder(&archive);
+    let current = dir.join("current");
+    for text in [
+        "",
+        "{}",
+        "{\"format\":2,\"generation\":\"1\"}",
+        "{\"format\":1,\"generation\":\"../x\"}",
+        "{\"format\":1,\"generation\":\"99\"}",
+    ] {
+        fs::write(&current, text).expect("write");
+        assert_says_rebuild(&Index::open(&dir).expect_err(text));
+    }
+    let snapshot = catalog.snapshot().await.expect("snapshot");
+    Index::rebuild_in(&dir, &snapshot, &Silent).await.expect("rebuild");
+    let meta = generation(&dir).join("meta.json");
+    let text = fs::read_to_string(&meta).expect("read");
+    for (from, to) in [("\\\"format\\\":1", "\\\"format\\\":7"), ("\"title_words\"", "\"other_words\""), ("{", "")] {
+        assert!(text.contains(from), "{from}: {text}");
+        fs::write(&meta, text.replacen(from, to, 1)).expect("write");
+        assert_says_rebuild(&Index::open(&dir).expect_err(to));
+    }
+    fs::write(&meta, text).expect("restore");
+    Index::open(&dir).expect("whole again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_writers_one_is_told_to_come_back() {
+    let (archive, catalog, index) = indexed(song("one")).await;
+    commit(&catalog, "library", 2, song("two")).await;
+    let snapshot = catalog.snapshot().await.expect("snapshot");
+    let lock = fs::File::options().write(true).open(folder(&archive).join(".lock")).expect("lock file");
+    lock.lock().expect("lock");
+    assert!(!index.catch_up(&snapshot, &Silent).await.expect("busy"));
+    assert_eq!(search(&index, "two").len(), 0);
+    lock.unlock().expect("unlock");
+    let other = Index::open(&folder(&archive)).expect("open");
+    let (one, two) = tokio::join!(index.catch_up(&snapshot, &Silent), other.catch_up(&snapshot, &Silent));
+    assert!(one.expect("one") | two.expect("two"), "one of them did it");
+    assert_eq!(search(&index, "two").len(), 3);
+    assert_eq!(search(&other, "two"), search(&index, "two"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_keep_working_while_it_is_rebuilt() {
+    let (archive, catalog, index) = indexed(song("one")).await;
+    let reader = Index::open(&folder(&archive)).expect("open");
+    let before = generation(&folder(&archive));
+    let snapshot = catalog.snapshot().await.expect("snapshot");
+    let asking = {
+        let reader = reader.clone();
+        tokio::task::spawn_blocking(move || (0..200).all(|_| search(&reader, "one").len() == 3))
+    };
+    for _ in 0..3 {
+        index.rebuild(&snapshot, &Silent).await.expect("rebuild");
+    }
+    assert!(asking.await.expect("every answer was whole"));
+    assert_ne!(generation(&folder(&archive)), before);
+    commit(&catalog, "library", 2, song("two")).await;
+    catch_up(&index, &catalog).await;
+    assert_eq!(reader.search(&Query::new("two")).expect("search").len(), 3, "the new one is seen");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_rebuild_left_is_removed() {
+    let (archive, catalog, index) = indexed(song("one")).await;
+    let dir = folder(&archive);
+    let left = dir.join("77");
+    fs::create_dir(&left).expect("folder");
+    fs::write(left.join("meta.json"), "half of").expect("write");
+    fs::write(dir.join("current.new"), "{").expect("write");
+    assert_eq!(search(&Index::open(&dir).expect("open"), "one").len(), 3);
+    commit(&catalog, "library", 2, song("two")).await;
+    catch_up(&index, &catalog).await;
+    assert!(!left.exists());
+    assert_eq!(search(&index, "two").len(), 3);
+}
