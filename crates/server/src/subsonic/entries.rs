@@ -139,10 +139,16 @@ fn genres(genres: &[String]) -> impl Iterator<Item = Node> {
     genres.iter().map(|name| Node::new().with("name", name.as_str()))
 }
 
+/// ReplayGain 2.0: what the file says, or what follows from its measured loudness.
 fn replay_gain(file: &File) -> Option<Node> {
-    let gain = file.replaygain_track_gain_db.filter(|gain| gain.is_finite())?;
-    let peak = file.replaygain_track_peak.filter(|peak| peak.is_finite());
-    Some(Node::new().with("trackGain", gain).with_some("trackPeak", peak))
+    const REFERENCE_LUFS: f64 = -18.0;
+    let measured = file.loudness_lufs.map(|loudness| REFERENCE_LUFS - loudness);
+    let gain = file.replaygain_track_gain_db.or(measured).filter(|gain| gain.is_finite())?;
+    let measured = file.true_peak_dbtp.map(|peak| 10_f64.powf(peak / 20.0));
+    let peak = file.replaygain_track_peak.or(measured).filter(|peak| peak.is_finite());
+    let rounded = |value: f64, digits: f64| (value * digits).round() / digits;
+    let node = Node::new().with("trackGain", rounded(gain, 100.0));
+    Some(node.with_some("trackPeak", peak.map(|peak| rounded(peak, 1_000_000.0))))
 }
 
 /// A path as apps show it and name their downloads by; nothing on disk is called so.

@@ -91,11 +91,13 @@ async fn what_was_withdrawn_is_answered_with_451() {
     let world = World::new().await;
     publish(&world).await;
     let published = world.archive.published().await.expect("published");
-    let (name, torrent) = published.torrents.iter().next().expect("a torrent");
-    let tracks = world.archive.snapshot().await.expect("a snapshot");
-    let roots: Vec<_> = torrent.files.values().map(|file| file.root).collect();
-    let held = tracks.tracks_of_roots(&roots).await.expect("tracks");
-    let (path, file) = torrent.files.iter().find(|(_, file)| held.contains_key(&file.root)).expect("audio");
+    let files =
+        published.torrents.iter().flat_map(|(name, torrent)| torrent.files.iter().map(move |file| (name, file)));
+    let files: Vec<_> = files.collect();
+    let roots: Vec<_> = files.iter().map(|(_, (_, file))| file.root).collect();
+    let snapshot = world.archive.snapshot().await.expect("a snapshot");
+    let held = snapshot.tracks_of_roots(&roots).await.expect("tracks");
+    let (name, (path, file)) = files.into_iter().find(|(_, (_, file))| held.contains_key(&file.root)).expect("audio");
     assert_eq!(world.get(&format!("/webseed/{name}/{path}")).await.status(), 200);
     let subject = Subject::new(SubjectKind::Blob, file.root.to_string());
     let plan = rights::plan_withdrawal(&world.archive, &subject).await.expect("planned");

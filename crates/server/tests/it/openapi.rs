@@ -161,7 +161,9 @@ fn names(schema: &Value, file: &Path, value: &Value, at: &str, described: &mut B
         described.insert(at);
     }
     if let (Some(items), Some(values)) = (schema.get("items"), value.as_array()) {
-        values.iter().for_each(|value| names(items, &file, value, &format!("{at}[]"), described));
+        for value in values {
+            names(items, &file, value, &format!("{at}[]"), described);
+        }
     }
 }
 

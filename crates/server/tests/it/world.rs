@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use fonoteca_accounts::{Accounts, AccountsKey, Role, Secret, User};
-use fonoteca_archive::Archive;
 use fonoteca_archive::ingest::{self, Options};
+use fonoteca_archive::{Archive, Clock};
 use fonoteca_model::rights::Basis;
 use fonoteca_model::{Silent, Timestamp};
 use fonoteca_server::{Bound, ServerOptions, serve};
 use reqwest::{Client, Response};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 
 pub(crate) const PASSWORD: &str = "correct horse";
+const NOW_SECONDS: i64 = 1_795_000_000;
 
 /// A server, its archive and two accounts: `ana` owns it, `bea` listens.
 pub(crate) struct World {
@@ -34,26 +35,24 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// With two albums of the sample: one CC0 in FLAC, and one whose tags name no licence, taken in as a private copy.
+    /// With two albums of the sample: one in the public domain, and one that is a private copy.
     pub(crate) async fn new() -> Self {
-        Self::with(&[("Clara Monte/Teclas Antiguas (2019)", Basis::PublicDomain), ("Lumen Duo", Basis::PrivateCopy)])
-            .await
+        Self::on(music().await).await
     }
 
+    /// With no music.
     pub(crate) async fn empty() -> Self {
-        Self::with(&[]).await
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Archive::init(folder.path(), "Test archive", clock(Arc::default())).await.expect("made");
+        Self::on(folder.path()).await
     }
 
-    pub(crate) async fn with(music: &[(&str, Basis)]) -> Self {
+    /// On a copy of the archive in this folder.
+    async fn on(template: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let seconds = Arc::new(AtomicI64::new(1_795_000_000));
-        let clock = Arc::clone(&seconds);
-        let clock = Arc::new(move || Timestamp::from_seconds(clock.load(Ordering::Relaxed)));
-        let archive = Archive::init(&folder.path().join("archive"), "Test archive", clock).await.expect("made");
-        for (number, (path, basis)) in music.iter().enumerate() {
-            take_in(&archive, &sample().join(path), *basis, number).await;
-        }
-        archive.refresh_index().await.expect("indexed");
+        copy(template, folder.path());
+        let seconds = Arc::new(AtomicI64::new(NOW_SECONDS));
+        let archive = Archive::open(folder.path(), clock(Arc::clone(&seconds))).await.expect("opened");
 
         let key = AccountsKey::generate();
         let accounts = Accounts::open(&archive.accounts_path(), key).await.expect("opened");
@@ -150,13 +149,47 @@ pub(crate) fn sample() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sample")
 }
 
-async fn take_in(archive: &Archive, path: &Path, basis: Basis, number: usize) {
+/// The archive that [`World::new`] copies. Taking music in is slow without optimisation, so it happens once.
+async fn music() -> &'static Path {
+    static MUSIC: OnceCell<PathBuf> = OnceCell::const_new();
+    let made = MUSIC.get_or_init(async || {
+        // Nothing drops a static, so a temporary folder would stay behind after every run.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("server-music");
+        let _ = std::fs::remove_dir_all(&folder);
+        let seconds = Arc::new(AtomicI64::new(NOW_SECONDS));
+        let archive = Archive::init(&folder, "Test archive", clock(seconds)).await.expect("made");
+        take_in(&archive, "Clara Monte/Teclas Antiguas (2019)", Basis::PublicDomain).await;
+        take_in(&archive, "Lumen Duo", Basis::PrivateCopy).await;
+        archive.refresh_index().await.expect("indexed");
+        folder
+    });
+    made.await
+}
+
+fn clock(seconds: Arc<AtomicI64>) -> Clock {
+    Arc::new(move || Timestamp::from_seconds(seconds.load(Ordering::Relaxed)))
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("made");
+    for entry in std::fs::read_dir(from).expect("listed") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("copied");
+        }
+    }
+}
+
+async fn take_in(archive: &Archive, album: &str, basis: Basis) {
     let options = Options {
-        paths: vec![path.to_owned()],
+        paths: vec![sample().join(album)],
         basis,
         licence: None,
         asserted_by: "test".into(),
-        job: format!("test-{number}"),
+        job: format!("test-{}", album.len()),
         jobs: 2,
         first_batch: Options::FIRST_BATCH,
         limits: fonoteca_model::limits::Limits::default(),
