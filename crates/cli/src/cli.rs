@@ -15,14 +15,14 @@ const STYLES: Styles = Styles::styled()
 
 const AFTER: &str = "\
 Begin with:
-  fonoteca init my-archive                                  make an archive
+  fonoteca init my-archive                        make an archive
   cd my-archive
-  fonoteca ingest ~/Music --basis private-copy              take files in
-  fonoteca user add ana                                     make an account
-  fonoteca serve                                            listen to them, in a browser or a Subsonic app
+  fonoteca ingest ~/Music --basis private-copy    take files in
+  fonoteca user add ana                           make an account
+  fonoteca serve                                  listen, in a browser or a Subsonic app
 
-Exit codes: 0 done, 1 some items failed (each is named), 2 wrong usage, 3 refused by a rights rule, 4 the archive is
-damaged, locked or not there, 70 a bug, 130 interrupted.";
+Exit codes: 0 done, 1 some items failed (each is named), 2 wrong usage, 3 refused by a rights rule, \
+4 the archive is damaged, locked or not there, 70 a bug, 130 interrupted.";
 
 /// Keep, describe, find, play and share an archive of music
 ///

@@ -23,7 +23,9 @@ impl Yes {
         let mut stderr = std::io::stderr();
         let stdin = std::io::stdin();
         if !stdin.is_terminal() || !stderr.is_terminal() {
-            return Err(CommandError::usage("nothing was done: this needs a yes").hint("look at the plan, then add --yes"));
+            return Err(
+                CommandError::usage("nothing was done: this needs a yes").hint("look at the plan, then add --yes")
+            );
         }
         let failed = |error: std::io::Error| CommandError::of(Exit::SomeFailed, &error);
         write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush()).map_err(failed)?;

@@ -89,7 +89,8 @@ impl Context {
             folder.clone()
         } else {
             let here = std::env::current_dir().map_err(|error| {
-                CommandError::of(Exit::SomeFailed, &error).hint("the current folder is gone; name one with --archive DIR")
+                CommandError::of(Exit::SomeFailed, &error)
+                    .hint("the current folder is gone; name one with --archive DIR")
             })?;
             Archive::find(&here)?
         };

@@ -14,7 +14,7 @@ pub fn clock() -> Clock {
 
 /// Who decisions are recorded as: the account's name.
 pub fn person() -> String {
-    ["USER", "LOGNAME"].iter().filter_map(|name| set(name)).next().unwrap_or_else(|| "operator".to_owned())
+    ["USER", "LOGNAME"].iter().find_map(|name| set(name)).unwrap_or_else(|| "operator".to_owned())
 }
 
 /// The folder of the user's own settings and keys: `FONOTECA_CONFIG`, or `fonoteca` in the XDG configuration folder.

@@ -104,7 +104,9 @@ impl From<AccountsError> for CommandError {
         use AccountsError as E;
         let exit = match &error {
             E::Open { .. } => Exit::SomeFailed,
-            E::Newer { .. } | E::Migrate { .. } | E::WrongKey { .. } | E::Damaged { .. } | E::Database(_) => Exit::Damaged,
+            E::Newer { .. } | E::Migrate { .. } | E::WrongKey { .. } | E::Damaged { .. } | E::Database(_) => {
+                Exit::Damaged
+            }
             _ => Exit::Usage,
         };
         Self::of(exit, &error)

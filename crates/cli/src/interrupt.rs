@@ -33,7 +33,8 @@ impl Interrupt {
         if self.state.watching.swap(true, Ordering::Relaxed) {
             return;
         }
-        let (Ok(mut interrupts), Ok(mut terminations)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        let (Ok(mut interrupts), Ok(mut terminations)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
         else {
             // Then a signal ends the program at once, which every workflow survives.
             return;

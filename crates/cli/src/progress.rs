@@ -81,20 +81,21 @@ impl Stage {
     /// What, how far, how fast, how long still.
     fn line(&self, elapsed: Duration) -> String {
         let amount = |n: u64| if self.unit == Unit::Bytes { Bytes(n).to_string() } else { n.to_string() };
-        let mut line = format!("{}: {}", self.what, amount(self.done));
-        if let Some(total) = self.total {
-            line.push_str(&format!(" of {}", amount(total)));
-        }
+        let what = &self.what;
+        let how_far = match self.total {
+            Some(total) => format!("{} of {}", amount(self.done), amount(total)),
+            None => amount(self.done),
+        };
         let seconds = elapsed.as_secs_f64();
-        if self.done > 0 && seconds > 0.0 {
-            let rate = self.done as f64 / seconds;
-            let shown = if self.unit == Unit::Bytes { Bytes(rate as u64).to_string() } else { format!("{rate:.1}") };
-            line.push_str(&format!(", {shown}/s"));
-            if let Some(left) = self.total.map(|total| total.saturating_sub(self.done)).filter(|left| *left > 0) {
-                line.push_str(&format!(", {} left", span((left as f64 / rate) as u64)));
-            }
+        if self.done == 0 || seconds <= 0.0 {
+            return format!("{what}: {how_far}");
         }
-        line
+        let rate = self.done as f64 / seconds;
+        let how_fast = if self.unit == Unit::Bytes { Bytes(rate as u64).to_string() } else { format!("{rate:.1}") };
+        match self.total.map(|total| total.saturating_sub(self.done)).filter(|left| *left > 0) {
+            Some(left) => format!("{what}: {how_far}, {how_fast}/s, {} left", span((left as f64 / rate) as u64)),
+            None => format!("{what}: {how_far}, {how_fast}/s"),
+        }
     }
 }
 

@@ -10,7 +10,9 @@ use fonoteca_model::Timestamp;
 use fonoteca_model::rights::{Basis, Layer, Use};
 
 /// A word out of a few, each with a line of help.
-fn words<T: Copy + Send + Sync + 'static>(all: Vec<(T, &'static str, &'static str)>) -> impl TypedValueParser<Value = T> {
+fn words<T: Copy + Send + Sync + 'static>(
+    all: Vec<(T, &'static str, &'static str)>,
+) -> impl TypedValueParser<Value = T> {
     let values = all.iter().map(|(_, word, help)| PossibleValue::new(*word).help(*help)).collect::<Vec<_>>();
     PossibleValuesParser::new(values).map(move |found| {
         let known = all.iter().find(|(_, word, _)| *word == found);
@@ -104,7 +106,11 @@ pub fn size(text: &str) -> Result<u64, String> {
 pub fn years(text: &str) -> Result<RangeInclusive<u16>, String> {
     let year = |text: &str, open: u16| match text.trim() {
         "" => Ok(open),
-        text => text.parse::<u16>().ok().filter(|year| (1..=9999).contains(year)).ok_or("write years as in 1999 or 1990..1999"),
+        text => text
+            .parse::<u16>()
+            .ok()
+            .filter(|year| (1..=9999).contains(year))
+            .ok_or("write years as in 1999 or 1990..1999"),
     };
     let range = match text.split_once("..") {
         Some((from, to)) => year(from, 1)?..=year(to.trim_start_matches('='), 9999)?,

@@ -3,7 +3,6 @@
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::Ended;
 use crate::cli::Cli;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -20,9 +19,9 @@ pub struct Args {
     shell: Shell,
 }
 
-pub fn run(args: &Args, context: &Context) -> Ended {
+pub fn run(args: &Args, context: &Context) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "fonoteca", &mut script);
     context.output().line(String::from_utf8_lossy(&script).trim_end());
-    Ok(Exit::Done)
+    Exit::Done
 }

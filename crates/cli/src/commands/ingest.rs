@@ -25,9 +25,9 @@ use crate::values;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  fonoteca ingest ~/Music --basis private-copy                     for your own ears
-  fonoteca ingest netlabel/ --basis licensed                       each file's tags name its licence
-  fonoteca ingest session.flac --basis own-work --license CC0-1.0  yours, and given to everybody")]
+  fonoteca ingest ~/Music --basis private-copy           for your own ears
+  fonoteca ingest netlabel/ --basis licensed             each file's tags name its licence
+  fonoteca ingest mine/ -b own-work --license CC0-1.0    yours, and given to everybody")]
 pub struct Args {
     /// Files and folders
     #[arg(required = true, value_name = "PATH")]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use clap::{Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory};
 
 use super::Ended;
 use crate::cli::Cli;
@@ -32,7 +32,7 @@ pub fn run(args: &Args, context: &Context) -> Ended {
     if let Some(folder) = &args.dir {
         return write_pages(&root, folder);
     }
-    let text = if args.markdown { markdown(&mut root) } else { page(&root)? };
+    let text = if args.markdown { markdown(&root) } else { page(&root)? };
     context.output().line(text.trim_end());
     Ok(Exit::Done)
 }
@@ -46,7 +46,8 @@ fn page(command: &Command) -> Result<String, CommandError> {
 
 fn write_pages(root: &Command, folder: &Path) -> Ended {
     let cannot = |path: &Path, error: std::io::Error| {
-        CommandError::of(Exit::SomeFailed, &error).hint(format!("{} must be a folder that can be written", path.display()))
+        CommandError::of(Exit::SomeFailed, &error)
+            .hint(format!("{} must be a folder that can be written", path.display()))
     };
     std::fs::create_dir_all(folder).map_err(|error| cannot(folder, error))?;
     let mut waiting = vec![root];
@@ -59,23 +60,33 @@ fn write_pages(root: &Command, folder: &Path) -> Ended {
     Ok(Exit::Done)
 }
 
-/// The long help of every command, as `docs/cli.md` has it.
-fn markdown(root: &mut Command) -> String {
+/// The long help of every command, as `docs/cli.md` has it; the global options only once.
+fn markdown(root: &Command) -> String {
     let mut text = String::from(
         "# The command line\n\nThe help of every command, made by `fonoteca man --markdown`; a test keeps this page as the \
-         program is.\n",
+         program is. The global options at the top go with every command.\n",
     );
-    section(root, 2, &mut text);
+    section(root.clone(), &mut text);
+    for command in root.get_subcommands() {
+        sections(command, &mut text);
+    }
     text
 }
 
-fn section(command: &mut Command, level: usize, text: &mut String) {
+fn sections(command: &Command, text: &mut String) {
+    section(command.clone().mut_args(hide_if_everywhere), text);
+    command.get_subcommands().for_each(|sub| sections(sub, text));
+}
+
+fn hide_if_everywhere(option: Arg) -> Arg {
+    let is_everywhere = option.is_global_set() || option.get_id() == "help";
+    option.hide(is_everywhere)
+}
+
+fn section(command: Command, text: &mut String) {
     let name = command.get_bin_name().unwrap_or("fonoteca").to_owned();
-    let help = command.clone().term_width(100).render_long_help().to_string();
+    let marks = "#".repeat((name.split(' ').count() + 1).min(4));
+    let help = command.term_width(100).render_long_help().to_string();
     let help: Vec<&str> = help.lines().map(str::trim_end).collect();
-    let marks = "#".repeat(level);
     let _ = write!(text, "\n{marks} `{name}`\n\n```text\n{}\n```\n", help.join("\n").trim_end());
-    for sub in command.get_subcommands_mut() {
-        section(sub, (level + 1).min(4), text);
-    }
 }

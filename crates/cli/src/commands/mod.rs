@@ -74,7 +74,7 @@ pub async fn run(command: Command, context: &Context) -> Ended {
         Command::Index(command) => index::run(command, context).await,
         // The tour runs other commands, so its future holds theirs.
         Command::Demo(args) => Box::pin(demo::run(args, context)).await,
-        Command::Completions(args) => completions::run(&args, context),
+        Command::Completions(args) => Ok(completions::run(&args, context)),
         Command::Man(args) => man::run(&args, context),
     }
 }

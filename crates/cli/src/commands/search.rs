@@ -111,7 +111,9 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     let hits = archive.index()?.search(&query)?;
     let output = context.output();
     if output.is_json() {
-        hits.iter().for_each(|hit| output.json(&Found::from(hit)));
+        for hit in &hits {
+            output.json(&Found::from(hit));
+        }
     } else if hits.is_empty() {
         output.note("nothing found");
     } else {

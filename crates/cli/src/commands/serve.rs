@@ -19,8 +19,8 @@ use crate::output::Output;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  fonoteca serve                                                   http://127.0.0.1:4040/
-  fonoteca serve --listen 0.0.0.0:4040 --bittorrent 0.0.0.0:6881 --url https://music.example.org")]
+  fonoteca serve                                           http://127.0.0.1:4040/
+  fonoteca serve --bittorrent 0.0.0.0:6881 --url https://music.example.org")]
 pub struct Args {
     /// Where HTTP is listened for; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4040")]

@@ -14,7 +14,9 @@ use crate::values;
 /// Reads the blobs and compares them with their ids, which are hashes of their contents; what is found is recorded as
 /// preservation events. Ends with exit code 4 when something is damaged or missing, and names each.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  fonoteca verify\n  fonoteca verify --sample 5%      a different twentieth each time")]
+#[command(
+    after_help = "Examples:\n  fonoteca verify\n  fonoteca verify --sample 5%      a different twentieth each time"
+)]
 pub struct Args {
     /// Check only so much, chosen anew each time
     #[arg(long, value_name = "N%", value_parser = values::percent)]

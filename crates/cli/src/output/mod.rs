@@ -116,14 +116,12 @@ impl Output {
 
     /// What went wrong, why, and what to do.
     pub fn error(&self, error: &CommandError) {
-        let mut text = format!("{} {}\n", self.painted("error:", "1;31"), error.message());
-        for cause in error.causes() {
-            text.push_str(&format!("  {} {cause}\n", self.painted("caused by:", "1")));
-        }
-        for hint in error.hints() {
-            text.push_str(&format!("{} {hint}\n", self.painted("hint:", "1;36")));
-        }
-        self.tell(&text);
+        let message = format!("{} {}\n", self.painted("error:", "1;31"), error.message());
+        let cause = |cause: &String| format!("  {} {cause}\n", self.painted("caused by:", "1"));
+        let hint = |hint: &String| format!("{} {hint}\n", self.painted("hint:", "1;36"));
+        let lines = std::iter::once(message);
+        let lines = lines.chain(error.causes().iter().map(cause)).chain(error.hints().iter().map(hint));
+        self.tell(&lines.collect::<String>());
     }
 
     /// Text that stands out, on stdout.

@@ -42,6 +42,7 @@ impl Table {
     }
 
     /// Adds a name with its value.
+    #[expect(clippy::needless_pass_by_value, reason = "what is shown is mostly made for it on the spot")]
     pub fn fact(&mut self, name: &str, value: impl ToString) {
         self.row([name.to_owned(), value.to_string()]);
     }
@@ -68,7 +69,8 @@ impl Table {
         let widths = self.widths(&headings);
         if !headings.is_empty() {
             let line = self.line(&headings, &widths);
-            text.push_str(&if colour { format!("\x1b[1m{line}\x1b[0m\n") } else { format!("{line}\n") });
+            let (strong, plain) = if colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+            text.extend([strong, &line, plain, "\n"]);
         }
         for row in &self.rows {
             text.push_str(&self.line(row, &widths));

@@ -5,8 +5,19 @@ use crate::world::{World, assert_fields};
 #[test]
 fn stats() {
     let stats = World::with_sample().here(&["stats", "--json"]).one();
-    let counts =
-        ["artists", "albums", "tracks", "recordings", "files", "blobs", "bytes", "malformed", "damaged", "listens", "version"];
+    let counts = [
+        "artists",
+        "albums",
+        "tracks",
+        "recordings",
+        "files",
+        "blobs",
+        "bytes",
+        "malformed",
+        "damaged",
+        "listens",
+        "version",
+    ];
     assert_fields(&stats, &counts);
     assert!(counts.iter().all(|count| stats[count].is_i64()), "{stats}");
     assert_eq!((&stats["malformed"], &stats["damaged"]), (&1.into(), &0.into()));

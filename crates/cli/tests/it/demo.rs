@@ -6,8 +6,8 @@ use crate::world::{World, sample};
 fn the_whole_way_holds() {
     let world = World::empty();
     let sample = sample();
-    let said = world.command(&["demo", "--sample", sample.to_str().unwrap(), "--exit"]).env("TMPDIR", world.path("home"));
-    let ended = said.output().unwrap();
+    let mut command = world.command(&["demo", "--sample", sample.to_str().unwrap(), "--exit"]);
+    let ended = command.env("TMPDIR", world.path("home")).output().unwrap();
     let (out, err) = (String::from_utf8(ended.stdout).unwrap(), String::from_utf8(ended.stderr).unwrap());
     assert_eq!(ended.status.code(), Some(0), "{out}{err}");
     for told in [

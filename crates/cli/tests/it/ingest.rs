@@ -42,7 +42,11 @@ fn people_read_a_sentence() {
     let folder = sample().join("Tower Recorders");
     let said = world.here(&["ingest", folder.to_str().unwrap(), "--basis", "own-work", "--license", "CC0-1.0"]);
     assert_eq!(said.code, 0, "{}", said.err);
-    assert!(said.out.starts_with("1 added, 1 other files left alone; ") && said.out.lines().count() == 1, "{}", said.out);
+    assert!(
+        said.out.starts_with("1 added, 1 other files left alone; ") && said.out.lines().count() == 1,
+        "{}",
+        said.out
+    );
 }
 
 #[test]

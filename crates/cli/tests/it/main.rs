@@ -1,18 +1,27 @@
 //! The program as a user meets it: a process, its output, its exit code. One module per command, and one for what all share.
 
+mod clients;
 mod contract;
+mod corpus;
 mod demo;
+mod durability;
 mod feed;
 mod help;
+mod hostile;
 mod index;
 mod ingest;
 mod init;
 mod interrupt;
 mod mirror;
+mod mirrors;
+mod readers;
+mod recordings;
 mod release;
+mod reliability;
 mod rights;
 mod search;
 mod serve;
+mod tables;
 mod usage;
 mod user;
 mod verify;

@@ -59,7 +59,8 @@ fn rows_that_make_no_sense_are_named_and_the_others_recorded() {
     assert_eq!(said.code, 1);
     let report = said.one();
     assert_eq!(report["recorded"], 1);
-    let lines: Vec<u64> = report["rejected"].as_array().unwrap().iter().map(|row| row["line"].as_u64().unwrap()).collect();
+    let lines: Vec<u64> =
+        report["rejected"].as_array().unwrap().iter().map(|row| row["line"].as_u64().unwrap()).collect();
     assert_eq!(lines, [3, 4, 5]);
     assert!(said.err.contains("rights.csv:5") && said.err.contains("column basis"), "{}", said.err);
     assert!(!may_distribute(&world, "ZZFN22100001"));

@@ -3,17 +3,6 @@
 use crate::world::World;
 
 #[test]
-fn people_read_a_table() {
-    let said = World::with_sample().here(&["search", "scarborough"]);
-    let mut lines = said.out.lines();
-    let heading = lines.next().unwrap();
-    assert!(heading.trim_start().starts_with("kind"), "{}", said.out);
-    let first = lines.next().unwrap();
-    assert!(first.contains("Scarborough Fair") && first.contains("Harbour Lights"), "{first}");
-    assert_eq!(heading.find("title"), first.find("Scarborough").map(|at| at - "♪".len() + 1), "{}", said.out);
-}
-
-#[test]
 fn words_are_found_in_any_script_unfinished_and_misspelt() {
     let world = World::with_sample();
     for (words, title) in [

@@ -7,6 +7,7 @@ use crate::world::World;
 #[test]
 fn nonsense_is_wrong_usage_and_the_message_helps() {
     let world = World::with_archive();
+    let mut page = String::new();
     for (args, told) in [
         (&["frobnicate"][..], "unrecognized subcommand"),
         (&["ingest"], "--basis"),
@@ -37,7 +38,10 @@ fn nonsense_is_wrong_usage_and_the_message_helps() {
         assert_eq!(said.code, 2, "{args:?}: {}{}", said.out, said.err);
         assert!(said.err.starts_with("error: ") && said.err.contains(told), "{args:?}: {}", said.err);
         assert!(said.out.is_empty(), "{args:?}: {}", said.out);
+        page.extend(["$ fonoteca ", &args.join(" "), "\n", &said.err, "\n"]);
     }
+    // Messages are read by people: a change should be looked at.
+    insta::assert_snapshot!(page);
 }
 
 #[test]

@@ -15,7 +15,8 @@ fn an_account_comes_with_a_password_for_apps() {
     let second = world.here_with_input(&["user", "add", "bo", "--password-stdin"], PASSWORD);
     assert!(second.out.contains("bo (listener)") && second.err.contains("the password is for the web page"));
 
-    let names: Vec<_> = world.here(&["user", "list", "--json"]).json().iter().map(|user| user["name"].clone()).collect();
+    let names: Vec<_> =
+        world.here(&["user", "list", "--json"]).json().iter().map(|user| user["name"].clone()).collect();
     assert_eq!(names, ["ana", "bo"]);
     assert!(!world.here(&["user", "list"]).out.contains("horse"));
 }

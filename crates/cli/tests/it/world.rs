@@ -86,7 +86,8 @@ impl World {
     pub fn a_blob(&self) -> PathBuf {
         let mut folder = self.path("archive/blobs");
         loop {
-            let mut entries: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+            let mut entries: Vec<PathBuf> =
+                std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
             entries.sort();
             let first = entries.into_iter().find(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'));
             folder = first.unwrap();
@@ -110,7 +111,8 @@ impl From<Output> for Said {
 impl Said {
     /// The lines of stdout as JSON.
     pub fn json(&self) -> Vec<Value> {
-        let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.err));
+        let parse =
+            |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.err));
         self.out.lines().map(parse).collect()
     }
 

@@ -71,7 +71,10 @@ pub async fn run(args: Args, context: &Context) -> Ended {
 }
 
 async fn take_in(tour: &mut Tour<'_>, here: &Context, sample: &Path) -> Result<(), CommandError> {
-    tour.head("An archive of one's own", "It is one folder. What must last in it is plain: audio as it came, Parquet tables.");
+    tour.head(
+        "An archive of one's own",
+        "It is one folder. What must last in it is plain: audio as it came, Parquet tables.",
+    );
     let folder = tour.path_of("archive");
     tour.command(here, &["init", &folder, "--name", "Demo archive"], Exit::Done).await?;
 
@@ -84,7 +87,10 @@ async fn take_in(tour: &mut Tour<'_>, here: &Context, sample: &Path) -> Result<(
     );
     tour.command(here, &["ingest", &path, "--basis", "licensed"], Exit::SomeFailed).await?;
 
-    tour.head("What tags do not say", "Decisions come from a table: a letter of permission, a dispute, a label's dedication.");
+    tour.head(
+        "What tags do not say",
+        "Decisions come from a table: a letter of permission, a dispute, a label's dedication.",
+    );
     let rights = sample.join("rights.csv").display().to_string();
     tour.command(here, &["rights", "import", &rights], Exit::Done).await?;
 
@@ -104,7 +110,10 @@ async fn find(tour: &mut Tour<'_>, here: &Context) -> Result<(), CommandError> {
         let found = check::finds(&open(here).await?, words[1])?;
         tour.check(&format!("{:?} finds something", words[1]), found);
     }
-    tour.head("Why something stays dark", "The strictest decision wins. This one is kept and checked, and only its owner hears it.");
+    tour.head(
+        "Why something stays dark",
+        "The strictest decision wins. This one is kept and checked, and only its owner hears it.",
+    );
     tour.command(here, &["rights", "show", DARK], Exit::Done).await?;
     let dark = check::is_dark(&open(here).await?, DARK).await?;
     tour.check("the disputed recording is given to nobody", dark);
@@ -139,7 +148,10 @@ async fn release(tour: &mut Tour<'_>, here: &Context, url: &str) -> Result<(), C
 }
 
 async fn mirror(tour: &mut Tour<'_>, here: &Context, there: &Context, url: &str) -> Result<(), CommandError> {
-    tour.head("Somebody else has a copy", "A mirror trusts a key, fetches by BitTorrent, and checks every blob by its hash.");
+    tour.head(
+        "Somebody else has a copy",
+        "A mirror trusts a key, fetches by BitTorrent, and checks every blob by its hash.",
+    );
     let folder = tour.path_of("mirror");
     tour.command(there, &["init", &folder, "--name", "Demo mirror"], Exit::Done).await?;
     let key = check::key(&open(here).await?)?;

@@ -48,7 +48,9 @@ impl<'a> Tour<'a> {
         if !output.is_json() {
             output.line("");
             output.line(output.strong(&format!("{}. {title}", self.steps)));
-            wrapped(why).iter().for_each(|line| output.line(output.faint(line)));
+            for line in wrapped(why) {
+                output.line(output.faint(&line));
+            }
         }
     }
 

@@ -77,7 +77,8 @@ fn described(offer: &Offer) -> Table {
 
 /// A name for a folder, from the name of an archive.
 fn short_name(name: &str) -> String {
-    let kept: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
+    let kept: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
     let short = kept.split_whitespace().collect::<Vec<_>>().join("-");
     let short: String = short.chars().take(40).collect();
     if short.is_empty() { "mirror".to_owned() } else { short }

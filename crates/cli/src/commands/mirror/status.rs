@@ -17,7 +17,9 @@ pub async fn run(_args: Args, context: &Context) -> Ended {
     let all = status(&archive)?;
     let output = context.output();
     if output.is_json() {
-        all.iter().for_each(|status| output.json(status));
+        for status in &all {
+            output.json(status);
+        }
     } else if all.is_empty() {
         output.note("no feed is followed yet: `fonoteca mirror add URL` does it");
     } else {

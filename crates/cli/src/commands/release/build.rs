@@ -32,7 +32,9 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     let options = args.cutting.options(&archive, args.name);
     let planned = plan(&archive, &options).await?;
     let output = context.output();
-    tables(&planned).iter().for_each(|table| output.plan(table));
+    for table in tables(&planned) {
+        output.plan(&table);
+    }
     // A release of nothing is refused by the archive, with its reasons; there is nothing to ask about.
     if planned.files() > 0 {
         output.note(summary(&planned));

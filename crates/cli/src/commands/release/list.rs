@@ -21,7 +21,9 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     let all = list(&archive)?;
     let output = context.output();
     if output.is_json() {
-        all.iter().for_each(|listed| output.json(listed));
+        for listed in &all {
+            output.json(listed);
+        }
     } else if all.is_empty() {
         output.note("there is no release yet: `fonoteca release build NAME` makes one");
     } else {

@@ -19,7 +19,7 @@ use crate::values;
 #[command(after_help = "\
 Examples:
   fonoteca rights set ZZFN32200005 --basis licensed --license CC-BY-4.0
-  fonoteca rights set label:\"Patio Records\" --basis permission --permit distribute --evidence letter.pdf")]
+  fonoteca rights set label:Patio -b permission --permit distribute --evidence letter.pdf")]
 pub struct Args {
     /// What the decision is about
     #[arg(value_parser = super::subject)]

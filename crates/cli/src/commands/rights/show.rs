@@ -10,7 +10,9 @@ use crate::output::{Output, Table};
 
 /// Show what may be done with an item, and which decisions say so
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  fonoteca rights show ZZFN32200005\n  fonoteca rights show label:\"Patio Records\"")]
+#[command(
+    after_help = "Examples:\n  fonoteca rights show ZZFN32200005\n  fonoteca rights show label:\"Patio Records\""
+)]
 pub struct Args {
     /// What to show: each blob that belongs to it is shown
     #[arg(value_parser = super::subject)]

@@ -15,7 +15,9 @@ use crate::output::Table;
 /// For a takedown or any other wish of a rights holder. From now on it is found by no words, streamed to nobody and in no
 /// new release; the next `feed publish` names it, and every mirror that follows the feed drops it.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  fonoteca rights withdraw ZZFN32200005 --reason \"asked for by the artist, 22 November\"")]
+#[command(
+    after_help = "Example:\n  fonoteca rights withdraw ZZFN32200005 --reason \"asked for by the artist, 22 November\""
+)]
 pub struct Args {
     /// What to withdraw
     #[arg(value_parser = super::subject)]
@@ -46,7 +48,8 @@ pub async fn run(args: Args, context: &Context) -> Ended {
         "roots": plan.roots,
         "published": plan.published,
     });
-    output.result(&done, |output| output.line(format_args!("{} is withdrawn (decision {})", plan.subject, decision.id)));
+    output
+        .result(&done, |output| output.line(format_args!("{} is withdrawn (decision {})", plan.subject, decision.id)));
     if plan.published > 0 {
         output.note("mirrors learn of it from the next `fonoteca feed publish`");
     }
