@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use fonoteca_model::rights::{ClaimStatus, Decision, Use, Verdict};
 use fonoteca_model::{BlobId, Sha256Hash, Timestamp};
 use fonoteca_torrent::feed::{
-    FORMAT, Feed, FeedTorrent, FeedVariant, PublicKey, Seen, SigningKey, Withdrawal, accept, sign, verify_signed,
+    FORMAT, Feed, FeedTorrent, FeedVariant, PublicKey, Seen, SigningKey, Withdrawal, accept, sign, verify_bytes,
+    verify_signed,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -14,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::archive::Archive;
 use crate::error::ArchiveError;
 use crate::published::audio_of;
-use crate::release::{Manifest, ManifestTorrent};
+use crate::release::{Manifest, ManifestTorrent, torrents_here};
 
 /// The feed's file name, on disk and on the server.
 pub const FEED: &str = "feed.json";
@@ -55,7 +56,7 @@ pub async fn plan(archive: &Archive, valid_days: i64) -> Result<Plan, ArchiveErr
     let manifests = crate::release::manifests(archive)?;
     let mut candidates = Vec::new();
     for manifest in &manifests {
-        for torrent in &manifest.torrents {
+        for torrent in torrents_here(archive, manifest) {
             candidates.push((manifest, torrent, audio_of(archive, manifest, torrent)?));
         }
         let known = previous
@@ -114,6 +115,7 @@ pub fn publish(archive: &Archive, plan: Plan, key: &SigningKey) -> Result<PathBu
         .map_err(|error| ArchiveError::Bug(error.to_string()))?;
     let sha256 = Sha256Hash(Sha256::digest(&bytes).into());
     accept(&feed, sha256, None, archive.now()).map_err(|source| ArchiveError::Feed { url: FEED.to_owned(), source })?;
+    vouch(archive, key)?;
     let folder = archive.releases_path();
     let history = folder.join(".feeds");
     std::fs::create_dir_all(&history).map_err(ArchiveError::io(&history, "cannot be made"))?;
@@ -121,6 +123,24 @@ pub fn publish(archive: &Archive, plan: Plan, key: &SigningKey) -> Result<PathBu
     fonoteca_store::write_file(&folder.join(SIGNATURE), signature.as_bytes())?;
     fonoteca_store::write_file(&folder.join(FEED), &bytes)?;
     Ok(folder.join(FEED))
+}
+
+/// Signs the manifests of mirrored releases too: who follows this feed trusts its key, and may never have heard of the one
+/// that signed them first.
+fn vouch(archive: &Archive, key: &SigningKey) -> Result<(), ArchiveError> {
+    for manifest in crate::release::manifests(archive)? {
+        let folder = archive.releases_path().join(&manifest.release);
+        let path = folder.join(Manifest::FILE);
+        let bytes = std::fs::read(&path).map_err(ArchiveError::io(&path, "cannot be read"))?;
+        let path = folder.join(Manifest::SIGNATURE);
+        let signature = std::fs::read_to_string(&path).map_err(ArchiveError::io(&path, "cannot be read"))?;
+        if verify_bytes(&bytes, &signature, std::slice::from_ref(key.public())).is_err() {
+            let comment = format!("release {}, mirrored from {}", manifest.release, manifest.archive);
+            let signature = sign(&bytes, key, &comment).map_err(|error| ArchiveError::Bug(error.to_string()))?;
+            fonoteca_store::write_file(&path, signature.as_bytes())?;
+        }
+    }
+    Ok(())
 }
 
 /// Checks a feed on disk as a mirror would: by the archive's own keys, or by `keys`.
@@ -195,7 +215,7 @@ fn entry(manifest: &Manifest, torrent: &ManifestTorrent) -> FeedTorrent {
 }
 
 /// Why a torrent may not be given out any more: the first file in it that has gone dark.
-fn dark_file(audio: &[BlobId], verdicts: &HashMap<BlobId, Verdict>) -> Option<String> {
+pub(crate) fn dark_file(audio: &[BlobId], verdicts: &HashMap<BlobId, Verdict>) -> Option<String> {
     audio.iter().filter_map(|root| Some((root, verdicts.get(root)?))).find_map(|(root, verdict)| {
         if verdict.withdrawn {
             Some(format!("{root} was withdrawn: build a new release without it"))

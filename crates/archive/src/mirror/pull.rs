@@ -195,8 +195,11 @@ async fn open_release(
         }
     }
     fonoteca_store::write_file(&folder.join(Manifest::CHECKSUMS), manifest.checksums(&bytes).as_bytes())?;
-    fonoteca_store::write_file(&folder.join(Manifest::SIGNATURE), &signature)?;
-    fonoteca_store::write_file(&folder.join(Manifest::FILE), &bytes)?;
+    // One that is here may have been signed again since, for this archive's own mirrors.
+    if std::fs::read(folder.join(Manifest::FILE)).ok().as_ref() != Some(&bytes) {
+        fonoteca_store::write_file(&folder.join(Manifest::SIGNATURE), &signature)?;
+        fonoteca_store::write_file(&folder.join(Manifest::FILE), &bytes)?;
+    }
     Ok(manifest)
 }
 

@@ -59,7 +59,7 @@ pub async fn build(
     };
     progress.stage("building torrents", None, Unit::Items);
     let mut cutter = Cutter::new(&options.name, options.limits);
-    let given_out: HashSet<BlobId> = given_out(archive)?;
+    let given_out: HashSet<BlobId> = given_out(archive).await?;
     let left_out = select(archive, &snapshot, &given_out, async |selected| match cutter.push(selected) {
         Some(cut) => builder.audio(cut).await,
         None => Ok(()),

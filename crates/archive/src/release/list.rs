@@ -9,6 +9,8 @@ use serde::Serialize;
 use super::manifest::{Manifest, ManifestTorrent};
 use crate::archive::Archive;
 use crate::error::ArchiveError;
+use crate::feed::dark_file;
+use crate::published::audio_of;
 
 /// One line of `release list --json`.
 #[derive(Debug, Clone, Serialize)]
@@ -44,16 +46,26 @@ pub(crate) fn manifests(archive: &Archive) -> Result<Vec<Manifest>, ArchiveError
     Ok(manifests)
 }
 
-/// Every blob that some release already gives out.
-pub(super) fn given_out(archive: &Archive) -> Result<HashSet<BlobId>, ArchiveError> {
-    let mut roots = HashSet::new();
-    for manifest in manifests(archive)? {
-        for variant in manifest.torrents.iter().filter_map(|torrent| torrent.variants.first()) {
-            let metainfo = read_torrent(archive, &manifest.release, &variant.path)?;
-            roots.extend(metainfo.real_files().filter_map(|(_, file)| file.root));
+/// The torrents of a release that this archive can give out: all of its own, and of a mirrored one those that it holds.
+pub(crate) fn torrents_here<'a>(archive: &Archive, manifest: &'a Manifest) -> Vec<&'a ManifestTorrent> {
+    let held = crate::mirror::held_torrents(archive, &manifest.release);
+    let is_here = |torrent: &&ManifestTorrent| held.as_ref().is_none_or(|held| held.contains(&torrent.name));
+    manifest.torrents.iter().filter(is_here).collect()
+}
+
+/// Every blob that some release already gives out. A torrent with something dark in it is in no feed any more, so that
+/// the rest of it may be released anew.
+pub(super) async fn given_out(archive: &Archive) -> Result<HashSet<BlobId>, ArchiveError> {
+    let manifests = manifests(archive)?;
+    let mut torrents = Vec::new();
+    for manifest in &manifests {
+        for torrent in torrents_here(archive, manifest) {
+            torrents.push(audio_of(archive, manifest, torrent)?);
         }
     }
-    Ok(roots)
+    let roots: Vec<BlobId> = torrents.iter().flatten().copied().collect();
+    let verdicts = archive.verdicts(&roots).await?;
+    Ok(torrents.into_iter().filter(|audio| dark_file(audio, &verdicts).is_none()).flatten().collect())
 }
 
 /// A torrent of a release of this archive.

@@ -17,7 +17,7 @@ use fonoteca_model::limits::Limits;
 
 pub use build::build;
 pub use list::{Listed, list};
-pub(crate) use list::{manifests, read_torrent};
+pub(crate) use list::{manifests, read_torrent, torrents_here};
 pub use manifest::{Manifest, ManifestTorrent, ManifestVariant};
 pub use plan::{BandPlan, LeftOut, Plan, plan};
 pub use verify::{ReleaseVerdict, verify};

@@ -74,7 +74,7 @@ pub async fn plan(archive: &Archive, options: &Options) -> Result<Plan, ArchiveE
     options.check()?;
     let snapshot = archive.snapshot().await?;
     let all_listens = snapshot.stats().await?.listens.max(1);
-    let given_out: HashSet<BlobId> = given_out(archive)?;
+    let given_out: HashSet<BlobId> = given_out(archive).await?;
     let mut cutter = Cutter::new(&options.name, options.limits);
     let mut bands: BTreeMap<(i32, i32), BandPlan> = BTreeMap::new();
     let mut licences: BTreeMap<String, u64> = BTreeMap::new();

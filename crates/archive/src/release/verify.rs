@@ -8,7 +8,7 @@ use fonoteca_torrent::feed::PublicKey;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::list::read_torrent;
+use super::list::{read_torrent, torrents_here};
 use super::manifest::Manifest;
 use crate::archive::Archive;
 use crate::error::ArchiveError;
@@ -57,7 +57,7 @@ pub async fn verify(
     }
     let manifest = Manifest::parse(&bytes, Manifest::FILE)?;
     let mut roots = BTreeSet::new();
-    for variant in manifest.torrents.iter().flat_map(|torrent| &torrent.variants) {
+    for variant in torrents_here(archive, &manifest).into_iter().flat_map(|torrent| &torrent.variants) {
         let torrent = std::fs::read(folder.join(&variant.path)).unwrap_or_default();
         if variant.torrent_sha256.0 != <[u8; 32]>::from(Sha256::digest(&torrent)) {
             problems.push(format!("{}: is not the file that the manifest names", variant.path));
