@@ -1,5 +1,6 @@
 //! The server over HTTP, with a small archive of the sample collection behind it.
 
+mod browser;
 mod feed;
 mod login;
 mod media;

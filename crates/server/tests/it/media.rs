@@ -1,8 +1,9 @@
 //! Streams, downloads and covers.
 
+use fonoteca_testkit::sample;
 use serde_json::Value;
 
-use crate::world::{World, sample};
+use crate::world::World;
 
 async fn first_song(world: &World, words: &str) -> Value {
     world.ask("search3", &format!("query={words}")).await["searchResult3"]["song"][0].clone()

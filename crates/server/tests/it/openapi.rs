@@ -3,22 +3,19 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use fonoteca_testkit::shared_data;
 use serde_json::Value;
 
 use crate::world::World;
 
 /// The description, read in place; it is not part of this repository.
-fn description() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/opensubsonic-openapi");
-    path.is_dir().then_some(path)
+fn description(test: &str) -> Option<PathBuf> {
+    shared_data(test).map(|data| data.join("opensubsonic-openapi"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_is_as_described() {
-    let Some(description) = description() else {
-        println!("skipped: no OpenSubsonic description at ../shared/data/opensubsonic-openapi");
-        return;
-    };
+    let Some(description) = description("every_answer_is_as_described") else { return };
     let world = World::new().await;
     let artists = world.ask("getArtists", "").await;
     let artist = &artists["artists"]["index"][0]["artist"][0]["id"];
@@ -53,7 +50,7 @@ async fn every_answer_is_as_described() {
 
 #[test]
 fn the_check_finds_what_is_wrong() {
-    let Some(description) = description() else { return };
+    let Some(description) = description("the_check_finds_what_is_wrong") else { return };
     let answer = serde_json::json!({ "subsonic-response": {
         "status": "ok", "version": "1.16.1", "type": "x", "serverVersion": "1", "openSubsonic": "yes",
         "license": { "valid": 1, "colour": "red" }

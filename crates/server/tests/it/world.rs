@@ -11,6 +11,7 @@ use fonoteca_archive::{Archive, Clock};
 use fonoteca_model::rights::Basis;
 use fonoteca_model::{Silent, Timestamp};
 use fonoteca_server::{Bound, ServerOptions, serve};
+use fonoteca_testkit::sample;
 use reqwest::{Client, Response};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -142,11 +143,6 @@ impl Drop for World {
 
 fn rest(key: &Secret, endpoint: &str, query: &str) -> String {
     format!("/rest/{endpoint}?v=1.16.1&c=test&apiKey={}&{query}", key.expose())
-}
-
-/// The committed sample collection.
-pub(crate) fn sample() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sample")
 }
 
 /// The archive that [`World::new`] copies. Taking music in is slow without optimisation, so it happens once.
