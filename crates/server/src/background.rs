@@ -39,7 +39,9 @@ pub(crate) async fn follow(app: App, seeder: Option<Arc<Seeder>>) {
 /// Makes tracker and seeder serve these torrents and no others. What stays is left alone, with its peers.
 fn offer(app: &App, seeder: Option<&Seeder>, published: &Published, offered: &mut HashMap<Sha1Hash, Arc<SeedTorrent>>) {
     let mut allowed: HashSet<Sha1Hash> = HashSet::new();
-    for torrent in published.torrents.values() {
+    // A torrent with something in it that has gone dark is offered to nobody, whole or in parts.
+    let given = published.torrents.values().filter(|torrent| torrent.files.values().all(|file| file.may_distribute));
+    for torrent in given {
         for variant in &torrent.variants {
             let seed = match seed_torrent(torrent, variant) {
                 Ok(seed) => seed,
