@@ -232,8 +232,8 @@ impl Archive {
         roots: &[BlobId],
     ) -> Result<HashMap<BlobId, Verdict>, ArchiveError> {
         let now = self.now();
-        let mut decisions = snapshot.decisions_for(roots).await?;
-        Ok(roots.iter().map(|root| (*root, decide(&decisions.remove(root).unwrap_or_default(), now))).collect())
+        let decisions = snapshot.decisions_for(roots).await?;
+        Ok(decisions.into_iter().map(|(root, decisions)| (root, decide(&decisions, now))).collect())
     }
 
     /// What may be done with one blob.

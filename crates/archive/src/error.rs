@@ -162,7 +162,8 @@ impl ArchiveError {
         use std::io::ErrorKind::{QuotaExceeded, StorageFull};
         let mut cause: Option<&dyn std::error::Error> = Some(self);
         while let Some(error) = cause {
-            if error.downcast_ref::<std::io::Error>().is_some_and(|io| matches!(io.kind(), StorageFull | QuotaExceeded)) {
+            if error.downcast_ref::<std::io::Error>().is_some_and(|io| matches!(io.kind(), StorageFull | QuotaExceeded))
+            {
                 return true;
             }
             cause = error.source();

@@ -17,8 +17,8 @@ use sha2::{Digest, Sha256};
 use crate::archive::Archive;
 use crate::error::ArchiveError;
 use crate::ingest::AGENT;
-use crate::rights::stable_id;
 use crate::moment::{job, later_than};
+use crate::rights::stable_id;
 
 /// Bytes of one line; a listen is a few hundred.
 const LINE_BYTES: usize = 1 << 20;

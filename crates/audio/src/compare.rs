@@ -31,6 +31,11 @@ const SHORT_MAX_DIFFERENCE_MS: i64 = 250;
 /// overlap of two short sounds agree by chance.
 const SHORT_WINDOW_FRAMES: i32 = 4;
 
+/// Least agreement beyond chance: Cohen's kappa of the bits, given how often each of the 32 is set in either fingerprint.
+/// Noise, rain and applause set some bits nearly always, so that any two of them agree in over 0.85 of all bits, but by
+/// 0.32 at most beyond chance; one recording in two encodings by 0.55 at least, mostly by over 0.8.
+pub const LEAST_BEYOND_CHANCE: f64 = 0.42;
+
 /// Fewest different values that each of two fingerprints needs. Silence and steady tones repeat a few values, and so agree
 /// with any other silence or tone.
 const MIN_DISTINCT_VALUES: usize = 16;
@@ -78,7 +83,8 @@ fn best_within(a: &[u32], b: &[u32], window_frames: i32) -> Match {
 ///
 /// They are when they are of the same algorithm, both cover at least [`MIN_SAME_RECORDING_MS`], differ in length by at
 /// most eight seconds (short sound: a quarter of a second), are not of silence or a steady tone, and fit with at least
-/// [`SAME_RECORDING_SCORE`] (short sound: [`SHORT_SAME_RECORDING_SCORE`] without being moved by more than 124 ms).
+/// [`SAME_RECORDING_SCORE`] (short sound: [`SHORT_SAME_RECORDING_SCORE`] without being moved by more than 124 ms), of which
+/// [`LEAST_BEYOND_CHANCE`] is more than chance.
 ///
 /// The thresholds lie between what was measured on both sides:
 /// - 60 files re-encoded in five formats: the same recording at least 0.916, two recordings 0.59 at the 99th percentile.
@@ -102,8 +108,25 @@ pub fn is_same_recording(a: &Fingerprint, b: &Fingerprint) -> Option<f64> {
     if !comparable {
         return None;
     }
-    let score = best_within(&a.values, &b.values, window_frames).score;
-    (score >= least_score).then_some(score)
+    let best = best_within(&a.values, &b.values, window_frames);
+    (best.score >= least_score && beyond_chance(&a.values, &b.values, best) >= LEAST_BEYOND_CHANCE)
+        .then_some(best.score)
+}
+
+/// Cohen's kappa of the bits where two fingerprints overlap: 1 for equal ones, 0 for what chance alone would give.
+fn beyond_chance(a: &[u32], b: &[u32], best: Match) -> f64 {
+    let skip = best.offset_frames.unsigned_abs() as usize;
+    let (from_a, from_b) = if best.offset_frames >= 0 { (skip, 0) } else { (0, skip) };
+    let share = |values: &[u32], from: usize, bit: u32| {
+        let set = values[from..][..best.overlap_frames].iter().filter(|value| *value >> bit & 1 == 1).count();
+        set as f64 / best.overlap_frames as f64
+    };
+    let of_bit = |bit| {
+        let (in_a, in_b) = (share(a, from_a, bit), share(b, from_b, bit));
+        in_a * in_b + (1.0 - in_a) * (1.0 - in_b)
+    };
+    let chance = (0..u32::BITS).map(of_bit).sum::<f64>() / f64::from(u32::BITS);
+    if chance < 1.0 { (best.score - chance) / (1.0 - chance) } else { 0.0 }
 }
 
 fn distinct(values: &[u32]) -> usize {
@@ -171,5 +194,21 @@ mod tests {
         assert_eq!(is_same_recording(&short(6_999), &long), None);
         let silence = print(vec![627_964_279; 200], 25_000);
         assert_eq!(is_same_recording(&silence, &silence), None);
+    }
+
+    #[test]
+    fn noise_that_sets_the_same_bits_by_chance_is_not_one_recording() {
+        // Three of four bits are set nearly always, as those of steady noise are.
+        let steady = |seed| {
+            let (often, mixed) = (noise(seed, 200), noise(seed + 99, 200));
+            let value = |(often, mixed): (&u32, &u32)| {
+                (often | often << 7 | often << 13 | often << 19 | 0xffff) & (mixed | 0x00ff_ffff)
+            };
+            print(often.iter().zip(&mixed).map(value).collect(), 25_000)
+        };
+        let (one, other) = (steady(1), steady(2));
+        assert!(compare(&one.values, &other.values).score >= SAME_RECORDING_SCORE);
+        assert_eq!(is_same_recording(&one, &other), None);
+        assert_eq!(is_same_recording(&one, &one), Some(1.0));
     }
 }

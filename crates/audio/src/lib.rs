@@ -33,8 +33,8 @@ pub mod transcode;
 
 pub use analyse::analyse;
 pub use compare::{
-    MIN_OVERLAP_FRAMES, MIN_SAME_RECORDING_MS, Match, SAME_RECORDING_SCORE, SHORT_SAME_RECORDING_SCORE, WINDOW_FRAMES,
-    compare, is_same_recording,
+    LEAST_BEYOND_CHANCE, MIN_OVERLAP_FRAMES, MIN_SAME_RECORDING_MS, Match, SAME_RECORDING_SCORE,
+    SHORT_SAME_RECORDING_SCORE, WINDOW_FRAMES, compare, is_same_recording,
 };
 pub use error::AudioError;
 pub use facts::{

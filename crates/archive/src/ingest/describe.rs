@@ -3,6 +3,7 @@
 use fonoteca_audio::{Analysis, Fingerprint, Picture};
 use fonoteca_model::licence::{self, LicenceMatch};
 use fonoteca_model::rights::{Basis, ClaimStatus, Decision, Layer, Subject, SubjectKind};
+use fonoteca_model::units::Bytes;
 use fonoteca_model::{BlobHashes, BlobId, Id};
 
 use super::outcome::{FileOutcome, Status};
@@ -56,6 +57,7 @@ pub(super) async fn describe(
     let cover = keep_cover(archive, stored, &mut analysis, options.limits.cover_bytes).await?;
     let mut said: Vec<&str> = analysis.state.reason().into_iter().collect();
     said.extend(analysis.notes.iter().map(String::as_str));
+    outcome.partial = !analysis.notes.is_empty();
     outcome.reason = (!said.is_empty()).then(|| said.join("; "));
     Ok(Described {
         outcome,
@@ -82,7 +84,11 @@ async fn keep_cover(
     let Some(Ok(Some(path))) = folder_cover else { return Ok(None) };
     match fonoteca_audio::cover::read_folder_cover(&path, cover_bytes as usize) {
         Ok(Some(picture)) => put_cover(archive, picture, false, analysis).await,
-        Ok(None) => Ok(None),
+        Ok(None) => {
+            let limit = Bytes(cover_bytes);
+            analysis.notes.push(format!("the cover {} was left: no picture, or larger than {limit}", path.display()));
+            Ok(None)
+        }
         Err(error) => {
             analysis.notes.push(format!("the cover {} was left: {error}", path.display()));
             Ok(None)

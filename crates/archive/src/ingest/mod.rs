@@ -75,6 +75,7 @@ pub async fn ingest(
     let mut summary = Summary::default();
     let walked = walk::walk(&options.paths, archive.root(), progress)?;
     for failure in walked.failures {
+        note(&failure, progress);
         summary.count(&failure, 0);
         report(failure);
     }
@@ -99,6 +100,13 @@ pub async fn ingest(
     Ok(summary)
 }
 
+/// Tells a person who is watching.
+fn note(outcome: &FileOutcome, progress: &dyn Progress) {
+    if let Some(reason) = outcome.reason.as_deref().filter(|_| outcome.is_worth_a_note()) {
+        progress.note(&format!("{}: {reason}", outcome.path));
+    }
+}
+
 /// A file whose bytes are in the store.
 struct Stored<'a> {
     candidate: &'a Candidate,
@@ -115,9 +123,7 @@ async fn take_chunk(
     report: &mut (dyn FnMut(FileOutcome) + Send),
 ) -> Result<(), ArchiveError> {
     let mut settle = |outcome: FileOutcome, bytes: u64| {
-        if let Some(reason) = outcome.reason.as_deref().filter(|_| outcome.status.is_worth_a_note()) {
-            progress.note(&format!("{}: {reason}", outcome.path));
-        }
+        note(&outcome, progress);
         summary.count(&outcome, bytes);
         report(outcome);
         progress.advance(1);

@@ -26,13 +26,6 @@ pub enum Status {
     Failed,
 }
 
-impl Status {
-    /// Whether a person watching wants to hear of it at once.
-    pub fn is_worth_a_note(self) -> bool {
-        matches!(self, Self::Malformed | Self::Refused | Self::Failed)
-    }
-}
-
 /// One line of `ingest --json`.
 #[derive(Debug, Clone, Serialize)]
 pub struct FileOutcome {
@@ -51,9 +44,17 @@ pub struct FileOutcome {
     pub basis: Basis,
     /// Why, when it is not simply there; what was noticed, when it is.
     pub reason: Option<String>,
+    /// Something of the file was left out: a huge cover, tags beyond any measure.
+    #[serde(skip)]
+    pub(super) partial: bool,
 }
 
 impl FileOutcome {
+    /// Whether a person watching wants to hear of it at once.
+    pub fn is_worth_a_note(&self) -> bool {
+        self.partial || matches!(self.status, Status::Malformed | Status::Refused | Status::Failed)
+    }
+
     pub(super) fn new(candidate: &Candidate, status: Status, root: BlobId, track: Id) -> Self {
         let mut outcome = Self::of_path(&candidate.path, status, None);
         outcome.root = Some(root);
@@ -82,6 +83,7 @@ impl FileOutcome {
             track_id: None,
             basis: Basis::Unknown,
             reason,
+            partial: false,
         }
     }
 }
