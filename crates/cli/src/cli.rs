@@ -26,9 +26,9 @@ Exit codes: 0 done, 1 some items failed (each is named), 2 wrong usage, 3 refuse
 
 /// Keep, describe, find, play and share an archive of music
 ///
-/// Fonoteca takes in recordings that you lawfully hold, describes them, keeps every byte provably intact, streams them to
-/// your own accounts, and gives what the rights allow to anyone who wants a verified copy. Rights travel with every item,
-/// and the default is dark: without a recorded basis an item is kept and checked, and given to nobody.
+/// Fonoteca takes in recordings that you lawfully hold, describes them, keeps every byte provably intact, streams them
+/// to your own accounts, and gives what the rights allow to anyone who wants a verified copy. Rights travel with every
+/// item, and the default is dark: without a recorded basis an item is kept and checked, and given to nobody.
 #[derive(Debug, Parser)]
 #[command(name = "fonoteca", version, styles = STYLES, after_help = AFTER, disable_help_subcommand = true)]
 #[command(arg_required_else_help = true, max_term_width = 120)]

@@ -1,7 +1,7 @@
 //! `fonoteca`, the command line: it reads options, runs one workflow of the archive, and shows what came of it.
 //!
-//! One file per command is in `commands/`. Nothing here decides what an archive does; this crate knows the terminal, the
-//! environment and the exit codes.
+//! One file per command is in `commands/`. Nothing here decides what an archive does; this crate knows the terminal,
+//! the environment and the exit codes.
 
 mod cli;
 mod commands;

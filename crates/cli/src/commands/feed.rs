@@ -19,12 +19,13 @@ pub enum Command {
     /// Sign the feed anew and put it where the server gives it out
     ///
     /// The feed lists every torrent and every withdrawal. It is believed for some days only, so publish again before it
-    /// expires, even when nothing changed. The first time makes a signing key in your configuration folder: back it up, for
-    /// mirrors trust no other.
+    /// expires, even when nothing changed. The first time makes a signing key in your configuration folder: back it up,
+    /// for mirrors trust no other.
     #[command(after_help = "Example:\n  fonoteca feed publish --yes")]
     Publish {
         /// For how many days it is to be believed
-        #[arg(long, value_name = "DAYS", default_value_t = feed::VALID_DAYS, value_parser = clap::value_parser!(i64).range(1..=3650))]
+        #[arg(long, value_name = "DAYS", default_value_t = feed::VALID_DAYS)]
+        #[arg(value_parser = clap::value_parser!(i64).range(1..=3650))]
         valid_days: i64,
         #[command(flatten)]
         yes: Yes,

@@ -14,8 +14,8 @@ pub enum Command {
     /// Count the listens of a ListenBrainz file and set popularity anew
     ///
     /// The file has one listen a line, as in the dumps of ListenBrainz and in an export of one's own listens. A listen
-    /// counts for the recording that its ISRC, its MusicBrainz recording id, or else artist and title name. Popularity, 0 to
-    /// 100, follows: it orders search and says which torrents come first. The same file is never counted twice.
+    /// counts for the recording that its ISRC, its MusicBrainz recording id, or else artist and title name. Popularity,
+    /// 0 to 100, follows: it orders search and says which torrents come first. The same file is never counted twice.
     #[command(name = "listenbrainz")]
     #[command(after_help = "Example:\n  fonoteca import listenbrainz listens.jsonl")]
     ListenBrainz {
@@ -39,7 +39,8 @@ pub async fn run(command: Command, context: &Context) -> Ended {
             output.line("this file was counted before; nothing was counted again");
         } else {
             output.line(format_args!(
-                "{} listens read: {} of {} recordings counted, {} of recordings that are not in the catalogue, {} rejected",
+                "{} listens read: {} of {} recordings counted, {} of recordings that are not in the catalogue, \
+                 {} rejected",
                 report.rows,
                 report.matched,
                 report.recordings,

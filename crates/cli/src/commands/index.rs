@@ -11,8 +11,8 @@ use crate::exit::Exit;
 pub enum Command {
     /// Make the search index anew from the tables
     ///
-    /// The index holds nothing of its own, so this is always safe: it is made beside the old one and takes its place. Do it
-    /// when the index is said to be damaged, or of another version.
+    /// The index holds nothing of its own, so this is always safe: it is made beside the old one and takes its place.
+    /// Do it when the index is said to be damaged, or of another version.
     Rebuild,
 }
 

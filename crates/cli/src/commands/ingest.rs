@@ -17,9 +17,10 @@ use crate::values;
 
 /// Take audio files in
 ///
-/// Walks the folders, copies every audio file into the archive exactly as it is, and records what it holds: tags, format,
-/// fingerprint, loudness, cover, and the hashes that prove it and that torrents are made from. A file that arrived
-/// incomplete is kept and marked as malformed; one that is no audio, or is locked by DRM, is refused. Each is named.
+/// Walks the folders, copies every audio file into the archive exactly as it is, and records what it holds: tags,
+/// format, fingerprint, loudness, cover, and the hashes that prove it and that torrents are made from. A file that
+/// arrived incomplete is kept and marked as malformed; one that is no audio, or is locked by DRM, is refused. Each is
+/// named.
 ///
 /// Interrupt it whenever you like and run the same command again: nothing is lost and nothing comes in twice.
 #[derive(Debug, clap::Args)]

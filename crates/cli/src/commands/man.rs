@@ -63,8 +63,8 @@ fn write_pages(root: &Command, folder: &Path) -> Ended {
 /// The long help of every command, as `docs/cli.md` has it; the global options only once.
 fn markdown(root: &Command) -> String {
     let mut text = String::from(
-        "# The command line\n\nThe help of every command, made by `fonoteca man --markdown`; a test keeps this page as the \
-         program is. The global options at the top go with every command.\n",
+        "# The command line\n\nThe help of every command, made by `fonoteca man --markdown`; a test keeps this page as \
+         the program is. The global options at the top go with every command.\n",
     );
     section(root.clone(), &mut text);
     for command in root.get_subcommands() {

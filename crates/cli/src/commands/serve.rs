@@ -13,9 +13,9 @@ use crate::output::Output;
 
 /// Serve the archive: web page, Subsonic apps, feed and torrents
 ///
-/// Accounts hear what their role allows, in a browser or any Subsonic app. Everybody may read the feed and fetch what was
-/// released, over HTTP (web seeds) and BitTorrent. It listens on this machine only, unless told otherwise; put a web server
-/// with TLS before it when others are to reach it.
+/// Accounts hear what their role allows, in a browser or any Subsonic app. Everybody may read the feed and fetch what
+/// was released, over HTTP (web seeds) and BitTorrent. It listens on this machine only, unless told otherwise; put a
+/// web server with TLS before it when others are to reach it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

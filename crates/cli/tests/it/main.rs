@@ -1,4 +1,5 @@
-//! The program as a user meets it: a process, its output, its exit code. One module per command, and one for what all share.
+//! The program as a user meets it: a process, its output, its exit code. One module per command, and one for what all
+//! share.
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic with a line number is the report, also in what tests share")]
 

@@ -25,8 +25,8 @@ const DARK: &str = "ZZFN32200005";
 /// Show the whole way on a sample collection
 ///
 /// Makes an archive in a temporary folder, takes the sample in, finds things in it, releases what may be given away,
-/// serves it, mirrors it into a second archive by BitTorrent, and checks both. Then it leaves the server running, for you
-/// to listen. Keys and accounts stay in that folder; nothing of yours is touched.
+/// serves it, mirrors it into a second archive by BitTorrent, and checks both. Then it leaves the server running, for
+/// you to listen. Keys and accounts stay in that folder; nothing of yours is touched.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  fonoteca demo --sample sample")]
 pub struct Args {
@@ -81,8 +81,8 @@ async fn take_in(tour: &mut Tour<'_>, here: &Context, sample: &Path) -> Result<(
     let path = sample.display().to_string();
     tour.head(
         "Music comes in",
-        "Every file is copied, hashed, decoded to its end and described. Each must have a basis; here the licence tags are \
-         asked. One file is no audio and is refused, which ends the command with exit code 1; one was cut off in the \
+        "Every file is copied, hashed, decoded to its end and described. Each must have a basis; here the \
+         licence tags are asked. One file is no audio and is refused, which ends the command with exit code 1; one was cut off in the \
          middle, and is kept and marked.",
     );
     tour.command(here, &["ingest", &path, "--basis", "licensed"], Exit::SomeFailed).await?;

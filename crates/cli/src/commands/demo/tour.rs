@@ -1,4 +1,5 @@
-//! How the tour reads: numbered heads, a sentence why, the command a user would type, what it says, and what was checked.
+//! How the tour reads: numbered heads, a sentence why, the command a user would type, what it says, and what was
+//! checked.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

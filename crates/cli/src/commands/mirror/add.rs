@@ -14,8 +14,8 @@ use crate::values;
 
 /// Begin to follow another archive's feed
 ///
-/// Everything rests on the key that signs the feed. Give the one that you were told with --key; without it, the key that
-/// the feed itself names is shown, and you are asked whether to trust it from now on.
+/// Everything rests on the key that signs the feed. Give the one that you were told with --key; without it, the key
+/// that the feed itself names is shown, and you are asked whether to trust it from now on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  fonoteca mirror add https://music.example.org --key RWQ… --budget 4TB")]
 pub struct Args {

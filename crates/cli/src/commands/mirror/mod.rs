@@ -10,8 +10,8 @@ use crate::context::Context;
 
 /// Keep a verified copy of what another archive gives out
 ///
-/// A mirror is an archive of its own: it follows another archive's feed, fetches what is missing, checks every blob by its
-/// hash, serves and gives out what it holds, and drops what is withdrawn.
+/// A mirror is an archive of its own: it follows another archive's feed, fetches what is missing, checks every blob by
+/// its hash, serves and gives out what it holds, and drops what is withdrawn.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     Add(add::Args),

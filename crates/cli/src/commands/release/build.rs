@@ -14,8 +14,8 @@ use crate::output::{Align, Output, Table};
 
 /// Build a release: torrents, magnets and a signed manifest
 ///
-/// Each torrent comes in two variants made from the same hashes: a hybrid for BitTorrent v1 and v2, and a v1-only twin for
-/// clients that cannot read hybrids. Nothing leaves the archive before `fonoteca feed publish`.
+/// Each torrent comes in two variants made from the same hashes: a hybrid for BitTorrent v1 and v2, and a v1-only twin
+/// for clients that cannot read hybrids. Nothing leaves the archive before `fonoteca feed publish`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  fonoteca release build 2026-11 --url https://music.example.org")]
 pub struct Args {

@@ -15,9 +15,9 @@ use crate::values;
 
 /// Cut what may be given to anyone into torrents
 ///
-/// A release holds what the rights allow to pass on and no earlier release has given out: audio in torrents by popularity,
-/// most popular first, and a torrent with the tables' rows about it. It is made from stored hashes, without reading a byte
-/// of audio, and never changed afterwards.
+/// A release holds what the rights allow to pass on and no earlier release has given out: audio in torrents by
+/// popularity, most popular first, and a torrent with the tables' rows about it. It is made from stored hashes, without
+/// reading a byte of audio, and never changed afterwards.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     Plan(plan::Args),

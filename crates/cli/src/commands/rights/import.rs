@@ -10,9 +10,10 @@ use crate::exit::Exit;
 
 /// Record decisions from a CSV file, one a row
 ///
-/// The first line names the columns: subject_kind, subject and basis; and any of licence, layer, permits, territory, holder,
-/// attribution, evidence, note. With subject_kind `file`, the subject is a path to a file whose bytes are meant; such paths,
-/// and those of evidence, are relative to the CSV's folder. A row that makes no sense is named and left out.
+/// The first line names the columns: subject_kind, subject and basis; and any of licence, layer, permits, territory,
+/// holder, attribution, evidence, note. With subject_kind `file`, the subject is a path to a file whose bytes are
+/// meant; such paths, and those of evidence, are relative to the CSV's folder. A row that makes no sense is named and
+/// left out.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:

@@ -13,8 +13,8 @@ use crate::values;
 
 /// Record why an item may be held and what may be done with it
 ///
-/// The new decision takes the place of earlier ones on the same subject and layer. A withdrawal, a dispute or an opt-out
-/// stays until --supersede names it.
+/// The new decision takes the place of earlier ones on the same subject and layer. A withdrawal, a dispute or an
+/// opt-out stays until --supersede names it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

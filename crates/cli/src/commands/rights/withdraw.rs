@@ -12,8 +12,8 @@ use crate::output::Table;
 
 /// Withdraw an item: keep it dark, and have every mirror drop it
 ///
-/// For a takedown or any other wish of a rights holder. From now on it is found by no words, streamed to nobody and in no
-/// new release; the next `feed publish` names it, and every mirror that follows the feed drops it.
+/// For a takedown or any other wish of a rights holder. From now on it is found by no words, streamed to nobody and in
+/// no new release; the next `feed publish` names it, and every mirror that follows the feed drops it.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  fonoteca rights withdraw ZZFN32200005 --reason \"asked for by the artist, 22 November\""
