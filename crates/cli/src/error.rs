@@ -78,11 +78,11 @@ impl From<ArchiveError> for CommandError {
             ArchiveError::Store(_) => told,
             error if error.is_full() => told.hint("free some space, and run the same command again"),
             ArchiveError::Catalog(_) if exit == Exit::Damaged => told.hint(
-                "bring back the file that is named from a copy of the archive; `fonoteca verify` reads all tables and blobs",
+                "bring back the named file from a copy of the archive; `fonoteca verify` reads all tables and blobs",
             ),
             ArchiveError::Index(_) => told.hint("`fonoteca index rebuild` makes the search index anew from the tables"),
             ArchiveError::Refused(_) => told
-                .hint("`fonoteca rights show SUBJECT` says why an item is dark; `fonoteca rights set` records a decision"),
+                .hint("`fonoteca rights show SUBJECT` says why it is dark, `fonoteca rights set` records a decision"),
             ArchiveError::Fetch { .. } => {
                 told.hint("check the address, and that `fonoteca serve` runs there with a published feed")
             }

@@ -82,8 +82,8 @@ async fn take_in(tour: &mut Tour<'_>, here: &Context, sample: &Path) -> Result<(
     tour.head(
         "Music comes in",
         "Every file is copied, hashed, decoded to its end and described. Each must have a basis; here the \
-         licence tags are asked. One file is no audio and is refused, which ends the command with exit code 1; one was cut off in the \
-         middle, and is kept and marked.",
+         licence tags are asked. One file is no audio and is refused, which ends the command with exit code 1; \
+         one was cut off in the middle, and is kept and marked.",
     );
     tour.command(here, &["ingest", &path, "--basis", "licensed"], Exit::SomeFailed).await?;
 
