@@ -103,7 +103,9 @@ pub async fn ingest(
 /// Tells a person who is watching.
 fn note(outcome: &FileOutcome, progress: &dyn Progress) {
     if let Some(reason) = outcome.reason.as_deref().filter(|_| outcome.is_worth_a_note()) {
-        progress.note(&format!("{}: {reason}", outcome.path));
+        // Most errors name their file already.
+        let named = reason.contains(&outcome.path) || reason.contains(&format!("{:?}", outcome.path));
+        progress.note(&if named { reason.to_owned() } else { format!("{}: {reason}", outcome.path) });
     }
 }
 

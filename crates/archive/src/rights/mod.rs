@@ -103,7 +103,7 @@ impl Statement {
                 Err(ArchiveError::Usage("a permission needs its document: give it with --evidence FILE".to_owned()))
             }
             Basis::Licensed if self.licence.as_deref().is_none_or(|licence| licence.trim().is_empty()) => {
-                Err(ArchiveError::Usage("basis `licensed` needs --licence with an SPDX id or a licence URI".to_owned()))
+                Err(ArchiveError::Usage("basis `licensed` needs --license with an SPDX id or a licence URI".to_owned()))
             }
             Basis::PrivateCopy | Basis::Unknown | Basis::OwnWork | Basis::PublicDomain | Basis::Licensed
                 if !self.permits.is_empty() =>
@@ -299,7 +299,67 @@ pub struct Shown {
     /// A sentence a decision that counts.
     pub why: Vec<String>,
     /// Everything that was ever said, oldest first.
-    pub decisions: Vec<Decision>,
+    pub decisions: Vec<ShownDecision>,
+}
+
+/// One decision as machine output has it: moments in milliseconds.
+#[derive(Debug, Clone, Serialize)]
+pub struct ShownDecision {
+    /// Its id.
+    pub id: String,
+    /// The decision that it replaces.
+    pub supersedes: Option<String>,
+    /// `kind:key`.
+    pub subject: String,
+    /// Which right.
+    pub layer: Layer,
+    /// Why the item may be held.
+    pub basis: Basis,
+    /// The licence as it was found or given.
+    pub licence: Option<String>,
+    /// What a permission grants.
+    pub permits: Vec<Use>,
+    /// Where it holds.
+    pub territory: Option<String>,
+    /// Whose right it is.
+    pub holder: Option<String>,
+    /// The credit to give.
+    pub attribution: Option<String>,
+    /// The blob of the document that proves it.
+    pub evidence: Option<BlobId>,
+    /// Who says so.
+    pub asserted_by: String,
+    /// Where the claim stands.
+    pub status: ClaimStatus,
+    /// From when it holds.
+    pub from_ms: Option<i64>,
+    /// Until when it holds.
+    pub until_ms: Option<i64>,
+    /// When it was recorded.
+    pub at_ms: i64,
+}
+
+impl From<Decision> for ShownDecision {
+    fn from(decision: Decision) -> Self {
+        Self {
+            id: decision.id,
+            supersedes: decision.supersedes,
+            subject: decision.subject.to_string(),
+            layer: decision.layer,
+            basis: decision.basis,
+            licence: decision.licence,
+            permits: decision.permits,
+            territory: decision.territory,
+            holder: decision.holder,
+            attribution: decision.attribution,
+            evidence: decision.evidence,
+            asserted_by: decision.asserted_by,
+            status: decision.status,
+            from_ms: decision.from.map(Timestamp::as_millis),
+            until_ms: decision.until.map(Timestamp::as_millis),
+            at_ms: decision.at.as_millis(),
+        }
+    }
 }
 
 impl Shown {
@@ -317,7 +377,7 @@ impl Shown {
             stream_to: verdict.stream_to(),
             licence: verdict.licence,
             why: verdict.why,
-            decisions,
+            decisions: decisions.into_iter().map(ShownDecision::from).collect(),
         }
     }
 }
