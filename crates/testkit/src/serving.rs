@@ -20,6 +20,8 @@ pub struct Serving {
     child: Child,
     /// Kills the server when its stdin, which only this process holds, is closed.
     watchdog: Child,
+    /// What it says on stderr, for a test that fails.
+    err: Option<thread::JoinHandle<String>>,
     /// Where HTTP is.
     pub http: SocketAddr,
     /// Where the seeder is, if there is one.
@@ -46,17 +48,18 @@ impl Serving {
             // Nothing else is expected there, but the pipe must not fill.
             let _ = std::io::copy(&mut out, &mut std::io::sink());
         });
-        let err = read_aside(child.stderr.take());
+        let err = Some(read_aside(child.stderr.take()));
         let line = ready.recv_timeout(READY).unwrap_or_default();
         let Ok(addresses) = serde_json::from_str::<Value>(&line) else {
             // It may have ended by itself.
             let _ = child.kill();
             let _ = child.wait();
-            panic!("{told} said {line:?}\nstderr:\n{}", err.join().expect("reading does not panic"));
+            let err = err.map(|err| err.join().expect("reading does not panic"));
+            panic!("{told} said {line:?}\nstderr:\n{}", err.unwrap_or_default());
         };
         let address = |name: &str| addresses[name].as_str().map(|text| text.parse().expect("an address"));
         let http = address("http").expect("it listens for HTTP");
-        Self { child, watchdog, http, bittorrent: address("bittorrent") }
+        Self { child, watchdog, err, http, bittorrent: address("bittorrent") }
     }
 
     /// The address as a URL, without a slash at its end.
@@ -105,5 +108,16 @@ impl Drop for Serving {
         let _ = self.watchdog.wait();
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(err) = self.err.take().filter(|_| thread::panicking()) {
+            // A second panic would end all tests.
+            let _ = err.join().map(|err| self.tell(&err));
+        }
+    }
+}
+
+impl Serving {
+    #[expect(clippy::print_stderr, reason = "a failed test shows it")]
+    fn tell(&self, err: &str) {
+        eprintln!("the server at {} said on stderr:\n{err}", self.http);
     }
 }

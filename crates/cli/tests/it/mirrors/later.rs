@@ -23,7 +23,8 @@ fn a_second_release_only_adds() {
         let report = pull(mirror, &["--via", via]);
         assert_eq!(number(&report, "torrents"), second.torrents.len() as u64);
         let fetched = number(&report, "fetched_bytes");
-        assert!(fetched < second.bytes() * 11 / 10, "{via}: {fetched} for {}", second.bytes());
+        // Peers send whole blocks of 16 KiB, so that with each file comes some padding.
+        assert!(fetched <= second.bytes() + 16_384 * second.files(), "{via}: {fetched} for {}", second.bytes());
         assert_same(&source.operator, mirror);
         assert_same(&fresh, mirror);
     }

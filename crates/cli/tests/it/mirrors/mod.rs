@@ -9,8 +9,6 @@ mod withdrawal;
 
 pub use publisher::Publisher;
 
-use std::path::Path;
-
 use fonoteca_testkit::Operator;
 use serde_json::Value;
 
@@ -52,9 +50,4 @@ pub fn assert_same(a: &Operator, b: &Operator) {
 /// A number of a JSON object.
 pub fn number(object: &Value, name: &str) -> u64 {
     object[name].as_u64().unwrap_or_else(|| panic!("{name} of {object} is no number"))
-}
-
-/// The JSON in a file.
-pub fn read_json(path: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(path).expect("it is there")).expect("JSON")
 }

@@ -83,4 +83,9 @@ impl Published {
     pub fn bytes(&self) -> u64 {
         self.torrents.iter().map(|torrent| number(torrent, "bytes")).sum()
     }
+
+    /// Files of all torrents, without padding.
+    pub fn files(&self) -> u64 {
+        self.torrents.iter().map(|torrent| number(torrent, "files")).sum()
+    }
 }

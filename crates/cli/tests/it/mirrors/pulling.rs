@@ -70,4 +70,7 @@ fn a_budget_is_kept() {
     let plan = mirror.object(&["mirror", "plan"]);
     assert!(!plan["beyond_budget"].as_array().expect("a list").is_empty());
     assert_eq!(mirror.object(&["mirror", "status"])["state"], "complete");
+    let published = mirror.object(&["feed", "publish", "--yes"]);
+    assert_eq!(published["torrents"], report["torrents"], "it promises no more than it holds");
+    mirror.object(&["release", "verify", "first"]);
 }

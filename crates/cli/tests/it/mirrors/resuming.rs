@@ -1,14 +1,14 @@
 //! A mirror that is killed in the middle.
 
-use std::net::SocketAddr;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use fonoteca_testkit::{Operator, Relay, Wire};
 
-use super::{Publisher, assert_same, follower, number, pull};
-use crate::corpus::corpus;
+use super::publisher::{Published, Publisher};
+use super::{assert_same, follower, number, pull};
+use crate::corpus::{Corpus, corpus};
 
 /// So slow that what was sent has also been read when the reader is killed.
 const RATE: Wire = Wire { bytes_per_second: Some(25_000_000), corrupts: None };
@@ -36,22 +36,36 @@ fn killed_in_the_middle(mirror: &Operator, arguments: &[&str], relay: &Relay, re
     relay.sent_bytes()
 }
 
-/// The whole way: publish, be killed, go on, be the same.
-fn resumes(test: &str, arguments: impl Fn(&Relay) -> Vec<String>, upstream: impl Fn(&Publisher) -> SocketAddr) {
-    let Some(corpus) = corpus(test) else { return };
+/// Publishes the corpus. The torrents name no tracker, so that everything goes through a relay.
+fn source(corpus: &Corpus) -> (Publisher, Published) {
     let source = Publisher::serving(corpus.copy());
-    // Without a tracker, so that everything goes through the relay.
     let release = source.release_with("corpus", &[]);
-    let relay = Relay::to(upstream(&source), RATE);
-    let is_web = relay_is_web(&source, &relay, upstream(&source));
-    let url = if is_web { relay.url() } else { source.serving.url() };
-    let mirror = follower(&url, &release.key);
-    let arguments = arguments(&relay);
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let sent = killed_in_the_middle(&mirror, &arguments, &relay, release.bytes());
+    (source, release)
+}
+
+fn assert_resumes(source: &Publisher, release: &Published, relay: &Relay, url: &str, arguments: &[&str]) {
+    let mirror = follower(url, &release.key);
+    let sent = killed_in_the_middle(&mirror, arguments, relay, release.bytes());
     assert!(sent < release.bytes() * 11 / 10, "{sent} bytes were sent for a release of {}", release.bytes());
     assert_same(&source.operator, &mirror);
-    let before = relay.sent_bytes();
-    pull(&mirror, &arguments);
-    assert!(relay.sent_bytes() - before < 1_000_000, "nothing is fetched again");
+    pull(&mirror, arguments);
+    assert!(relay.sent_bytes() - sent < 1_000_000, "nothing is fetched again");
+}
+
+#[test]
+fn by_bittorrent_a_killed_mirror_goes_on_where_it_was() {
+    let Some(corpus) = corpus("by_bittorrent_a_killed_mirror_goes_on_where_it_was") else { return };
+    let (source, release) = source(corpus);
+    let relay = Relay::to(source.serving.bittorrent.expect("it seeds"), RATE);
+    let peer = relay.address().to_string();
+    let arguments = ["--via", "bittorrent", "--peer", &peer];
+    assert_resumes(&source, &release, &relay, &source.serving.url(), &arguments);
+}
+
+#[test]
+fn by_web_seed_a_killed_mirror_goes_on_where_it_was() {
+    let Some(corpus) = corpus("by_web_seed_a_killed_mirror_goes_on_where_it_was") else { return };
+    let (source, release) = source(corpus);
+    let relay = Relay::to(source.serving.http, RATE);
+    assert_resumes(&source, &release, &relay, &relay.url(), &["--via", "web-seed"]);
 }

@@ -1,0 +1,5 @@
+//! Other people's programs at our server.
+
+mod opensonic;
+mod taken_in;
+mod torrents;
