@@ -17,6 +17,9 @@ fn folder(version: &str) -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn version_1_opens() {
+    if std::env::var_os("FONOTECA_WRITE_GOLDEN").is_some() {
+        write_version_1().await;
+    }
     let archive = Archive::empty();
     copy_folder(&folder("v1"), archive.path());
     let catalog = archive.open().await;
@@ -38,9 +41,7 @@ async fn version_1_opens() {
     );
 }
 
-/// Writes `v1` once; run by hand with `--ignored` where the folder is missing.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "writes the golden data"]
+/// How `v1` was written, once; `FONOTECA_WRITE_GOLDEN=1` does so where the folder is missing.
 async fn write_version_1() {
     assert!(!folder("v1").exists(), "golden data is never written again");
     for operations in 8.. {
