@@ -71,6 +71,9 @@ impl IndexError {
     pub(crate) fn engine(path: &Path) -> impl FnOnce(TantivyError) -> Self + use<> {
         let path = path.to_owned();
         move |error| match error {
+            error if tells_of_full_disk(&error) => {
+                Self::Io { path, source: io::Error::new(io::ErrorKind::StorageFull, error.to_string()) }
+            }
             TantivyError::IoError(source) if !is_content(source.kind()) => {
                 Self::Io { path, source: io::Error::new(source.kind(), source) }
             }
@@ -94,6 +97,12 @@ impl IndexError {
             error => Self::Engine(error),
         }
     }
+}
+
+/// Tantivy often keeps only the words of what failed, above all of what failed in a thread of its own.
+fn tells_of_full_disk(error: &TantivyError) -> bool {
+    let words = error.to_string();
+    ["StorageFull", "QuotaExceeded", "(os error 28)", "(os error 122)"].iter().any(|full| words.contains(full))
 }
 
 /// Whether an I/O error is about what a file holds, not about the system.

@@ -1,0 +1,82 @@
+//! A full disk: what was finished is kept, and with more room the same command goes on.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::noise;
+use crate::world::World;
+
+/// A small file system of its own, unmounted when dropped.
+struct SmallDisk<'a>(&'a Path);
+
+impl<'a> SmallDisk<'a> {
+    /// None where one may not be mounted.
+    fn mount(at: &'a Path, size: &str) -> Option<Self> {
+        fs::create_dir(at).unwrap();
+        let options = format!("size={size}");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(at).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(at))
+    }
+
+    fn used_kib(&self) -> u64 {
+        let said = Command::new("du").arg("-sk").arg(self.0).output().unwrap();
+        String::from_utf8(said.stdout).unwrap().split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    fn resize(&self, size: &str) {
+        let options = format!("remount,size={size}");
+        assert!(Command::new("mount").args(["-o", &options]).arg(self.0).status().unwrap().success());
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).status();
+    }
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a skipped test must say so where it is read")]
+fn a_full_disk_is_named_and_with_more_room_the_same_command_finishes() {
+    let world = World::empty();
+    let at = world.path("disk");
+    let Some(disk) = SmallDisk::mount(&at, "16m") else {
+        eprintln!("skipped: a full disk: a small file system cannot be mounted here");
+        return;
+    };
+    world.ok(&["init", "disk/archive", "--name", "A"]);
+    fs::create_dir(world.path("music")).unwrap();
+    for number in 0..24 {
+        fs::write(world.path("music").join(format!("{number:02}.wav")), noise(number, 800)).unwrap();
+    }
+    let args = ["--archive", "disk/archive", "ingest", "music", "--basis", "own-work", "--json", "--batch-files", "8"];
+    // Full while blobs are written, and while tables and index are.
+    let mut room = disk.used_kib() + 60;
+    disk.resize(&format!("{room}k"));
+    let mut stops = 0;
+    let finished = loop {
+        let said = world.run(&args);
+        if said.code == 0 {
+            break said;
+        }
+        stops += 1;
+        assert_eq!(said.code, 1, "at {room} KiB: {}{}", said.out, said.err);
+        let complaint = said.err.to_lowercase();
+        assert!(complaint.contains("no space left") && complaint.contains("free some"), "at {room} KiB: {}", said.err);
+        room += 70;
+        assert!(room < 16_384, "it never finishes: {}", said.err);
+        disk.resize(&format!("{room}k"));
+        let stats = world.run(&["--archive", "disk/archive", "stats", "--json"]);
+        assert_eq!(stats.code, 0, "at {room} KiB: {}", stats.err);
+    };
+    assert!(stops > 2, "the disk was never full");
+    let summary = &finished.json().pop().unwrap()["summary"];
+    assert_eq!(summary["added"].as_u64().unwrap() + summary["known"].as_u64().unwrap(), 24, "{summary}");
+    disk.resize("32m");
+    let verified = world.run(&["--archive", "disk/archive", "verify", "--json"]);
+    assert_eq!(verified.code, 0, "{}", verified.err);
+    assert_eq!((&verified.one()["checked"], verified.one()["unknown"].as_array().unwrap().len()), (&24.into(), 0));
+    let found = world.run(&["--archive", "disk/archive", "search", "--json", "--kind", "track", "--limit", "50"]);
+    assert_eq!(found.json().len(), 24, "{}", found.err);
+}

@@ -1,0 +1,189 @@
+//! `kill -9` of an ingest at twenty instants: each rerun redoes at most one batch, and the tables end as without a kill.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::clips::clips;
+use crate::world::{Said, World};
+
+/// Kills altogether, and those of them that come before anything is committed.
+const INSTANTS: u64 = 20;
+const BEFORE_THE_FIRST_COMMIT: u64 = 7;
+/// Files of the first batch; the others double.
+const BATCH: usize = 8;
+/// A run that has not ended by then hangs.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+#[test]
+fn a_killed_ingest_redoes_at_most_one_batch_and_ends_with_the_same_tables() {
+    let Some(clips) = clips("a killed ingest ends with the same tables") else { return };
+    let world = World::empty();
+    world.ok(&["init", "whole", "--name", "Archivo"]);
+    let all = count_files(&clips, &|path| path.extension().is_some_and(|extension| extension != "png"));
+    assert!(all >= 140, "{all} clips");
+    let covers = count_files(&clips, &|path| path.extension().is_some_and(|extension| extension == "png"));
+
+    let commits = undisturbed(&world, &clips);
+    assert!(commits.len() >= 4, "too few commits to kill between: {commits:?}");
+    assert_eq!(statuses(&world.path("whole.jsonl")).len(), all);
+
+    let mut random = 0x0f0e_0d0c;
+    let mut archives = vec!["whole".to_owned()];
+    let mut after_the_first = 0;
+    for number in 0..INSTANTS {
+        let stage = match number < BEFORE_THE_FIRST_COMMIT {
+            true => 0,
+            false => 1 + (next(&mut random) % (commits.len() as u64 - 1)) as usize,
+        };
+        let archive = format!("killed-{number}");
+        world.ok(&["init", &archive, "--name", "Archivo"]);
+        let held = killed(&world, &archive, &clips, &commits, stage, next(&mut random) % 1000);
+        after_the_first += u64::from(commits_of(&world.path(&archive)) > 0);
+        let settled = statuses(&world.path(&format!("{archive}.jsonl")));
+
+        let again = Said::from(ingest(&world, &archive, &clips).stdout(Stdio::piped()).output().unwrap());
+        assert_eq!(again.code, 0, "{archive}: {}", again.err);
+        let mut lines = again.json();
+        let summary = lines.pop().unwrap();
+        let known: HashSet<&str> =
+            lines.iter().filter(|line| line["status"] == "known").map(|line| line["root"].as_str().unwrap()).collect();
+        let boundaries = boundaries(all);
+        assert!(boundaries.contains(&known.len()), "{archive}: {} files are no whole number of batches", known.len());
+        let next_boundary = boundaries.iter().copied().find(|boundary| *boundary > known.len()).unwrap_or(all);
+        assert!(held <= next_boundary + covers, "{archive}: {held} blobs, though {} files were committed", known.len());
+        for (root, status) in &settled {
+            assert!(known.contains(root.as_str()), "{archive}: {root} was told as {status} and then lost");
+        }
+        let of = |status: &str| summary["summary"][status].as_u64().unwrap() as usize;
+        assert_eq!(of("added") + of("malformed") + of("known"), all, "{archive}: {summary}");
+        archives.push(archive);
+    }
+    assert!(after_the_first * 2 >= INSTANTS, "only {after_the_first} kills came after the first commit");
+    compare(&world, &archives);
+
+    for archive in ["whole", "killed-3", "killed-17"] {
+        let report = world.ok(&["--archive", archive, "verify", "--json"]).one();
+        assert_eq!(
+            (&report["missing"], &report["damaged"]),
+            (&Value::Array(vec![]), &Value::Array(vec![])),
+            "{archive}"
+        );
+        assert_eq!(report["unknown"], Value::Array(vec![]), "{archive}: no blob is left over");
+    }
+    let found = |archive: &str| world.ok(&["--archive", archive, "search", "--json", "--limit", "500"]).out;
+    assert_eq!(found("whole"), found("killed-12"), "the index is the same too");
+}
+
+/// The elapsed time of each commit of a run that nobody disturbs.
+fn undisturbed(world: &World, clips: &Path) -> Vec<Duration> {
+    let began = Instant::now();
+    let mut child = start(world, "whole", clips);
+    let mut commits = Vec::new();
+    loop {
+        let ended = child.try_wait().unwrap();
+        for _ in commits.len()..commits_of(&world.path("whole")) {
+            commits.push(began.elapsed());
+        }
+        if let Some(status) = ended {
+            assert!(status.success());
+            return commits;
+        }
+        assert!(began.elapsed() < PATIENCE, "the ingest hangs");
+        sleep(Duration::from_millis(3));
+    }
+}
+
+/// Kills an ingest after `stage` commits and some part of the time that passes before the next; says how many blobs the
+/// store has then.
+fn killed(world: &World, archive: &str, clips: &Path, commits: &[Duration], stage: usize, permille: u64) -> usize {
+    let began = Instant::now();
+    let mut child = start(world, archive, clips);
+    while commits_of(&world.path(archive)) < stage {
+        assert!(child.try_wait().unwrap().is_none(), "{archive}: it ended before commit {stage}");
+        assert!(began.elapsed() < PATIENCE, "the ingest hangs");
+        sleep(Duration::from_millis(2));
+    }
+    let gap = commits[stage] - if stage == 0 { Duration::ZERO } else { commits[stage - 1] };
+    sleep(gap.mul_f64(permille as f64 / 1000.0));
+    // On Unix this is SIGKILL.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let blobs = world.path(archive).join("blobs");
+    count_files(&blobs, &|path| path.parent().is_some_and(|folder| folder.file_name().unwrap().len() == 2))
+}
+
+fn start(world: &World, archive: &str, clips: &Path) -> Child {
+    let lines = File::create(world.path(&format!("{archive}.jsonl"))).unwrap();
+    ingest(world, archive, clips).stdout(lines).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn ingest(world: &World, archive: &str, clips: &Path) -> Command {
+    let batch = BATCH.to_string();
+    let args = ["--archive", archive, "ingest", "--basis", "licensed", "--json", "--batch-files", &batch];
+    let mut command = world.command(&args);
+    command.arg(clips);
+    command
+}
+
+/// Root and status of each line that was written whole.
+fn statuses(path: &Path) -> Vec<(String, String)> {
+    let text = fs::read_to_string(path).unwrap();
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    let lines = whole.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let kept = |line: Value| Some((line["root"].as_str()?.to_owned(), line["status"].as_str()?.to_owned()));
+    lines.filter_map(kept).collect()
+}
+
+/// Commits of the table `files`, without the one that made it.
+fn commits_of(archive: &Path) -> usize {
+    let log = fs::read_dir(archive.join("catalog/files/_delta_log"));
+    let is_commit = |name: &str| name.len() == 25 && name.ends_with(".json");
+    let names = log.into_iter().flatten().filter_map(Result::ok).map(|entry| entry.file_name());
+    names.filter(|name| name.to_str().is_some_and(is_commit)).count().saturating_sub(1)
+}
+
+/// How many files are committed after each batch.
+fn boundaries(all: usize) -> Vec<usize> {
+    let sums = (0..).map(|batch| BATCH * ((1 << batch) - 1));
+    sums.take_while(|sum| *sum < all).chain([all]).collect()
+}
+
+fn compare(world: &World, archives: &[String]) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/reliability/tables.py");
+    let paths = archives.iter().map(|archive| world.path(archive));
+    let said = Said::from(Command::new(fonoteca_testkit::python()).arg(script).args(paths).output().unwrap());
+    assert_eq!(said.code, 0, "{}", said.err);
+    let tables = said.json();
+    assert_eq!(tables.len(), archives.len());
+    let whole = &tables[0];
+    for table in
+        ["artists", "albums", "tracks", "supplements", "links", "blobs", "fingerprints", "holdings", "rights", "files"]
+    {
+        assert!(whole[table][0].as_u64().is_some_and(|rows| rows > 0), "{table}: nothing to compare: {whole}");
+    }
+    for (archive, found) in archives.iter().zip(&tables) {
+        for (table, rows) in whole.as_object().unwrap() {
+            assert_eq!(&found[table], rows, "{archive}: {table}");
+        }
+    }
+}
+
+fn count_files(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> usize {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { count_files(&path, wanted) } else { usize::from(wanted(&path)) }).sum()
+}
+
+/// Splitmix64: the same instants in every run.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
