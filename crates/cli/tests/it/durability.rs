@@ -23,7 +23,8 @@ fn bytes_names_and_folders_reach_the_disk_before_success_is_reported() {
         return;
     }
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let outcome: serde_json::Value = serde_json::from_slice(output.stdout.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
+    let outcome: serde_json::Value =
+        serde_json::from_slice(output.stdout.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
     let root = outcome["root"].as_str().unwrap();
     let calls = finished(&std::fs::read_to_string(&log).unwrap());
     let reported = position(&calls, 0, |call| call.starts_with("write(1<") && call.contains(r#"\"status\":\"added\""#));
@@ -32,7 +33,10 @@ fn bytes_names_and_folders_reach_the_disk_before_success_is_reported() {
     let blob_done = durable(&calls, &blob.display().to_string());
     let commit = archive.join("catalog/files/_delta_log/00000000000000000001.json");
     let commit_done = durable(&calls, &commit.display().to_string());
-    assert!(blob_done < commit_done && commit_done < reported, "blob {blob_done}, commit {commit_done}, report {reported}");
+    assert!(
+        blob_done < commit_done && commit_done < reported,
+        "blob {blob_done}, commit {commit_done}, report {reported}"
+    );
 }
 
 /// The call that makes `place` last: its bytes are fsynced, then it gets its name and replaces nothing, then the folder is
