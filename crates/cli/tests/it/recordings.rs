@@ -52,7 +52,7 @@ fn each_pair_is_one_recording_under_the_licence_that_its_text_names() {
     for (stem, files) in &pairs {
         let stated = stated(&music.join(format!("{stem}.txt")));
         for file in files {
-            csv.push_str(&format!("file,\"{file}\",{},{}\n", stated.basis, stated.licence));
+            csv.extend([format!("file,\"{file}\",{},{}\n", stated.basis, stated.licence)]);
         }
     }
     fs::write(music.join("rights.csv"), csv).unwrap();

@@ -37,7 +37,6 @@ impl Drop for SmallDisk<'_> {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a skipped test must say so where it is read")]
 fn a_full_disk_is_named_and_with_more_room_the_same_command_finishes() {
     let world = World::empty();
     let at = world.path("disk");

@@ -19,8 +19,8 @@ fn a_file_and_a_folder_that_may_not_be_read_are_named_and_the_rest_comes_in() {
     for (name, seed) in [("good.wav", 1), ("secret.wav", 2), ("locked/song.wav", 3)] {
         fs::write(world.path("music").join(name), noise(seed, 400)).unwrap();
     }
-    fs::set_permissions(world.path("music/secret.wav"), Permissions::from_mode(0)).unwrap();
-    fs::set_permissions(world.path("music/locked"), Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(world.path("music/secret.wav"), Permissions::from_mode(0o0)).unwrap();
+    fs::set_permissions(world.path("music/locked"), Permissions::from_mode(0o0)).unwrap();
     // The program may lie where nobody may look.
     let program = world.path("fonoteca");
     fs::copy(env!("CARGO_BIN_EXE_fonoteca"), &program).unwrap();
@@ -44,7 +44,7 @@ fn a_file_and_a_folder_that_may_not_be_read_are_named_and_the_rest_comes_in() {
     // A blob that may not be read any more is told of like any damage, and the check goes on.
     let root = of("good.wav")["root"].as_str().unwrap().to_owned();
     let blob = world.path("archive/blobs").join(&root[..2]).join(&root[2..4]).join(&root);
-    fs::set_permissions(&blob, Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&blob, Permissions::from_mode(0o0)).unwrap();
     let verified = as_nobody(&world, &program, &["--archive", "archive", "verify", "--json"]);
     assert_eq!(verified.code, 4, "{}{}", verified.out, verified.err);
     assert_eq!(verified.one()["damaged"][0]["root"], root.as_str());

@@ -11,7 +11,7 @@ use crate::world::{Said, World, sample};
 
 /// Kills until one of them comes between the commits of a batch.
 const ATTEMPTS: usize = 8;
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 #[test]
 fn duckdb_counts_what_stats_says_after_a_kill_and_a_changed_right() {
