@@ -91,13 +91,28 @@ impl Catalog {
         };
         let catalog = Self { shared: Arc::new(shared) };
         if writer::is_pending(local_state) {
-            // Waiting could take as long as somebody's ingest; they will finish the batch themselves.
-            if let Some(lock) = catalog.lock(Wait::No).await? {
-                writer::roll_forward(&catalog.shared).await?;
-                drop(lock);
-            }
+            catalog.finish_what_was_begun().await?;
         }
         Ok(catalog)
+    }
+
+    /// Completes the batch of a killed process, unless somebody is writing: waiting could take as long as their ingest, and
+    /// they will complete it themselves. A disk that is full or may only be read is no reason not to read: rows of a batch
+    /// that is not complete do not count.
+    async fn finish_what_was_begun(&self) -> Result<(), CatalogError> {
+        let finish = async {
+            let Some(lock) = self.lock(Wait::No).await? else { return Ok(()) };
+            writer::roll_forward(&self.shared).await?;
+            drop(lock);
+            Ok(())
+        };
+        match finish.await {
+            Err(error @ (CatalogError::State { .. } | CatalogError::Delta { action: delta::APPEND, .. })) => {
+                tracing::warn!(%error, "a batch that was interrupted cannot be completed now; it does not count until it is");
+                Ok(())
+            }
+            finished => finished,
+        }
     }
 
     /// The latest versions of all tables, which show each batch wholly or not at all.

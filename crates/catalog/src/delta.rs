@@ -91,6 +91,9 @@ pub(crate) async fn recorded(delta: &DeltaTable, table: Table, job: &str) -> Res
     inner.await.map_err(CatalogError::delta("read the log of", table))
 }
 
+/// What [`append`] is called in errors.
+pub(crate) const APPEND: &str = "append to";
+
 /// Adds `rows` as one Parquet file in one commit that records `(job, number)`.
 pub(crate) async fn append(
     delta: &mut DeltaTable,
@@ -112,7 +115,7 @@ pub(crate) async fn append(
             .await?;
         delta.update_incremental(None).await
     };
-    inner.await.map_err(CatalogError::delta("append to", table))
+    inner.await.map_err(CatalogError::delta(APPEND, table))
 }
 
 /// Keys are mostly unique: a dictionary would only cost, and a Bloom filter of the right size lets a look-up skip the file.

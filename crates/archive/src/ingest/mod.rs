@@ -186,6 +186,7 @@ async fn take_chunk(
         for (outcome, bytes) in commit(archive, writer, options, number, described).await? {
             settle(outcome, bytes);
         }
+        archive.refresh_index().await?;
     }
     if cancelled {
         return Err(ArchiveError::Cancelled);
@@ -205,7 +206,6 @@ async fn take_chunk(
         outcome.basis = verdicts.get(&root).map_or(Basis::Unknown, |verdict| verdict.basis);
         settle(outcome, 0);
     }
-    archive.refresh_index().await?;
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use crate::world::{Said, World};
 const INSTANTS: u64 = 20;
 const BEFORE_THE_FIRST_COMMIT: u64 = 7;
 /// Files of the first batch; the others double.
-const BATCH: usize = 8;
+const BATCH: usize = 16;
 /// A run that has not ended by then hangs.
 const PATIENCE: Duration = Duration::from_mins(4);
 
