@@ -19,7 +19,7 @@ fn the_whole_way_holds() {
     ] {
         assert!(out.contains(told), "{told}: {out}");
     }
-    assert!(err.contains("shopping list.mp3: "), "what was refused is said: {err}");
+    assert!(err.contains("shopping list.mp3\" is not audio: "), "what was refused is said: {err}");
     assert!(!world.path("home/.config").exists(), "the tour has keys of its own");
 }
 

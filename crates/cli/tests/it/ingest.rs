@@ -28,7 +28,7 @@ fn every_file_is_told_of_and_then_the_sum() {
     assert_eq!((counted["malformed"], counted["refused"]), (1, 1));
     let refused = lines.iter().find(|line| line["status"] == "refused").unwrap();
     assert!(refused["path"].as_str().unwrap().ends_with("shopping list.mp3"));
-    assert!(first.err.contains("shopping list.mp3: "), "{}", first.err);
+    assert!(first.err.contains("shopping list.mp3\" is not audio: "), "{}", first.err);
 
     let again = world.here(&args).json();
     let sum = &again.last().unwrap()["summary"];
