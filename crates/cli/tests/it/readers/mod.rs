@@ -46,8 +46,7 @@ fn duckdb_counts_what_stats_says_after_a_kill_and_a_changed_right() {
 /// Kills an ingest just after the table `tracks` got a batch, before `files` gets it.
 fn kill_between_commits(world: &World) {
     // A file that is still being written has another name.
-    let is_commit =
-        |name: &str| name.len() == 25 && std::path::Path::new(name).extension().is_some_and(|it| it == "json");
+    let is_commit = |name: &str| name.len() == 25 && Path::new(name).extension().is_some_and(|it| it == "json");
     let commits = |table: &str| {
         let log = std::fs::read_dir(world.path("archive/catalog").join(table).join("_delta_log")).unwrap();
         log.filter(|entry| entry.as_ref().unwrap().file_name().to_str().is_some_and(is_commit)).count()
