@@ -21,7 +21,7 @@ fn nonsense_is_wrong_usage_and_the_message_helps() {
         (&["rights", "show", "no such thing"], "KIND:KEY"),
         (&["rights", "show", "isrc:12"], "ISRC"),
         (&["rights", "set", "ZZFN32200005", "--basis", "permission"], "--evidence"),
-        (&["rights", "set", "ZZFN32200005", "--basis", "licensed"], "--licence"),
+        (&["rights", "set", "ZZFN32200005", "--basis", "licensed"], "--license"),
         (&["serve", "--listen", "everywhere"], "--listen"),
         (&["serve", "--bittorrent", "on"], "0.0.0.0:6881"),
         (&["release", "build", "../escape", "--yes"], "cannot name a release"),
