@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel as _;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake::kernel::{Action, MetadataValue, StructField, StructType, Transaction};
+use deltalake::kernel::{Action, Add, MetadataValue, StructField, StructType, Transaction};
 use deltalake::logstore::{LogStoreRef, StorageConfig, logstore_with};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
@@ -102,15 +102,36 @@ pub(crate) async fn append(
     job: &str,
     number: i64,
 ) -> Result<(), CatalogError> {
+    let adds = write_file(delta, table, rows).await?;
+    commit(delta, table, adds.into_iter().map(Action::Add).collect(), job, number).await
+}
+
+/// Writes `rows` as one Parquet file into the table's folder. It belongs to the table once [`commit`] names it.
+pub(crate) async fn write_file(delta: &DeltaTable, table: Table, rows: RecordBatch) -> Result<Vec<Add>, CatalogError> {
     let inner = async {
         let properties = writer_properties(&table.columns(), rows.num_rows() as u64);
         let mut writer = RecordBatchWriter::for_table(delta)?.with_writer_properties(properties);
         writer.write(rows).await?;
-        let adds = writer.flush().await?;
+        writer.flush().await
+    };
+    inner.await.map_err(CatalogError::delta(APPEND, table))
+}
+
+/// Commits files that come ([`Action::Add`]) and go ([`Action::Remove`]) in one step that records `(job, number)`.
+pub(crate) async fn commit(
+    delta: &mut DeltaTable,
+    table: Table,
+    actions: Vec<Action>,
+    job: &str,
+    number: i64,
+) -> Result<(), CatalogError> {
+    let inner = async {
         let properties = CommitProperties::default().with_application_transaction(Transaction::new(job, number));
-        let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
+        let replaces = actions.iter().any(|action| matches!(action, Action::Remove(_)));
+        let mode = if replaces { SaveMode::Overwrite } else { SaveMode::Append };
+        let operation = DeltaOperation::Write { mode, partition_by: None, predicate: None };
         CommitBuilder::from(properties)
-            .with_actions(adds.into_iter().map(Action::Add).collect())
+            .with_actions(actions)
             .build(Some(delta.snapshot()?), delta.log_store(), operation)
             .await?;
         delta.update_incremental(None).await
