@@ -102,12 +102,16 @@ impl Catalog {
     async fn finish_what_was_begun(&self) -> Result<(), CatalogError> {
         let finish = async {
             let Some(lock) = self.lock(Wait::No).await? else { return Ok(()) };
+            self.shared.bring_up_to_date().await?;
             writer::roll_forward(&self.shared).await?;
             drop(lock);
             Ok(())
         };
         match finish.await {
-            Err(error @ (CatalogError::State { .. } | CatalogError::Delta { action: delta::APPEND, .. })) => {
+            Err(
+                error @ (CatalogError::State { .. }
+                | CatalogError::Delta { action: delta::APPEND | delta::CREATE | delta::ADD_COLUMNS, .. }),
+            ) => {
                 tracing::warn!(%error, "a batch that was interrupted cannot be completed now; it does not count until it is");
                 Ok(())
             }
@@ -141,6 +145,7 @@ impl Catalog {
     /// order of commits decides.
     pub async fn writer(&self) -> Result<Writer, CatalogError> {
         let lock = self.lock(Wait::Yes).await?.expect("waiting for a lock ends with the lock");
+        self.shared.bring_up_to_date().await?;
         writer::roll_forward(&self.shared).await?;
         let snapshot = self.snapshot().await?;
         Ok(Writer::new(Arc::clone(&self.shared), snapshot, lock))
@@ -185,9 +190,14 @@ impl Shared {
         let others = Table::ALL.iter().copied().filter(|table| *table != Table::Files);
         let others = others.map(|table| {
             let known = loaded.get(&table).cloned();
-            async move { Ok::<_, CatalogError>((table, self.load(known, table).await?)) }
+            async move {
+                if known.is_none() && table.came_later() && !delta::exists(&self.objects, table).await? {
+                    return Ok(None);
+                }
+                Ok::<_, CatalogError>(Some((table, self.load(known, table).await?)))
+            }
         });
-        tables.extend(try_join_all(others).await?);
+        tables.extend(try_join_all(others).await?.into_iter().flatten());
         loaded.extend(tables.iter().map(|(table, delta)| (*table, delta.clone())));
         Ok(tables)
     }
@@ -200,6 +210,24 @@ impl Shared {
             }
             None => delta::open(&self.objects, table).await,
         }
+    }
+
+    /// Makes tables and adds columns that came after the archive was made. The caller holds the lock.
+    async fn bring_up_to_date(&self) -> Result<(), CatalogError> {
+        for table in Table::ALL.iter().copied().filter(|table| table.came_later() || table.is_imported()) {
+            let known = self.loaded.lock().await.get(&table).cloned();
+            if known.as_ref().is_some_and(|delta| delta::missing(delta, table).is_ok_and(|missing| missing.is_empty()))
+            {
+                continue;
+            }
+            if known.is_none() && table.came_later() && !delta::exists(&self.objects, table).await? {
+                delta::create(&self.objects, table).await?;
+            }
+            let mut delta = self.load(known, table).await?;
+            delta::add_missing(&mut delta, table).await?;
+            self.loaded.lock().await.insert(table, delta);
+        }
+        Ok(())
     }
 
     /// One table at its latest version, for writing.

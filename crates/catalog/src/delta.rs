@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel as _;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake::kernel::{Action, Add, MetadataValue, StructField, StructType, Transaction};
+use deltalake::kernel::{Action, Add, MetadataExt as _, MetadataValue, StructField, StructType, Transaction};
 use deltalake::logstore::{LogStoreRef, StorageConfig, logstore_with};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::{DeltaOperation, SaveMode};
@@ -24,6 +24,11 @@ use crate::schema::{Column, ColumnType, Table};
 const CHECKPOINT_INTERVAL: u32 = 20;
 const ZSTD_LEVEL: i32 = 6;
 
+/// What [`append`], [`create`] and [`add_missing`] are called in errors.
+pub(crate) const APPEND: &str = "append to";
+pub(crate) const CREATE: &str = "create";
+pub(crate) const ADD_COLUMNS: &str = "add columns to";
+
 /// The log of one table. The URL is only a name for DataFusion: all bytes go through `objects`.
 fn log_store(objects: &Arc<dyn ObjectStore>, table: Table) -> Result<LogStoreRef, DeltaTableError> {
     let url = Url::parse(&format!("memory:///catalog/{}/", table.name())).expect("table names are plain words");
@@ -33,26 +38,70 @@ fn log_store(objects: &Arc<dyn ObjectStore>, table: Table) -> Result<LogStoreRef
 /// Creates the table, empty; one that is there already is left as it is.
 pub(crate) async fn create(objects: &Arc<dyn ObjectStore>, table: Table) -> Result<(), CatalogError> {
     let inner = async {
-        let schema: StructType = table.arrow_schema().as_ref().try_into_kernel()?;
-        let columns = table.columns();
-        let described = schema.fields().zip(&columns).map(|(field, column)| {
-            field.clone().with_metadata([("comment", MetadataValue::String(column.about.clone()))])
-        });
-        let described: Vec<StructField> = described.collect();
-        let keys: Vec<&str> = columns.iter().filter(|column| column.key).map(|column| column.name).collect();
         CreateBuilder::new()
             .with_log_store(log_store(objects, table)?)
             .with_save_mode(SaveMode::Ignore)
             .with_table_name(table.name())
             .with_comment(table.about())
-            .with_columns(described)
+            .with_columns(fields(table)?)
             .with_configuration_property(TableProperty::EnableExpiredLogCleanup, Some("false"))
             .with_configuration_property(TableProperty::CheckpointInterval, Some(CHECKPOINT_INTERVAL.to_string()))
-            .with_configuration_property(TableProperty::DataSkippingStatsColumns, Some(keys.join(",")))
+            .with_configuration_property(TableProperty::DataSkippingStatsColumns, Some(keys(table)))
             .await?;
         Ok(())
     };
-    inner.await.map_err(CatalogError::delta("create", table))
+    inner.await.map_err(CatalogError::delta(CREATE, table))
+}
+
+/// The columns as Delta has them, each with what it means.
+fn fields(table: Table) -> Result<Vec<StructField>, DeltaTableError> {
+    let schema: StructType = table.arrow_schema().as_ref().try_into_kernel()?;
+    let described = schema
+        .fields()
+        .zip(table.columns())
+        .map(|(field, column)| field.clone().with_metadata([("comment", MetadataValue::String(column.about))]));
+    Ok(described.collect())
+}
+
+/// The columns that get statistics.
+fn keys(table: Table) -> String {
+    let columns = table.columns();
+    let keys: Vec<&str> = columns.iter().filter(|column| column.key).map(|column| column.name).collect();
+    keys.join(",")
+}
+
+/// The table's columns that `delta` lacks, because it was made before they came.
+pub(crate) fn missing(delta: &DeltaTable, table: Table) -> Result<Vec<Column>, CatalogError> {
+    let schema = delta.snapshot().map_err(CatalogError::delta("read the log of", table))?.schema();
+    Ok(table.columns().into_iter().filter(|column| schema.field(column.name).is_none()).collect())
+}
+
+/// Adds the columns that `delta` lacks, in a commit that changes no rows. Nothing happens where none are missing.
+pub(crate) async fn add_missing(delta: &mut DeltaTable, table: Table) -> Result<(), CatalogError> {
+    let missing = missing(delta, table)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let inner = async {
+        let snapshot = delta.snapshot()?;
+        let is_missing = |field: &StructField| missing.iter().any(|column| column.name == field.name().as_str());
+        let new: Vec<StructField> = fields(table)?.into_iter().filter(is_missing).collect();
+        let schema = StructType::try_new(snapshot.schema().fields().cloned().chain(new.iter().cloned()))?;
+        let metadata = snapshot.metadata().clone().with_schema(&schema)?;
+        let metadata = metadata.add_config_key("delta.dataSkippingStatsColumns".to_owned(), keys(table))?;
+        CommitBuilder::default()
+            .with_actions(vec![Action::Metadata(metadata)])
+            .build(Some(snapshot), delta.log_store(), DeltaOperation::AddColumn { fields: new })
+            .await?;
+        delta.update_incremental(None).await
+    };
+    inner.await.map_err(CatalogError::delta(ADD_COLUMNS, table))
+}
+
+/// Whether the table is there. Only tables that came later may be missing.
+pub(crate) async fn exists(objects: &Arc<dyn ObjectStore>, table: Table) -> Result<bool, CatalogError> {
+    let inner = async { log_store(objects, table)?.is_delta_table_location().await };
+    inner.await.map_err(CatalogError::delta("look for", table))
 }
 
 /// The table at its latest version.
@@ -91,9 +140,6 @@ pub(crate) async fn recorded(delta: &DeltaTable, table: Table, job: &str) -> Res
     inner.await.map_err(CatalogError::delta("read the log of", table))
 }
 
-/// What [`append`] is called in errors.
-pub(crate) const APPEND: &str = "append to";
-
 /// Adds `rows` as one Parquet file in one commit that records `(job, number)`.
 pub(crate) async fn append(
     delta: &mut DeltaTable,
@@ -115,6 +161,30 @@ pub(crate) async fn write_file(delta: &DeltaTable, table: Table, rows: RecordBat
         writer.flush().await
     };
     inner.await.map_err(CatalogError::delta(APPEND, table))
+}
+
+/// One Parquet file that is being written, row by row; memory holds no more than a row group of it.
+pub(crate) struct FileInProgress {
+    table: Table,
+    writer: RecordBatchWriter,
+}
+
+impl FileInProgress {
+    /// Begins a file that is to have some `rows` rows.
+    pub(crate) fn begin(delta: &DeltaTable, table: Table, rows: u64) -> Result<Self, CatalogError> {
+        let writer = RecordBatchWriter::for_table(delta).map_err(CatalogError::delta(APPEND, table))?;
+        Ok(Self { table, writer: writer.with_writer_properties(writer_properties(&table.columns(), rows)) })
+    }
+
+    /// Adds rows.
+    pub(crate) async fn write(&mut self, rows: RecordBatch) -> Result<(), CatalogError> {
+        self.writer.write(rows).await.map_err(CatalogError::delta(APPEND, self.table))
+    }
+
+    /// Ends the file. It belongs to the table once [`commit`] names it.
+    pub(crate) async fn finish(mut self) -> Result<Vec<Add>, CatalogError> {
+        self.writer.flush().await.map_err(CatalogError::delta(APPEND, self.table))
+    }
 }
 
 /// Commits files that come ([`Action::Add`]) and go ([`Action::Remove`]) in one step that records `(job, number)`.
@@ -145,7 +215,7 @@ fn writer_properties(columns: &[Column], rows: u64) -> WriterProperties {
     let mut properties = WriterProperties::builder().set_compression(Compression::ZSTD(level));
     for column in columns {
         let path = ColumnPath::from(column.name);
-        if column.key && !crate::schema::JOB_COLUMNS.contains(&column.name) {
+        if column.key && !Column::is_stamp(column.name) {
             properties = properties
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_bloom_filter_enabled(path.clone(), true)

@@ -45,6 +45,17 @@ pub enum CatalogError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The unfinished import on disk cannot be read.
+    #[error(
+        "the unfinished import {} is damaged: {reason}; move it away to go on without it, then import the same file again",
+        path.display()
+    )]
+    PendingImport {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A Delta table could not be read or written.
     #[error("cannot {action} the table `{}`", table.name())]
     Delta {

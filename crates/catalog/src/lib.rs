@@ -37,8 +37,9 @@ pub use object_store;
 pub use catalog::{Catalog, Versions};
 pub use error::CatalogError;
 pub use schema::{
-    Album, Artist, Batch, Blob, BlobKind, CollectionEntry, Credit, Event, File, FileState, Fingerprint, Holding, Link,
-    LinkEntity, Listens, Location, Outcome, Release, ReleaseStatus, Rights, Row, Supplement, Table, Track,
+    Album, Artist, Batch, Blob, BlobKind, CollectionEntry, Credit, Event, File, FileState, Fingerprint, Holding,
+    Import, Link, LinkEntity, Listens, Location, Outcome, Release, ReleaseStatus, Rights, Row, Supplement, Table,
+    Track,
 };
 pub use snapshot::{
     AlbumDetails, AlbumEntry, AlbumOrder, ArtistDetails, ArtistEntry, Held, HeldAudio, Key, Snapshot, Stats,

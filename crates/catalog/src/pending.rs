@@ -14,6 +14,7 @@ use arrow::ipc::writer::StreamWriter;
 use serde::{Deserialize, Serialize};
 
 use crate::error::CatalogError;
+use crate::rows::{conform, fits};
 use crate::schema::Table;
 
 const FORMAT: &str = "fonoteca-pending/1";
@@ -122,11 +123,12 @@ fn read_table(input: &mut impl Read, table: Table) -> io::Result<RecordBatch> {
     }
     let reader = StreamReader::try_new(&bytes[..], None).map_err(io::Error::other)?;
     let batches = reader.collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
-    let schema = table.arrow_schema();
-    if batches.iter().any(|batch| batch.schema() != schema) {
+    if batches.iter().any(|batch| !fits(table, &batch.schema())) {
         return Err(io::Error::other("other columns than the table has"));
     }
-    arrow::compute::concat_batches(&schema, &batches).map_err(io::Error::other)
+    let batches = batches.iter().map(|batch| conform(table, batch)).collect::<Result<Vec<_>, _>>();
+    let batches = batches.map_err(io::Error::other)?;
+    arrow::compute::concat_batches(&table.arrow_schema(), &batches).map_err(io::Error::other)
 }
 
 /// Removes the batch, which is in the tables now. Blocks.

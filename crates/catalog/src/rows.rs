@@ -5,44 +5,80 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use fonoteca_model::{BlobHashes, Sha1Hash, Sha256Hash};
 
 use crate::error::CatalogError;
-use crate::schema::{Blob, BlobKind, Column, JOB_COLUMNS, Row, Table};
+use crate::schema::{Blob, BlobKind, Column, IMPORT_COLUMN, Row, Table};
 
 impl Table {
-    /// The Arrow schema, `job` and `batch` included.
+    /// The Arrow schema, with `job`, `batch` and `import_id`.
     pub fn arrow_schema(self) -> SchemaRef {
         Arc::new(Schema::new(self.columns().iter().map(Column::field).collect::<Vec<_>>()))
     }
 
-    /// The fields of the row struct: all columns but `job` and `batch`.
-    pub(crate) fn row_fields(self) -> Vec<FieldRef> {
-        let mut columns = self.columns();
-        columns.truncate(columns.len() - JOB_COLUMNS.len());
-        columns.iter().map(Column::field).collect()
+    /// The fields of the row struct: all columns but `job`, `batch` and `import_id`.
+    pub fn row_fields(self) -> Vec<FieldRef> {
+        self.columns().iter().filter(|column| !Column::is_stamp(column.name)).map(Column::field).collect()
     }
 }
 
-/// Rows as one batch, without `job` and `batch`.
+/// Rows as one batch, without what the writer adds.
 pub(crate) fn encode<T: Row>(rows: &[T]) -> Result<RecordBatch, CatalogError> {
     serde_arrow::to_record_batch(&T::TABLE.row_fields(), &rows).map_err(CatalogError::rows(T::TABLE))
 }
 
 /// The batch with `job` and `batch` added: which batch of which job it is, or nulls.
 pub(crate) fn stamp(table: Table, rows: &RecordBatch, batch: Option<(&str, i64)>) -> Result<RecordBatch, CatalogError> {
+    stamp_with(table, rows, batch, None)
+}
+
+/// The batch as an import writes it: its rows count by themselves.
+pub(crate) fn stamp_import(table: Table, rows: &RecordBatch, import: &str) -> Result<RecordBatch, CatalogError> {
+    stamp_with(table, rows, None, Some(import))
+}
+
+fn stamp_with(
+    table: Table,
+    rows: &RecordBatch,
+    batch: Option<(&str, i64)>,
+    import: Option<&str>,
+) -> Result<RecordBatch, CatalogError> {
     let count = rows.num_rows();
     let mut columns = rows.columns().to_vec();
     let (job, number) = batch.unzip();
     columns.push(Arc::new(std::iter::repeat_n(job, count).collect::<StringArray>()));
     columns.push(Arc::new(std::iter::repeat_n(number, count).collect::<Int64Array>()));
+    if table.is_imported() {
+        columns.push(Arc::new(std::iter::repeat_n(import, count).collect::<StringArray>()));
+    }
     RecordBatch::try_new(table.arrow_schema(), columns).map_err(CatalogError::rows(table))
+}
+
+/// The batch with the table's columns of today: what was written before a column came has nulls there.
+pub(crate) fn conform(table: Table, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let schema = table.arrow_schema();
+    let columns = schema.fields().iter().map(|field| match batch.column_by_name(field.name()) {
+        Some(column) if column.data_type() == field.data_type() => Ok(Arc::clone(column)),
+        Some(column) => cast(column, field.data_type()),
+        None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+    });
+    let columns = columns.collect::<Result<Vec<ArrayRef>, _>>()?;
+    RecordBatch::try_new(schema, columns)
+}
+
+/// Whether a batch has nothing but columns of the table, each of the right type, and lacks none that may not be null.
+pub(crate) fn fits(table: Table, schema: &Schema) -> bool {
+    let known = table.arrow_schema();
+    let is_known = |field: &FieldRef| known.field_with_name(field.name()).is_ok_and(|own| own == field.as_ref());
+    let is_there = |field: &FieldRef| field.name() == IMPORT_COLUMN || schema.field_with_name(field.name()).is_ok();
+    schema.fields().iter().all(is_known) && known.fields().iter().all(is_there)
 }
 
 /// The rows of a batch, whose columns may stand in any order; a column that an older table lacks is null.
 pub(crate) fn decode<T: Row>(batch: &RecordBatch) -> Result<Vec<T>, CatalogError> {
     let fields = T::TABLE.row_fields();
-    let columns = fields.iter().map(|field| -> Result<ArrayRef, arrow::error::ArrowError> {
+    let columns = fields.iter().map(|field| -> Result<ArrayRef, ArrowError> {
         match batch.column_by_name(field.name()) {
             Some(column) if column.data_type() == field.data_type() => Ok(Arc::clone(column)),
             Some(column) => cast(column, field.data_type()),
@@ -53,6 +89,11 @@ pub(crate) fn decode<T: Row>(batch: &RecordBatch) -> Result<Vec<T>, CatalogError
     let conformed =
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(CatalogError::rows(T::TABLE))?;
     serde_arrow::from_record_batch(&conformed).map_err(CatalogError::rows(T::TABLE))
+}
+
+/// Whether these are the columns of the table's rows, in their order, as [`encode`] gives them.
+pub(crate) fn fits_rows(table: Table, schema: &Schema) -> bool {
+    schema.fields().iter().eq(table.row_fields().iter())
 }
 
 impl Blob {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::catalog::{Shared, Versions};
 use crate::delta;
 use crate::error::CatalogError;
+use crate::import;
 use crate::pending::{self, Pending};
 use crate::rows::stamp;
 use crate::schema::{Batch, Table};
@@ -29,6 +30,11 @@ pub struct Writer {
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, snapshot: Snapshot, lock: File) -> Self {
         Self { shared, snapshot, lock }
+    }
+
+    /// The tables and the lock, for whoever commits in another way.
+    pub(crate) fn into_parts(self) -> (Arc<Shared>, File) {
+        (self.shared, self.lock)
     }
 
     /// What is known under the lock. Look here what is there already before committing: a batch is written as it is.
@@ -74,13 +80,14 @@ impl Writer {
     }
 }
 
-/// Whether a killed process left a batch.
+/// Whether a killed process left a batch or an import.
 pub(crate) fn is_pending(state: &Path) -> bool {
-    pending::place(state).exists()
+    pending::place(state).exists() || import::is_pending(state)
 }
 
-/// Finishes the batch of a killed process, if there is one. The caller holds the lock.
+/// Finishes the batch or the import of a killed process, if there is one. The caller holds the lock.
 pub(crate) async fn roll_forward(shared: &Arc<Shared>) -> Result<(), CatalogError> {
+    import::roll_forward(shared).await?;
     let Some(left) = blocking(shared, pending::read).await? else { return Ok(()) };
     tracing::info!(job = left.job, batch = left.number, "finishing the batch of an interrupted run");
     apply(shared, left).await

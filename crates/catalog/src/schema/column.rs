@@ -8,8 +8,11 @@ use fonoteca_model::{BlobId, Id, Sha256Hash, Timestamp};
 use super::tables::Credit;
 use super::words::{BlobKind, FileState, LinkEntity, Outcome, ReleaseStatus};
 
-/// The last two columns of every table: which job wrote the row, and in which of its batches.
+/// Columns of every table: which job wrote the row, and in which of its batches.
 pub const JOB_COLUMNS: [&str; 2] = ["job", "batch"];
+
+/// The last column of the tables that imports write: which import wrote the row.
+pub const IMPORT_COLUMN: &str = "import_id";
 
 /// One column.
 #[derive(Debug, Clone)]
@@ -107,6 +110,20 @@ impl Column {
                 ..Self::of::<Option<i64>>(JOB_COLUMNS[1], true, "The number of that batch within the job.")
             },
         ]
+    }
+
+    /// The column that the tables which imports write end with.
+    pub(crate) fn of_import() -> Self {
+        Self::of::<Option<String>>(
+            IMPORT_COLUMN,
+            true,
+            "The import that stated the row, as in `imports`; null: an ingest or a decision.",
+        )
+    }
+
+    /// Whether the writer adds the column, so that the row struct does not have it.
+    pub(crate) fn is_stamp(name: &str) -> bool {
+        JOB_COLUMNS.contains(&name) || name == IMPORT_COLUMN
     }
 
     /// The Arrow field.

@@ -32,7 +32,7 @@ macro_rules! tables {
                 match self { $(Self::$table => concat!($($about),+).trim().to_owned()),* }
             }
 
-            /// The columns, `job` and `batch` last.
+            /// The columns; `job`, `batch` and, where there is one, `import_id` last.
             pub fn columns(self) -> Vec<Column> {
                 let mut columns = match self {
                     $(Self::$table => vec![
@@ -44,6 +44,7 @@ macro_rules! tables {
                     ],)*
                 };
                 columns.extend(Column::of_batch());
+                columns.extend(self.is_imported().then(Column::of_import));
                 columns
             }
         }

@@ -336,6 +336,43 @@ tables! {
         supersedes: Option<String>,
     }
 
+    /// One import: a dump or table that somebody else published, and what became of it. Of each source and dataset the
+    /// latest one's rows are in the tables. Written after all of them.
+    Imports / imports: Import {
+        /// `<source>/<dataset>/<when, in hexadecimal>`: what rows have as `import_id`.
+        id: String => key,
+        /// Who published it: `musicbrainz`, `discogs` …
+        source: String => key,
+        /// Which part of it: `artist`, `release` … An import replaces the one before it of the same source and dataset.
+        dataset: String => key,
+        /// The date of the dump, as precise as it says it.
+        dump_date: Option<String>,
+        /// The name of the file; `-` for standard input.
+        file: String,
+        /// Its SHA-256, as it was on disk.
+        sha256: Sha256Hash => key,
+        /// Its bytes.
+        bytes: i64,
+        /// The licence of the data.
+        licence: Option<String>,
+        /// What was asked for beside the usual, such as `no-supplements`.
+        options: Option<String>,
+        /// Records read.
+        read: i64,
+        /// Rows that the import before it did not have.
+        added: i64,
+        /// Rows that are not as they were.
+        changed: i64,
+        /// Rows of the import before it that are gone.
+        removed: i64,
+        /// Things that were not understood.
+        rejected: i64,
+        /// Records that are understood and that no table is for.
+        passed_over: i64,
+        /// When.
+        at: Timestamp,
+    }
+
     /// One ingested file. Committed last: this is the commit point of a batch.
     Files / files: File {
         /// The blob.

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use arrow::array::{Array as _, AsArray as _};
 use arrow::datatypes::Int64Type;
 use datafusion::catalog::TableProvider;
-use datafusion::prelude::{Expr, SessionContext, col, lit};
+use datafusion::common::ScalarValue;
+use datafusion::prelude::{Expr, SessionContext, cast, col, lit};
 use deltalake::DeltaTable;
 use deltalake::delta_datafusion::TableProviderBuilder;
 use futures::StreamExt as _;
@@ -142,9 +143,19 @@ pub(super) async fn visible_rows(
     let failed = || CatalogError::query(table.name());
     delta.update_datafusion_session(&context.state()).map_err(CatalogError::delta("register the storage of", table))?;
     let provider = provider(context, delta).await.map_err(failed())?;
-    let Some(hidden) = any_of(hidden) else { return Ok(provider) };
-    let rows = context.read_table(provider).map_err(failed())?;
-    let rows = rows.filter(col("job").is_null().or(hidden.is_not_true())).map_err(failed())?;
+    let (missing, hidden) = (delta::missing(delta, table)?, any_of(hidden));
+    if missing.is_empty() && hidden.is_none() {
+        return Ok(provider);
+    }
+    let mut rows = context.read_table(provider).map_err(failed())?;
+    if let Some(hidden) = hidden {
+        rows = rows.filter(col("job").is_null().or(hidden.is_not_true())).map_err(failed())?;
+    }
+    // A column that came after the table was made is null in all its rows.
+    for column in missing {
+        let null = cast(lit(ScalarValue::Null), column.kind.data_type());
+        rows = rows.with_column(column.name, null).map_err(failed())?;
+    }
     Ok(rows.into_view())
 }
 

@@ -9,7 +9,7 @@ use fonoteca_model::{BlobId, Id};
 use super::Snapshot;
 use super::blobs::root_keys;
 use crate::error::CatalogError;
-use crate::schema::{Album, Artist, CollectionEntry, Holding, Listens, Supplement, Track};
+use crate::schema::{Album, Artist, CollectionEntry, Holding, Import, Listens, Supplement, Track};
 
 /// The source of what was taken from the files themselves.
 pub(crate) const LOCAL: &str = "local";
@@ -109,6 +109,13 @@ impl Snapshot {
             found.entry(row.id).or_default().push(row);
         }
         Ok(found)
+    }
+
+    /// The import of a source and dataset whose rows are in the tables.
+    pub async fn current_import(&self, source: &str, dataset: &str) -> Result<Option<Import>, CatalogError> {
+        let of_dataset = Some(col("dataset").eq(lit(dataset)));
+        let rows: Vec<Import> = self.keyed_if("source", [lit(source)], of_dataset).await?;
+        Ok(rows.into_iter().max_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id))))
     }
 
     /// The collections in which these tracks are.

@@ -16,6 +16,7 @@ mod stats;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datafusion::datasource::empty::EmptyTable;
 use datafusion::execution::config::SessionConfig;
 use datafusion::prelude::SessionContext;
 use deltalake::DeltaTable;
@@ -62,6 +63,10 @@ impl Snapshot {
             let hidden = batches[table].without(visible);
             let provider = batches::visible_rows(&context, *table, delta, &hidden).await?;
             context.register_table(table.name(), provider).map_err(CatalogError::query(table.name()))?;
+        }
+        for table in Table::ALL.iter().filter(|table| !tables.contains_key(table)) {
+            let none = Arc::new(EmptyTable::new(table.arrow_schema()));
+            context.register_table(table.name(), none).map_err(CatalogError::query(table.name()))?;
         }
         let versions = tables.iter().map(|(table, delta)| (*table, delta::version(delta))).collect();
         Ok(Self { inner: Arc::new(Inner { versions, tables, batches, context, shared: Arc::clone(shared) }) })

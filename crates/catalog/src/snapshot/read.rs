@@ -1,8 +1,10 @@
 //! The ways to read rows: SQL for people, typed rows for the program, in one piece or as a stream.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use datafusion::catalog::TableProvider;
 use datafusion::common::{JoinType, ScalarValue};
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::{DataFrame, Expr, col, ident};
@@ -12,7 +14,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use super::Snapshot;
 use crate::error::CatalogError;
 use crate::rows::decode;
-use crate::schema::Row;
+use crate::schema::{Row, Table};
 
 /// Up to so many keys are written into the query, where the Delta log, Bloom filters and statistics can be asked about each.
 /// More are joined: their list would nest too deep for the Delta kernel, and one pass over the table serves them all.
@@ -35,6 +37,11 @@ impl Snapshot {
         let stream = self.plan(query).await?.execute_stream().await.map_err(CatalogError::query(query))?;
         let query = query.to_owned();
         Ok(stream.map(move |batch| batch.map_err(CatalogError::query(&query))).boxed())
+    }
+
+    /// A table's rows that count, for a plan of one's own.
+    pub(crate) async fn provider(&self, table: Table) -> Result<Arc<dyn TableProvider>, CatalogError> {
+        self.inner.context.table_provider(table.name()).await.map_err(CatalogError::query(table.name()))
     }
 
     async fn plan(&self, query: &str) -> Result<DataFrame, CatalogError> {

@@ -71,6 +71,7 @@ pub async fn everything(catalog: &Catalog) -> Batch {
         rights: all(&snapshot).await,
         events: all(&snapshot).await,
         releases: all(&snapshot).await,
+        imports: all(&snapshot).await,
         files: all(&snapshot).await,
     }
 }
@@ -81,6 +82,6 @@ pub fn sorted(mut batch: Batch) -> Batch {
         ($($table:ident)*) => { $(batch.$table.sort_by_key(|row| format!("{row:?}"));)* };
     }
     sort!(artists albums tracks supplements listens links collections blobs fingerprints holdings locations rights events
-        releases files);
+        releases imports files);
     batch
 }

@@ -1,8 +1,8 @@
 //! Rows to test with: plain ones, and a batch that fills every table with what is awkward.
 
 use fonoteca_catalog::{
-    Album, Artist, Batch, Blob, BlobKind, CollectionEntry, Credit, Event, File, FileState, Fingerprint, Holding, Link,
-    LinkEntity, Listens, Location, Outcome, Release, ReleaseStatus, Rights, Supplement, Track,
+    Album, Artist, Batch, Blob, BlobKind, CollectionEntry, Credit, Event, File, FileState, Fingerprint, Holding,
+    Import, Link, LinkEntity, Listens, Location, Outcome, Release, ReleaseStatus, Rights, Supplement, Track,
 };
 use fonoteca_model::fold::fold;
 use fonoteca_model::rights::{Basis, ClaimStatus, Decision, Layer, Subject, SubjectKind};
@@ -131,6 +131,28 @@ pub fn link(name: &str, entity: LinkEntity, from: Id, to: Id, at: Timestamp) -> 
         score: 1.0,
         supersedes: None,
         at,
+    }
+}
+
+pub fn import(id: &str, rows: i64) -> Import {
+    let mut parts = id.split('/').map(str::to_owned);
+    Import {
+        id: id.into(),
+        source: parts.next().expect("a source"),
+        dataset: parts.next().expect("a dataset"),
+        dump_date: (rows > 0).then(|| "2026-11".into()),
+        file: "dümp.tar.xz".into(),
+        sha256: Sha256Hash([7; 32]),
+        bytes: rows,
+        licence: (rows > 0).then(|| "CC0-1.0".into()),
+        options: (rows > 0).then(|| "no-supplements".into()),
+        read: rows,
+        added: rows,
+        changed: 0,
+        removed: 0,
+        rejected: 0,
+        passed_over: rows,
+        at: AT,
     }
 }
 
@@ -341,6 +363,7 @@ pub fn awkward() -> Batch {
             manifest: "{}".into(),
             supersedes: None,
         }],
+        imports: vec![import("musicbrainz/release/5f0", 0), import("discogs/master/5f1", i64::MAX)],
         files: vec![full_file, silent],
     }
 }
