@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fonoteca_catalog::index::Index;
-use fonoteca_catalog::{Catalog, Snapshot};
+use fonoteca_catalog::{Catalog, CatalogError, Snapshot};
 use fonoteca_model::rights::{Verdict, decide};
 use fonoteca_model::{BlobId, Progress, Silent, Timestamp};
 use fonoteca_store::Store;
 use parking_lot::Mutex;
 
+use crate::begun;
 use crate::error::ArchiveError;
 use crate::published::Published;
 use crate::settings::Settings;
@@ -64,21 +65,25 @@ impl fmt::Debug for Archive {
 }
 
 impl Archive {
-    /// Makes a new archive in `dir`, which must be empty or not exist.
+    /// Makes a new archive in `dir`, which must be empty or not exist. What a killed `init` left there is completed.
     pub async fn init(dir: &Path, name: &str, clock: Clock) -> Result<Self, ArchiveError> {
         std::fs::create_dir_all(dir).map_err(ArchiveError::io(dir, "cannot be made"))?;
-        let mut entries = std::fs::read_dir(dir).map_err(ArchiveError::io(dir, "cannot be read"))?;
-        if entries.next().is_some() {
-            return Err(ArchiveError::NotEmpty { path: dir.to_owned() });
-        }
+        let held = begun::hold(dir)?;
+        begun::check(dir)?;
         let store = Store::local(dir)?;
-        for folder in ["index", "releases", "state"] {
+        store.sweep_staging()?;
+        for folder in begun::FOLDERS {
             let path = dir.join(folder);
             std::fs::create_dir_all(&path).map_err(ArchiveError::io(&path, "cannot be made"))?;
         }
-        Catalog::create(store.objects(), &dir.join("state")).await?;
+        match Catalog::create(store.objects(), &dir.join("state")).await {
+            Ok(_) | Err(CatalogError::Exists) => {}
+            Err(error) => return Err(error.into()),
+        }
         // The settings come last: a folder without them is no archive, so a killed `init` leaves none behind.
+        begun::sweep(dir)?;
         Settings::new(name).write(dir)?;
+        drop(held);
         Self::open(dir, clock).await
     }
 
