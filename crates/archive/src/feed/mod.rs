@@ -208,7 +208,7 @@ fn entry(manifest: &Manifest, torrent: &ManifestTorrent) -> FeedTorrent {
         popularity: torrent.popularity.map(|[high, low]| [high.max(0) as u64, low.max(0) as u64]),
         listens_share: torrent.listens_share,
         licences: torrent.licences.clone(),
-        supersedes: Vec::new(),
+        supersedes: torrent.supersedes.clone(),
         embargo: None,
         seeders: None,
     }
