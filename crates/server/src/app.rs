@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::covers::Covers;
 use crate::error::Internal;
 use crate::library::View;
 use crate::metrics::Metrics;
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) tracker: Tracker,
     pub(crate) metrics: Metrics,
     pub(crate) transcodes: Arc<Semaphore>,
+    pub(crate) covers: Covers,
     pub(crate) view: tokio::sync::Mutex<Option<View>>,
     published: tokio::sync::Mutex<Option<(Arc<Published>, Instant)>>,
 }
@@ -66,6 +68,7 @@ impl App {
             tracker: Tracker::new(options.tracker),
             metrics: Metrics::default(),
             transcodes: Arc::new(Semaphore::new(MAX_TRANSCODES)),
+            covers: Covers::default(),
             view: tokio::sync::Mutex::default(),
             published: tokio::sync::Mutex::default(),
             seeder,
