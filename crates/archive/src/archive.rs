@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use fonoteca_catalog::index::Index;
 use fonoteca_catalog::{Catalog, CatalogError, Snapshot};
 use fonoteca_model::rights::{Verdict, decide};
-use fonoteca_model::{BlobId, Progress, Silent, Timestamp};
+use fonoteca_model::{BlobId, Progress, Sha256Hash, Silent, Timestamp};
 use fonoteca_store::Store;
+use fonoteca_torrent::Metainfo;
 use parking_lot::Mutex;
 
 use crate::begun;
@@ -34,6 +35,8 @@ struct Inner {
     clock: Clock,
     index: Mutex<Option<Arc<Index>>>,
     published: tokio::sync::Mutex<Option<Arc<Published>>>,
+    /// Torrents that somebody holds just now, by the SHA-256 of their files.
+    torrents: Mutex<HashMap<Sha256Hash, Weak<Metainfo>>>,
     verdicts: Mutex<Remembered>,
 }
 
@@ -105,6 +108,7 @@ impl Archive {
                 clock,
                 index: Mutex::new(None),
                 published: tokio::sync::Mutex::new(None),
+                torrents: Mutex::default(),
                 verdicts: Mutex::default(),
             }),
         })
@@ -166,6 +170,10 @@ impl Archive {
 
     pub(crate) fn state_path(&self) -> PathBuf {
         self.inner.root.join("state")
+    }
+
+    pub(crate) fn parsed_torrents(&self) -> &Mutex<HashMap<Sha256Hash, Weak<Metainfo>>> {
+        &self.inner.torrents
     }
 
     pub(crate) fn published_cell(&self) -> &tokio::sync::Mutex<Option<Arc<Published>>> {
