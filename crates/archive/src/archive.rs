@@ -38,6 +38,8 @@ struct Inner {
     /// Torrents that somebody holds just now, by the SHA-256 of their files.
     torrents: Mutex<HashMap<Sha256Hash, Weak<Metainfo>>>,
     verdicts: Mutex<Remembered>,
+    /// Whether any decision is about a work, at this version of `rights`.
+    works_decided: Mutex<Option<(i64, bool)>>,
 }
 
 /// Verdicts given so far, under one state of the tables they follow from.
@@ -110,6 +112,7 @@ impl Archive {
                 published: tokio::sync::Mutex::new(None),
                 torrents: Mutex::default(),
                 verdicts: Mutex::default(),
+                works_decided: Mutex::default(),
             }),
         })
     }
@@ -170,6 +173,10 @@ impl Archive {
 
     pub(crate) fn state_path(&self) -> PathBuf {
         self.inner.root.join("state")
+    }
+
+    pub(crate) fn works_decided(&self) -> &Mutex<Option<(i64, bool)>> {
+        &self.inner.works_decided
     }
 
     pub(crate) fn parsed_torrents(&self) -> &Mutex<HashMap<Sha256Hash, Weak<Metainfo>>> {
@@ -245,7 +252,7 @@ impl Archive {
         roots: &[BlobId],
     ) -> Result<HashMap<BlobId, Verdict>, ArchiveError> {
         let now = self.now();
-        let decisions = snapshot.decisions_for(roots).await?;
+        let decisions = self.decisions_for(snapshot, roots).await?;
         Ok(decisions.into_iter().map(|(root, decisions)| (root, decide(&decisions, now))).collect())
     }
 

@@ -45,3 +45,4 @@ pub use facts::{
 pub use fingerprint::{ALGORITHM, FINGERPRINT_VERSION, SHORT_ALGORITHM, SHORT_BELOW_MS, SHORT_FINGERPRINT_VERSION};
 pub use format::{looks_like_audio_name, starts_like_audio};
 pub use limits::Limits;
+pub use tags::{NamedWorks, named_works};

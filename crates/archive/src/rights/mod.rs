@@ -4,6 +4,7 @@
 //! withdrawal or an opt-out stands until a decision names it and supersedes it.
 
 mod import;
+mod works;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub use import::{ImportReport, RowResult, import};
+pub(crate) use works::roots_of_subject;
 
 use crate::archive::Archive;
 use crate::error::ArchiveError;
@@ -198,6 +200,7 @@ fn check_key(subject: &Subject) -> Result<(), ArchiveError> {
         }
         SubjectKind::Isrc => subject.key.parse::<fonoteca_model::Isrc>().err().map(|error| error.to_string()),
         SubjectKind::Upc => subject.key.parse::<fonoteca_model::Upc>().err().map(|error| error.to_string()),
+        SubjectKind::Iswc => subject.key.parse::<fonoteca_model::Iswc>().err().map(|error| error.to_string()),
         _ if subject.key.trim().is_empty() => Some("it is empty".to_owned()),
         _ => None,
     };
@@ -212,6 +215,9 @@ pub fn read_subject(text: &str) -> Result<Subject, ArchiveError> {
         let key = match kind {
             SubjectKind::Isrc => canonical::<fonoteca_model::Isrc>(key),
             SubjectKind::Upc => canonical::<fonoteca_model::Upc>(key),
+            SubjectKind::Iswc => canonical::<fonoteca_model::Iswc>(key),
+            // Works of other catalogues keep their identifiers as they are; no tag names them yet.
+            SubjectKind::Work => canonical::<fonoteca_model::Mbid>(key),
             SubjectKind::Blob | SubjectKind::Track | SubjectKind::Recording => key.to_ascii_lowercase(),
             _ => key.to_owned(),
         };
@@ -284,12 +290,12 @@ impl Shown {
 pub async fn show(archive: &Archive, subject: &Subject) -> Result<Vec<Shown>, ArchiveError> {
     let snapshot = archive.snapshot().await?;
     let now = archive.now();
-    let roots = snapshot.roots_of_subject(subject).await?;
+    let roots = roots_of_subject(&snapshot, subject).await?;
     if roots.is_empty() {
         let decisions = snapshot.decisions_on(subject).await?;
         return Ok(vec![Shown::new(subject, decide(&decisions, now), decisions)]);
     }
-    let mut found = snapshot.decisions_for(&roots).await?;
+    let mut found = archive.decisions_for(&snapshot, &roots).await?;
     Ok(roots
         .into_iter()
         .map(|root| {
@@ -313,7 +319,7 @@ pub struct WithdrawalPlan {
 /// Looks at what a withdrawal would reach.
 pub async fn plan_withdrawal(archive: &Archive, subject: &Subject) -> Result<WithdrawalPlan, ArchiveError> {
     check_key(subject)?;
-    let roots = archive.snapshot().await?.roots_of_subject(subject).await?;
+    let roots = roots_of_subject(&archive.snapshot().await?, subject).await?;
     let published = archive.published().await?;
     let given_out: std::collections::HashSet<BlobId> =
         published.torrents.values().flat_map(|torrent| torrent.files.values().map(|file| file.root)).collect();
