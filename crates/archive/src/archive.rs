@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use fonoteca_catalog::index::Index;
-use fonoteca_catalog::{Catalog, Snapshot};
+use fonoteca_catalog::{Catalog, CatalogError, Snapshot};
 use fonoteca_model::rights::{Verdict, decide};
-use fonoteca_model::{BlobId, Progress, Silent, Timestamp};
+use fonoteca_model::{BlobId, Progress, Sha256Hash, Silent, Timestamp};
 use fonoteca_store::Store;
+use fonoteca_torrent::Metainfo;
 use parking_lot::Mutex;
 
+use crate::begun;
 use crate::error::ArchiveError;
 use crate::published::Published;
 use crate::settings::Settings;
@@ -33,7 +35,11 @@ struct Inner {
     clock: Clock,
     index: Mutex<Option<Arc<Index>>>,
     published: tokio::sync::Mutex<Option<Arc<Published>>>,
+    /// Torrents that somebody holds just now, by the SHA-256 of their files.
+    torrents: Mutex<HashMap<Sha256Hash, Weak<Metainfo>>>,
     verdicts: Mutex<Remembered>,
+    /// Whether any decision is about a work, at this version of `rights`.
+    works_decided: Mutex<Option<(i64, bool)>>,
 }
 
 /// Verdicts given so far, under one state of the tables they follow from.
@@ -64,21 +70,25 @@ impl fmt::Debug for Archive {
 }
 
 impl Archive {
-    /// Makes a new archive in `dir`, which must be empty or not exist.
+    /// Makes a new archive in `dir`, which must be empty or not exist. What a killed `init` left there is completed.
     pub async fn init(dir: &Path, name: &str, clock: Clock) -> Result<Self, ArchiveError> {
         std::fs::create_dir_all(dir).map_err(ArchiveError::io(dir, "cannot be made"))?;
-        let mut entries = std::fs::read_dir(dir).map_err(ArchiveError::io(dir, "cannot be read"))?;
-        if entries.next().is_some() {
-            return Err(ArchiveError::NotEmpty { path: dir.to_owned() });
-        }
+        let held = begun::hold(dir)?;
+        begun::check(dir)?;
         let store = Store::local(dir)?;
-        for folder in ["index", "releases", "state"] {
+        store.sweep_staging()?;
+        for folder in begun::FOLDERS {
             let path = dir.join(folder);
             std::fs::create_dir_all(&path).map_err(ArchiveError::io(&path, "cannot be made"))?;
         }
-        Catalog::create(store.objects(), &dir.join("state")).await?;
+        match Catalog::create(store.objects(), &dir.join("state")).await {
+            Ok(_) | Err(CatalogError::Exists) => {}
+            Err(error) => return Err(error.into()),
+        }
         // The settings come last: a folder without them is no archive, so a killed `init` leaves none behind.
+        begun::sweep(dir)?;
         Settings::new(name).write(dir)?;
+        drop(held);
         Self::open(dir, clock).await
     }
 
@@ -100,7 +110,9 @@ impl Archive {
                 clock,
                 index: Mutex::new(None),
                 published: tokio::sync::Mutex::new(None),
+                torrents: Mutex::default(),
                 verdicts: Mutex::default(),
+                works_decided: Mutex::default(),
             }),
         })
     }
@@ -161,6 +173,14 @@ impl Archive {
 
     pub(crate) fn state_path(&self) -> PathBuf {
         self.inner.root.join("state")
+    }
+
+    pub(crate) fn works_decided(&self) -> &Mutex<Option<(i64, bool)>> {
+        &self.inner.works_decided
+    }
+
+    pub(crate) fn parsed_torrents(&self) -> &Mutex<HashMap<Sha256Hash, Weak<Metainfo>>> {
+        &self.inner.torrents
     }
 
     pub(crate) fn published_cell(&self) -> &tokio::sync::Mutex<Option<Arc<Published>>> {
@@ -232,7 +252,7 @@ impl Archive {
         roots: &[BlobId],
     ) -> Result<HashMap<BlobId, Verdict>, ArchiveError> {
         let now = self.now();
-        let decisions = snapshot.decisions_for(roots).await?;
+        let decisions = self.decisions_for(snapshot, roots).await?;
         Ok(decisions.into_iter().map(|(root, decisions)| (root, decide(&decisions, now))).collect())
     }
 

@@ -5,6 +5,7 @@
 //! two calls, a plan and its execution, so that a person can look in between.
 
 mod archive;
+mod begun;
 pub mod error;
 pub mod feed;
 pub mod fixity;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
@@ -19,7 +19,7 @@ use futures::TryStreamExt;
 use crate::archive::{Archive, rights_versions};
 use crate::error::ArchiveError;
 use crate::feed;
-use crate::release::{Manifest, ManifestTorrent, read_torrent};
+use crate::release::{Manifest, ManifestTorrent, ManifestVariant, read_torrent};
 
 /// Everything given out now.
 #[derive(Debug, Default)]
@@ -142,11 +142,14 @@ impl Archive {
                 if mirrored.contains(&torrent.name)
                     || in_feed.contains(&(manifest.release.clone(), torrent.name.clone()))
                 {
-                    given.push((manifest.release.clone(), torrent.role, read_variants(self, &manifest, torrent)?));
+                    let variants = torrent.variants.iter().map(|variant| published_variant(self, &manifest, variant));
+                    given.push((manifest.release.clone(), torrent.role, variants.collect::<Result<Vec<_>, _>>()?));
                 }
             }
         }
-        let roots: Vec<BlobId> = given.iter().flat_map(|(_, role, variants)| audio_roots(*role, variants)).collect();
+        let hybrids = given.iter().filter(|(_, role, _)| *role == Role::Audio).flat_map(|(_, _, variants)| variants);
+        let hybrids = hybrids.filter(|variant| variant.kind == Kind::Hybrid);
+        let roots: Vec<BlobId> = hybrids.flat_map(|variant| audio_roots(&variant.metainfo)).collect();
         let verdicts = self.verdicts(&roots).await?;
         for (release, _, variants) in given {
             let torrent = published_torrent(release, variants, &verdicts);
@@ -155,6 +158,7 @@ impl Archive {
             }
             published.torrents.insert(torrent.name.clone(), Arc::new(torrent));
         }
+        self.parsed_torrents().lock().retain(|_, torrent| torrent.strong_count() > 0);
         Ok(published)
     }
 
@@ -173,16 +177,25 @@ impl Archive {
     }
 }
 
-fn read_variants(
+fn published_variant(
     archive: &Archive,
     manifest: &Manifest,
-    torrent: &ManifestTorrent,
-) -> Result<Vec<PublishedVariant>, ArchiveError> {
-    let variant = |variant: &crate::release::ManifestVariant| {
-        let metainfo = Arc::new(read_torrent(archive, &manifest.release, &variant.path)?);
-        Ok(PublishedVariant { kind: variant.kind, file_name: variant.path.clone(), metainfo })
-    };
-    torrent.variants.iter().map(variant).collect()
+    variant: &ManifestVariant,
+) -> Result<PublishedVariant, ArchiveError> {
+    let metainfo = parsed(archive, manifest, variant)?;
+    Ok(PublishedVariant { kind: variant.kind, file_name: variant.path.clone(), metainfo })
+}
+
+/// A torrent of a release, parsed at most once while anybody holds it: what is published is read again whenever a right
+/// changes, and a release never changes.
+fn parsed(archive: &Archive, manifest: &Manifest, variant: &ManifestVariant) -> Result<Arc<Metainfo>, ArchiveError> {
+    let known = archive.parsed_torrents().lock().get(&variant.torrent_sha256).and_then(Weak::upgrade);
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let metainfo = Arc::new(read_torrent(archive, &manifest.release, &variant.path)?);
+    archive.parsed_torrents().lock().insert(variant.torrent_sha256, Arc::downgrade(&metainfo));
+    Ok(metainfo)
 }
 
 fn published_torrent(
@@ -210,11 +223,10 @@ fn published_torrent(
     PublishedTorrent { release, name, variants, files }
 }
 
-/// The audio of a torrent: it lies two deep, by the first byte of its root; covers lie three deep, and the rest on top.
-fn audio_roots(role: Role, variants: &[PublishedVariant]) -> Vec<BlobId> {
-    let hybrid = variants.iter().find(|variant| variant.kind == Kind::Hybrid && role == Role::Audio);
-    let files = hybrid.into_iter().flat_map(|variant| variant.metainfo.real_files());
-    files.filter(|(_, file)| file.path.len() == 2).filter_map(|(_, file)| file.root).collect()
+/// The audio of a hybrid: it lies two deep, by the first byte of its root; covers lie three deep, and the rest on top.
+fn audio_roots(hybrid: &Metainfo) -> Vec<BlobId> {
+    let audio = hybrid.real_files().filter(|(_, file)| file.path.len() == 2);
+    audio.filter_map(|(_, file)| file.root).collect()
 }
 
 /// The audio of one torrent of a release.
@@ -223,7 +235,11 @@ pub(crate) fn audio_of(
     manifest: &Manifest,
     torrent: &ManifestTorrent,
 ) -> Result<Vec<BlobId>, ArchiveError> {
-    Ok(audio_roots(torrent.role, &read_variants(archive, manifest, torrent)?))
+    let hybrid = torrent.variants.iter().find(|variant| variant.kind == Kind::Hybrid);
+    match hybrid.filter(|_| torrent.role == Role::Audio) {
+        Some(hybrid) => Ok(audio_roots(&*parsed(archive, manifest, hybrid)?)),
+        None => Ok(Vec::new()),
+    }
 }
 
 struct PublishedBlobs {

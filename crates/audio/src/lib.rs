@@ -2,7 +2,8 @@
 //!
 //! [`analyse`] makes one pass over the packets of a file and tells everything at once: container and codec, [`State`],
 //! [`Tags`], cover, essence hash, Chromaprint fingerprint and EBU R 128 loudness. [`is_same_recording`] joins two
-//! fingerprints, [`transcode`] builds the `ffmpeg` command that makes a smaller copy, [`cover`] finds pictures.
+//! fingerprints, [`transcode`] and [`scale`] build the `ffmpeg` commands that make smaller copies, [`cover`] finds
+//! pictures.
 //!
 //! Every input is hostile: [`Limits`] bound what is read and kept, nothing is allocated from a declared length alone, and
 //! a panic inside a codec library becomes [`AudioError::Crashed`]. The crate knows no catalogue, no network, no async.
@@ -28,6 +29,7 @@ mod fingerprint;
 mod format;
 mod limits;
 mod loudness;
+pub mod scale;
 mod tags;
 pub mod transcode;
 
@@ -43,3 +45,4 @@ pub use facts::{
 pub use fingerprint::{ALGORITHM, FINGERPRINT_VERSION, SHORT_ALGORITHM, SHORT_BELOW_MS, SHORT_FINGERPRINT_VERSION};
 pub use format::{looks_like_audio_name, starts_like_audio};
 pub use limits::Limits;
+pub use tags::{NamedWorks, named_works};

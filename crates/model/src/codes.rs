@@ -1,4 +1,4 @@
-//! The codes of the trade: ISRC, UPC/EAN and MusicBrainz ids. Each type holds only what is well-formed.
+//! The codes of the trade: ISRC, ISWC, UPC/EAN and MusicBrainz ids. Each type holds only what is well-formed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -57,6 +57,10 @@ code!(
     Isrc
 );
 code!(
+    /// An International Standard Musical Work Code (ISO 15707) whose check digit is right: `T` and ten digits.
+    Iswc
+);
+code!(
     /// A UPC-A, EAN-8 or EAN-13 barcode whose check digit is right, as 8 or 13 digits (a UPC gets its leading zero).
     Upc
 );
@@ -79,6 +83,25 @@ impl FromStr for Isrc {
             && bytes[2..5].iter().all(u8::is_ascii_alphanumeric)
             && bytes[5..].iter().all(u8::is_ascii_digit);
         if well_formed { Ok(Self(code)) } else { Err(error()) }
+    }
+}
+
+impl FromStr for Iswc {
+    type Err = CodeError;
+    /// Takes hyphens, dots, spaces, an `ISWC` prefix and any case.
+    fn from_str(text: &str) -> Result<Self, CodeError> {
+        let error = || CodeError::new("an ISWC: T, nine digits and the right check digit", text);
+        let mut code: String = text.chars().filter(|c| !matches!(c, '-' | '.' | ' ' | ':')).collect();
+        code.make_ascii_uppercase();
+        let code = code.strip_prefix("ISWC").map(str::to_owned).unwrap_or(code);
+        let digits = code.strip_prefix('T').ok_or_else(error)?.as_bytes();
+        if digits.len() != 10 || !digits.iter().all(u8::is_ascii_digit) {
+            return Err(error());
+        }
+        // ISO 15707, annex A: 1 for the T, each digit by its place, and the check digit completes it to a multiple of 10.
+        let sum: u32 = (1..).zip(&digits[..9]).map(|(place, digit)| place * u32::from(digit - b'0')).sum();
+        let check = u32::from(digits[9] - b'0');
+        if (1 + sum + check).is_multiple_of(10) { Ok(Self(code)) } else { Err(error()) }
     }
 }
 
@@ -131,6 +154,16 @@ mod tests {
         }
         for wrong in ["", "ZZFON260000", "ZZFON26000011", "12FON2600001", "ZZFÖN2600001"] {
             assert!(wrong.parse::<Isrc>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn iswc_takes_the_spellings_found_in_tags_and_checks_its_digit() {
+        for text in ["T-034.524.680-1", "t0345246801", "ISWC T-034524680-1", "T 034.524.680.1"] {
+            assert_eq!(text.parse::<Iswc>().expect(text).as_str(), "T0345246801");
+        }
+        for wrong in ["", "T", "T-034.524.680-2", "T-304.524.680-1", "T-034.524.680", "0345246801", "T03452468011"] {
+            assert!(wrong.parse::<Iswc>().is_err(), "{wrong}");
         }
     }
 

@@ -25,7 +25,7 @@ pub mod progress;
 pub mod rights;
 pub mod units;
 
-pub use codes::{Isrc, Mbid, Upc};
+pub use codes::{Isrc, Iswc, Mbid, Upc};
 pub use date::PartialDate;
 pub use hash::{BlobId, Sha1Hash, Sha256Hash};
 pub use id::Id;

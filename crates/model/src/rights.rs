@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::hash::BlobId;
 use crate::licence::{self, LicenceMatch, LicenceRow};
-use crate::units::Timestamp;
+use crate::units::{Timestamp, millis, optional_millis};
 
 /// A word that is not one of the words a field may hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -160,7 +160,7 @@ words! {
 }
 
 /// What a decision is about: a kind and its key, written `kind:key`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject {
     /// What kind of thing.
     pub kind: SubjectKind,
@@ -181,8 +181,15 @@ impl fmt::Display for Subject {
     }
 }
 
-/// One decision. Decisions are only ever added; a later one names the one that it supersedes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+impl Serialize for Subject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// One decision. Decisions are only ever added; a later one names the one that it supersedes. Its JSON is a part of what
+/// `rights show` prints: the subject as `kind:key`, moments in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Decision {
     /// Its own id, 32 hex digits.
     pub id: String,
@@ -211,14 +218,39 @@ pub struct Decision {
     /// Where the claim stands.
     pub status: ClaimStatus,
     /// From when it holds.
+    #[serde(rename = "from_ms", with = "optional_millis")]
     pub from: Option<Timestamp>,
     /// Until when it holds.
+    #[serde(rename = "until_ms", with = "optional_millis")]
     pub until: Option<Timestamp>,
     /// When it was recorded.
+    #[serde(rename = "at_ms", with = "millis")]
     pub at: Timestamp,
 }
 
 impl Decision {
+    /// What `asserted_by` says about the recording itself, and nothing more. It has no id and no moment yet.
+    pub fn draft(subject: Subject, basis: Basis, asserted_by: impl Into<String>) -> Self {
+        Self {
+            id: String::new(),
+            supersedes: None,
+            subject,
+            layer: Layer::Recording,
+            basis,
+            licence: None,
+            permits: Vec::new(),
+            territory: None,
+            holder: None,
+            attribution: None,
+            evidence: None,
+            asserted_by: asserted_by.into(),
+            status: ClaimStatus::Asserted,
+            from: None,
+            until: None,
+            at: Timestamp::default(),
+        }
+    }
+
     /// The licence's row, when the text names a known one.
     pub fn licence_match(&self) -> LicenceMatch {
         licence::read(self.licence.as_deref().unwrap_or_default())
@@ -422,22 +454,17 @@ mod tests {
     fn decision(id: &str, basis: Basis, licence: Option<&str>) -> Decision {
         Decision {
             id: id.to_owned(),
-            supersedes: None,
-            subject: Subject::new(SubjectKind::Blob, "00"),
-            layer: Layer::Recording,
-            basis,
             licence: licence.map(str::to_owned),
-            permits: Vec::new(),
-            territory: None,
-            holder: None,
-            attribution: None,
-            evidence: None,
-            asserted_by: "test".to_owned(),
-            status: ClaimStatus::Asserted,
-            from: None,
-            until: None,
-            at: Timestamp(0),
+            ..Decision::draft(Subject::new(SubjectKind::Blob, "00"), basis, "test")
         }
+    }
+
+    #[test]
+    fn moments_are_milliseconds_in_json() {
+        let decision = Decision { from: Some(Timestamp(1_500_999)), at: NOW, ..decision("a", Basis::OwnWork, None) };
+        let json = serde_json::to_value(&decision).expect("JSON");
+        assert_eq!((&json["from_ms"], &json["until_ms"], &json["at_ms"]), (&1500.into(), &().into(), &1000.into()));
+        assert_eq!((&json["subject"], &json["basis"]), (&"blob:00".into(), &"own-work".into()));
     }
 
     fn words(verdict: &Verdict) -> String {

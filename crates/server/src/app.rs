@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use axum::extract::connect_info::Connected;
@@ -14,10 +14,12 @@ use fonoteca_accounts::Accounts;
 use fonoteca_archive::{Archive, Published};
 use fonoteca_guard::Guard;
 use fonoteca_model::Timestamp;
+use fonoteca_swarm::{Seeder, SeederStats};
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::covers::Covers;
 use crate::error::Internal;
 use crate::library::View;
 use crate::metrics::Metrics;
@@ -37,12 +39,13 @@ pub(crate) struct Shared {
     pub(crate) archive: Archive,
     pub(crate) accounts: Accounts,
     pub(crate) options: ServerOptions,
-    /// Where the seeder listens.
-    seeder: Option<SocketAddr>,
+    /// Where the seeder listens, and the seeder, which ends with the server though a request may outlive that.
+    seeder: Option<(SocketAddr, Weak<Seeder>)>,
     pub(crate) guard: Mutex<Guard>,
     pub(crate) tracker: Tracker,
     pub(crate) metrics: Metrics,
     pub(crate) transcodes: Arc<Semaphore>,
+    pub(crate) covers: Covers,
     pub(crate) view: tokio::sync::Mutex<Option<View>>,
     published: tokio::sync::Mutex<Option<(Arc<Published>, Instant)>>,
 }
@@ -59,16 +62,17 @@ impl App {
         archive: Archive,
         accounts: Accounts,
         options: ServerOptions,
-        seeder: Option<SocketAddr>,
+        seeder: Option<&Arc<Seeder>>,
     ) -> Self {
         Self(Arc::new(Shared {
             guard: Mutex::new(Guard::new(options.guard)),
             tracker: Tracker::new(options.tracker),
             metrics: Metrics::default(),
             transcodes: Arc::new(Semaphore::new(MAX_TRANSCODES)),
+            covers: Covers::default(),
             view: tokio::sync::Mutex::default(),
             published: tokio::sync::Mutex::default(),
-            seeder,
+            seeder: seeder.map(|seeder| (seeder.local_addr(), Arc::downgrade(seeder))),
             archive,
             accounts,
             options,
@@ -97,9 +101,15 @@ impl App {
         self.seeder.is_some()
     }
 
+    /// What the seeder has done so far.
+    pub(crate) fn seeder_stats(&self) -> Option<SeederStats> {
+        let (_, seeder) = self.seeder.as_ref()?;
+        seeder.upgrade().map(|seeder| seeder.stats())
+    }
+
     /// Where somebody who reached this server at `local` reaches its seeder: the same address, unless it has one of its own.
     pub(crate) fn own_seeder(&self, local: SocketAddr) -> Option<SocketAddr> {
-        let seeder = self.seeder?;
+        let (seeder, _) = self.seeder.as_ref()?;
         let ip = if seeder.ip().is_unspecified() { local.ip() } else { seeder.ip() };
         Some(SocketAddr::new(ip.to_canonical(), seeder.port()))
     }

@@ -9,12 +9,14 @@ use axum::http::header::{
 use axum::http::{HeaderMap, Response, StatusCode};
 use bytes::Bytes;
 use fonoteca_model::BlobId;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::app::App;
 use crate::error::Internal;
-use crate::metrics::Counter;
+use crate::metrics::{Counter, Metrics};
 use crate::range::{Selection, already_there, etag, select};
+
+const OCTETS: &str = "application/octet-stream";
 
 /// Who may keep a copy of an answer on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,9 @@ impl Caching {
     }
 }
 
+/// One of the counters.
+pub(crate) type Count = fn(&Metrics) -> &Counter;
+
 /// A blob to be sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Content<'a> {
@@ -41,8 +46,8 @@ pub(crate) struct Content<'a> {
     pub(crate) size: u64,
     pub(crate) mime: &'a str,
     pub(crate) caching: Caching,
-    /// Where the bytes sent are counted.
-    pub(crate) counter: Option<&'a Counter>,
+    /// Where the bytes are counted as they are sent.
+    pub(crate) counter: Option<Count>,
 }
 
 /// Answers with a blob, as the request's range and tags want it. A blob that the store has lost is `None`.
@@ -52,12 +57,9 @@ pub(crate) async fn blob(
     headers: &HeaderMap,
 ) -> Result<Option<Response<Body>>, Internal> {
     let tag = etag(&content.root);
-    let selection = match prepared(headers, &tag, content.size) {
+    let selection = match prepared(headers, &tag, content.size, content.caching) {
         ControlFlow::Continue(selection) => selection,
-        ControlFlow::Break(mut response) => {
-            response.headers_mut().insert(CACHE_CONTROL, content.caching.header());
-            return Ok(Some(response));
-        }
+        ControlFlow::Break(response) => return Ok(Some(response)),
     };
     let range = match &selection {
         Selection::Part(range) => range.clone(),
@@ -71,23 +73,41 @@ pub(crate) async fn blob(
         }
         Err(error) => return Err(app.internal("reading a blob", &error)),
     };
-    if let Some(counter) = content.counter {
-        counter.add(range.end - range.start);
-    }
-    let mut response = respond(selection, content.size, Body::from_stream(bytes));
-    let answer = response.headers_mut();
-    let mime = HeaderValue::from_str(content.mime);
-    answer.insert(CONTENT_TYPE, mime.unwrap_or(HeaderValue::from_static("application/octet-stream")));
-    answer.insert(CACHE_CONTROL, content.caching.header());
-    answer.insert(ETAG, tag);
-    Ok(Some(response))
+    let (counting, counter) = (app.clone(), content.counter);
+    let bytes = bytes.inspect_ok(move |chunk| {
+        if let Some(counter) = counter {
+            counter(&counting.metrics).add(chunk.len() as u64);
+        }
+    });
+    let body = Body::from_stream(bytes);
+    Ok(Some(respond(selection, content.size, body, content.mime, content.caching, tag)))
 }
 
-/// Answers with `size` zeros: the padding of a torrent (BEP 47), which nobody stores.
-pub(crate) fn zeros(size: u64, headers: &HeaderMap) -> Response<Body> {
+/// Answers with bytes that are in memory.
+pub(crate) fn made(
+    bytes: &Bytes,
+    tag: HeaderValue,
+    mime: &str,
+    caching: Caching,
+    headers: &HeaderMap,
+) -> Response<Body> {
+    let size = bytes.len() as u64;
+    let selection = match prepared(headers, &tag, size, caching) {
+        ControlFlow::Continue(selection) => selection,
+        ControlFlow::Break(response) => return response,
+    };
+    let part = match &selection {
+        Selection::Part(range) => bytes.slice(range.start as usize..range.end as usize),
+        _ => bytes.clone(),
+    };
+    respond(selection, size, Body::from(part), mime, caching, tag)
+}
+
+/// Answers with `size` zeros: the padding of a torrent (BEP 47), which nobody stores. `sent` is told of each piece's bytes.
+pub(crate) fn zeros(size: u64, headers: &HeaderMap, sent: impl Fn(u64) + Send + 'static) -> Response<Body> {
     static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
     let tag = etag(&format_args!("zeros-{size}"));
-    let selection = match prepared(headers, &tag, size) {
+    let selection = match prepared(headers, &tag, size, Caching::Public) {
         ControlFlow::Continue(selection) => selection,
         ControlFlow::Break(response) => return response,
     };
@@ -96,18 +116,22 @@ pub(crate) fn zeros(size: u64, headers: &HeaderMap) -> Response<Body> {
         let now = left.min(ZEROS.len() as u64);
         (now > 0).then(|| (Bytes::from_static(&ZEROS[..now as usize]), left - now))
     });
-    let mut response = respond(selection, size, Body::from_stream(chunks.map(Ok::<_, std::convert::Infallible>)));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    response.headers_mut().insert(CACHE_CONTROL, Caching::Public.header());
-    response.headers_mut().insert(ETAG, tag);
-    response
+    let chunks = chunks.inspect(move |chunk| sent(chunk.len() as u64));
+    let body = Body::from_stream(chunks.map(Ok::<_, std::convert::Infallible>));
+    respond(selection, size, body, OCTETS, Caching::Public, tag)
 }
 
 /// What to send, or the answer that sends nothing: 304, 416.
-fn prepared(headers: &HeaderMap, tag: &HeaderValue, size: u64) -> ControlFlow<Response<Body>, Selection> {
+fn prepared(
+    headers: &HeaderMap,
+    tag: &HeaderValue,
+    size: u64,
+    caching: Caching,
+) -> ControlFlow<Response<Body>, Selection> {
     let empty = |status| {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = status;
+        response.headers_mut().insert(CACHE_CONTROL, caching.header());
         response
     };
     if already_there(headers, tag) {
@@ -126,7 +150,14 @@ fn prepared(headers: &HeaderMap, tag: &HeaderValue, size: u64) -> ControlFlow<Re
     }
 }
 
-fn respond(selection: Selection, size: u64, body: Body) -> Response<Body> {
+fn respond(
+    selection: Selection,
+    size: u64,
+    body: Body,
+    mime: &str,
+    caching: Caching,
+    tag: HeaderValue,
+) -> Response<Body> {
     let mut response = Response::new(body);
     let mut length = size;
     if let Selection::Part(range) = selection {
@@ -136,8 +167,12 @@ fn respond(selection: Selection, size: u64, body: Body) -> Response<Body> {
         let value = HeaderValue::from_str(&text).expect("digits are a header value");
         response.headers_mut().insert(CONTENT_RANGE, value);
     }
-    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
-    response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let answer = response.headers_mut();
+    answer.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    answer.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    answer.insert(CONTENT_TYPE, HeaderValue::from_str(mime).unwrap_or(HeaderValue::from_static(OCTETS)));
+    answer.insert(CACHE_CONTROL, caching.header());
+    answer.insert(ETAG, tag);
     response
 }
 
@@ -153,12 +188,16 @@ mod tests {
         if let Some(range) = range {
             headers.insert(RANGE, HeaderValue::from_static(range));
         }
-        let response = zeros(size, &headers);
+        let counted = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let counter = counted.clone();
+        let count = move |sent| drop(counter.fetch_add(sent, std::sync::atomic::Ordering::Relaxed));
+        let response = zeros(size, &headers, count);
         let range = response.headers().get(CONTENT_RANGE).map(|value| value.to_str().expect("text").to_owned());
         let status = response.status();
         let declared = response.headers().get(CONTENT_LENGTH).map(|value| value.to_str().expect("text").to_owned());
         let body = to_bytes(response.into_body(), 1 << 20).await.expect("read").to_vec();
         assert!(declared.is_none_or(|declared| declared == body.len().to_string()));
+        assert_eq!(counted.load(std::sync::atomic::Ordering::Relaxed), body.len() as u64);
         (status, range, body)
     }
 

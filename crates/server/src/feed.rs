@@ -61,7 +61,9 @@ async fn web_seed(
     if path.starts_with(".pad/") {
         let files = torrent.variants.iter().flat_map(|variant| &variant.metainfo.files);
         let pad = files.into_iter().find(|file| file.pad && file.path.join("/") == path);
-        return Ok(pad.map_or_else(|| not_found("the torrent has no such padding"), |pad| zeros(pad.size, &headers)));
+        let Some(pad) = pad else { return Ok(not_found("the torrent has no such padding")) };
+        let counting = app.clone();
+        return Ok(zeros(pad.size, &headers, move |sent| counting.metrics.web_seed_bytes.add(sent)));
     }
     let Some(file) = torrent.files.get(&path) else { return Ok(not_found("the torrent has no such file")) };
     if file.withdrawn {
@@ -76,7 +78,7 @@ async fn web_seed(
         size: file.size,
         mime: "application/octet-stream",
         caching: Caching::Public,
-        counter: Some(&app.metrics.web_seed_bytes),
+        counter: Some(|metrics| &metrics.web_seed_bytes),
     };
     let response = blob(&app, content, &headers).await?;
     Ok(response.unwrap_or_else(|| not_found("the file is not held at the moment")))

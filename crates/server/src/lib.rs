@@ -11,6 +11,7 @@ mod app;
 mod auth;
 mod background;
 mod content;
+mod covers;
 mod error;
 mod feed;
 mod library;

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use fonoteca_swarm::SeederStats;
+
 macro_rules! counters {
     ($($field:ident $name:literal $help:literal,)*) => {
         /// What has happened since the server started.
@@ -10,12 +12,13 @@ macro_rules! counters {
         pub(crate) struct Metrics { $(pub(crate) $field: Counter,)* }
 
         impl Metrics {
-            /// All counters as Prometheus reads them.
-            pub(crate) fn text(&self) -> String {
+            /// All counters as Prometheus reads them, and those of the seeder where there is one.
+            pub(crate) fn text(&self, seeder: Option<SeederStats>) -> String {
                 let mut out = String::new();
-                $(
-                    let _ = writeln!(out, "# HELP {0} {1}\n# TYPE {0} counter\n{0} {2}", $name, $help, self.$field.get());
-                )*
+                $(line(&mut out, $name, "counter", $help, self.$field.get());)*
+                if let Some(stats) = seeder {
+                    of_seeder(&mut out, stats);
+                }
                 out
             }
         }
@@ -28,8 +31,25 @@ counters! {
     streams "fonoteca_streams_total" "Audio requests answered, whole or in part.",
     stream_bytes "fonoteca_stream_bytes_total" "Bytes of audio sent to players.",
     transcodes "fonoteca_transcodes_total" "Streams that were transcoded.",
-    web_seed_bytes "fonoteca_web_seed_bytes_total" "Bytes sent by web seed.",
+    web_seed_bytes "fonoteca_web_seed_bytes_total" "Bytes sent by web seed, padding included.",
     announces "fonoteca_announces_total" "Announcements answered by the tracker.",
+}
+
+fn of_seeder(out: &mut String, stats: SeederStats) {
+    for (name, kind, help, value) in [
+        ("bytes_total", "counter", "Bytes sent to BitTorrent peers, padding included.", stats.uploaded_bytes),
+        ("connections_total", "counter", "BitTorrent peers that were let in.", stats.connections),
+        ("turned_away_total", "counter", "BitTorrent peers turned away for lack of a place.", stats.turned_away),
+        ("read_errors_total", "counter", "Blocks that could not be read for a BitTorrent peer.", stats.read_errors),
+        ("peers", "gauge", "BitTorrent peers connected now.", stats.peers as u64),
+        ("torrents", "gauge", "Torrents offered to BitTorrent peers.", stats.torrents as u64),
+    ] {
+        line(out, &format!("fonoteca_seeder_{name}"), kind, help, value);
+    }
+}
+
+fn line(out: &mut String, name: &str, kind: &str, help: &str, value: u64) {
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
 }
 
 /// A number that grows.
@@ -54,8 +74,14 @@ mod tests {
     fn counters_print_with_help_and_type() {
         let metrics = Metrics::default();
         metrics.streams.add(2);
-        let text = metrics.text();
+        let text = metrics.text(None);
         assert!(text.contains("\n# TYPE fonoteca_streams_total counter\nfonoteca_streams_total 2\n"), "{text}");
         assert!(text.ends_with("fonoteca_announces_total 0\n"), "{text}");
+        let text = metrics.text(Some(SeederStats { uploaded_bytes: 7, peers: 3, ..SeederStats::default() }));
+        assert!(
+            text.contains("\n# TYPE fonoteca_seeder_bytes_total counter\nfonoteca_seeder_bytes_total 7\n"),
+            "{text}"
+        );
+        assert!(text.contains("\n# TYPE fonoteca_seeder_peers gauge\nfonoteca_seeder_peers 3\n"), "{text}");
     }
 }

@@ -19,7 +19,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::app::App;
 use crate::content::{Caching, Content, blob};
 use crate::error::Internal;
-use crate::library::{Cover, Song};
+use crate::library::Song;
 use crate::subsonic::{ErrorCode, Failure};
 
 const CHUNK_BYTES: usize = 32 * 1024;
@@ -108,19 +108,8 @@ pub(crate) async fn original(app: &App, song: &Song, headers: &HeaderMap) -> Res
         size: song.file.size.unsigned_abs(),
         mime: &song.file.mime,
         caching: Caching::Private,
-        counter: Some(&app.metrics.stream_bytes),
+        counter: Some(|metrics| &metrics.stream_bytes),
     };
-    blob(app, content, headers).await
-}
-
-/// Sends a cover; `None` when the store has lost it.
-pub(crate) async fn cover(app: &App, cover: &Cover, headers: &HeaderMap) -> Result<Option<Response<Body>>, Internal> {
-    // A cover comes from somebody's file: only pictures that cannot run anything are shown as what they say they are.
-    let mime = match cover.mime.as_str() {
-        mime @ ("image/jpeg" | "image/png" | "image/gif" | "image/webp" | "image/avif" | "image/bmp") => mime,
-        _ => "application/octet-stream",
-    };
-    let content = Content { root: cover.root, size: cover.size, mime, caching: Caching::Private, counter: None };
     blob(app, content, headers).await
 }
 

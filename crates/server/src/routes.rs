@@ -97,5 +97,6 @@ async fn metrics(State(app): State<App>, ClientAddress(address): ClientAddress) 
     if !address.is_loopback() {
         return StatusCode::FORBIDDEN.into_response();
     }
-    ([(axum::http::header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.text()).into_response()
+    ([(axum::http::header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.text(app.seeder_stats()))
+        .into_response()
 }

@@ -52,7 +52,7 @@ pub async fn serve(
         None => None,
     };
     let bittorrent = seeder.as_ref().map(|seeder| seeder.local_addr());
-    let app = App::new(archive, accounts, options, bittorrent);
+    let app = App::new(archive, accounts, options, seeder.as_ref());
     let background = tokio::spawn(follow(app.clone(), seeder));
 
     let (stop, stopped) = watch::channel(false);

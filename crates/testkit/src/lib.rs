@@ -5,6 +5,7 @@
 //! that in one place.
 
 mod clock;
+mod content;
 pub mod http;
 mod operator;
 mod places;
@@ -14,9 +15,10 @@ mod serving;
 mod watch;
 
 pub use clock::FixedClock;
+pub use content::{copy_folder, noise, random_bytes};
 pub use operator::Operator;
 pub use places::{corpus, python, repository, sample, shared_data};
-pub use process::{Ran, run};
+pub use process::{LIMIT, Ran, alone, run};
 pub use relay::{Relay, Wire};
 pub use serving::Serving;
 pub use watch::Watch;

@@ -2,17 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::process::{Ran, run};
+use crate::process::{LIMIT, Ran, alone, run};
 use crate::serving::Serving;
-
-/// No command of a test takes longer.
-const LIMIT: Duration = Duration::from_mins(5);
 
 /// Somebody with an archive, keys and a home of their own, who knows nothing of whoever runs the tests.
 #[derive(Debug)]
@@ -57,16 +53,8 @@ impl Operator {
 
     /// A command about the archive, without the environment of whoever runs the tests.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
-        command
-            .args(arguments)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", &self.home)
-            .env("USER", "operator")
-            .env("FONOTECA_CONFIG", self.home.join("configuration"))
-            .stdin(Stdio::null())
-            .current_dir(&self.home);
+        let mut command = alone(&self.program, &self.home);
+        command.args(arguments).env("FONOTECA_CONFIG", self.home.join("configuration"));
         if arguments.first() != Some(&"init") {
             command.env("FONOTECA_ARCHIVE", self.archive());
         }
@@ -86,9 +74,8 @@ impl Operator {
 
     /// Runs a command whose answer is one JSON object.
     pub fn object(&self, arguments: &[&str]) -> Value {
-        let mut lines = self.json(arguments);
-        assert_eq!(lines.len(), 1, "{arguments:?} printed {lines:?}");
-        lines.remove(0)
+        let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
+        self.run(&arguments).ended(0).one()
     }
 
     /// Serves the archive on free ports of this machine.

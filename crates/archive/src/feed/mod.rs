@@ -16,6 +16,7 @@ use crate::archive::Archive;
 use crate::error::ArchiveError;
 use crate::published::audio_of;
 use crate::release::{Manifest, ManifestTorrent, torrents_here};
+use crate::rights::roots_of_subject;
 
 /// The feed's file name, on disk and on the server.
 pub const FEED: &str = "feed.json";
@@ -208,7 +209,7 @@ fn entry(manifest: &Manifest, torrent: &ManifestTorrent) -> FeedTorrent {
         popularity: torrent.popularity.map(|[high, low]| [high.max(0) as u64, low.max(0) as u64]),
         listens_share: torrent.listens_share,
         licences: torrent.licences.clone(),
-        supersedes: Vec::new(),
+        supersedes: torrent.supersedes.clone(),
         embargo: None,
         seeders: None,
     }
@@ -230,7 +231,7 @@ pub(crate) fn dark_file(audio: &[BlobId], verdicts: &HashMap<BlobId, Verdict>) -
 async fn withdrawals(snapshot: &fonoteca_catalog::Snapshot) -> Result<Vec<Withdrawal>, ArchiveError> {
     let mut all = Vec::new();
     for (decision, note) in snapshot.withdrawals().await? {
-        let roots: Vec<BlobId> = snapshot.roots_of_subject(&decision.subject).await?;
+        let roots = roots_of_subject(snapshot, &decision.subject).await?;
         all.push(withdrawal(&decision, roots, note));
     }
     all.sort_by(|a: &Withdrawal, b| (a.at, &a.subject).cmp(&(b.at, &b.subject)));

@@ -2,7 +2,7 @@
 
 use fonoteca_audio::{Analysis, Fingerprint, Picture};
 use fonoteca_model::licence::{self, LicenceMatch};
-use fonoteca_model::rights::{Basis, ClaimStatus, Decision, Layer, Subject, SubjectKind};
+use fonoteca_model::rights::{Basis, Decision, Subject, SubjectKind};
 use fonoteca_model::units::Bytes;
 use fonoteca_model::{BlobHashes, BlobId, Id};
 
@@ -125,21 +125,10 @@ fn decisions(archive: &Archive, hashes: &BlobHashes, analysis: &Analysis, option
     let at = archive.now();
     let decision = |basis, licence: Option<&str>, asserted_by: &str| Decision {
         id: decision_id(&subject, asserted_by, "ingest"),
-        supersedes: None,
-        subject: subject.clone(),
-        layer: Layer::Recording,
-        basis,
         licence: licence.map(str::to_owned),
-        permits: Vec::new(),
-        territory: None,
-        holder: None,
         attribution: credit.clone(),
-        evidence: None,
-        asserted_by: asserted_by.to_owned(),
-        status: ClaimStatus::Asserted,
-        from: None,
-        until: None,
         at,
+        ..Decision::draft(subject.clone(), basis, asserted_by)
     };
     let licensed = options.basis == Basis::Licensed;
     // For files said to be licensed, the licence in the file is the statement; what the operator gave stands in for it.

@@ -58,6 +58,20 @@ impl Options {
     pub const FIRST_BATCH: usize = 32;
     /// A kill costs at most the analysis of so many files.
     pub const LARGEST_BATCH: usize = 1024;
+
+    /// One file at a time, with the usual batches and limits.
+    pub fn new(paths: Vec<PathBuf>, basis: Basis, asserted_by: &str, job: &str) -> Self {
+        Self {
+            paths,
+            basis,
+            licence: None,
+            asserted_by: asserted_by.to_owned(),
+            job: job.to_owned(),
+            jobs: 1,
+            first_batch: Self::FIRST_BATCH,
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// Takes everything in. `report` is told of each file once it is settled: for a kept file, after its batch is committed.

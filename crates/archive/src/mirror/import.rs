@@ -5,10 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use fonoteca_catalog::{
-    Album, Artist, Batch, BlobKind, Event, File, Fingerprint, Holding, Link, Listens, Outcome, Rights, Row, Snapshot,
-    Track, parquet,
-};
+use fonoteca_catalog::{Batch, BlobKind, Event, File, Holding, Link, Outcome, Rights, Snapshot, Track};
 use fonoteca_model::rights::{Decision, SubjectKind};
 use fonoteca_model::{BlobHashes, BlobId, Id};
 use fonoteca_torrent::Metainfo;
@@ -16,14 +13,11 @@ use fonoteca_torrent::Metainfo;
 use super::Mirror;
 use super::pull::{is_audio, roots};
 use crate::archive::Archive;
-use crate::error::{ArchiveError, said};
+use crate::error::ArchiveError;
 use crate::hashing::hash_file;
 use crate::ingest::{AGENT, blob_row};
-use crate::release::ManifestTorrent;
+use crate::release::{ManifestTorrent, Parts};
 use crate::rights::stable_id;
-
-/// Bytes of one part of a table.
-const PART_BYTES: u64 = 256 << 20;
 
 /// Commits everything about the torrent's blobs in one batch.
 pub(super) async fn rows(
@@ -35,7 +29,7 @@ pub(super) async fn rows(
 ) -> Result<(), ArchiveError> {
     let mut batch = Batch::default();
     if is_audio(torrent) {
-        batch = Parts::read(archive, torrent).await?.proved(metainfo, mirror);
+        batch = proved(Parts::read(archive, torrent).await?, metainfo, mirror);
     }
     let writer = archive.catalog().writer().await?;
     let snapshot = writer.snapshot().clone();
@@ -102,88 +96,60 @@ fn image_mime(path: &[String]) -> &'static str {
     }
 }
 
-/// The parts of the tables as they came.
-struct Parts {
-    artists: Vec<Artist>,
-    albums: Vec<Album>,
-    tracks: Vec<Track>,
-    holdings: Vec<Holding>,
-    fingerprints: Vec<Fingerprint>,
-    links: Vec<Link>,
-    listens: Vec<Listens>,
-    rights: Vec<Rights>,
-    files: Vec<File>,
-}
-
-impl Parts {
-    async fn read(archive: &Archive, torrent: &ManifestTorrent) -> Result<Self, ArchiveError> {
-        Ok(Self {
-            artists: part(archive, torrent).await?,
-            albums: part(archive, torrent).await?,
-            tracks: part(archive, torrent).await?,
-            holdings: part(archive, torrent).await?,
-            fingerprints: part(archive, torrent).await?,
-            links: part(archive, torrent).await?,
-            listens: part(archive, torrent).await?,
-            rights: part(archive, torrent).await?,
-            files: part(archive, torrent).await?,
-        })
+/// What can be believed of the rows.
+fn proved(parts: Parts, metainfo: &Metainfo, mirror: &Mirror) -> Batch {
+    let mut sizes: HashMap<BlobId, u64> = HashMap::new();
+    let mut covers: HashSet<BlobId> = HashSet::new();
+    for (_, root, file) in roots(metainfo) {
+        match file.path.len() {
+            2 => drop(sizes.insert(root, file.size)),
+            3 => drop(covers.insert(root)),
+            _ => {}
+        }
     }
-
-    fn proved(self, metainfo: &Metainfo, mirror: &Mirror) -> Batch {
-        let mut sizes: HashMap<BlobId, u64> = HashMap::new();
-        let mut covers: HashSet<BlobId> = HashSet::new();
-        for (_, root, file) in roots(metainfo) {
-            match file.path.len() {
-                2 => drop(sizes.insert(root, file.size)),
-                3 => drop(covers.insert(root)),
-                _ => {}
-            }
-        }
-        let tracks: Vec<Track> = unique(self.tracks, |track| track.id)
+    let tracks: Vec<Track> = unique(parts.tracks, |track| track.id)
+        .into_iter()
+        .filter(|track| track.id == Id::of(&track.source, &track.source_id))
+        .collect();
+    let track_ids: HashSet<Id> = tracks.iter().map(|track| track.id).collect();
+    let holdings: Vec<Holding> = unique(parts.holdings, |holding| (holding.track_id, holding.root))
+        .into_iter()
+        .filter(|holding| sizes.contains_key(&holding.root) && track_ids.contains(&holding.track_id))
+        .collect();
+    let files: Vec<File> = unique(parts.files, |file| file.root)
+        .into_iter()
+        .filter(|file| sizes.get(&file.root).is_some_and(|size| *size as i64 == file.size))
+        .map(|mut file| {
+            file.cover_root = file.cover_root.filter(|cover| covers.contains(cover));
+            file.path.clear();
+            file
+        })
+        .collect();
+    let links: Vec<Link> = parts.links.into_iter().filter(|link| track_ids.contains(&link.from_id)).collect();
+    let recordings: HashSet<Id> = track_ids.iter().copied().chain(links.iter().map(|link| link.to_id)).collect();
+    Batch {
+        artists: unique(parts.artists, |artist| artist.id)
             .into_iter()
-            .filter(|track| track.id == Id::of(&track.source, &track.source_id))
-            .collect();
-        let track_ids: HashSet<Id> = tracks.iter().map(|track| track.id).collect();
-        let holdings: Vec<Holding> = unique(self.holdings, |holding| (holding.track_id, holding.root))
+            .filter(|artist| artist.id == Id::of(&artist.source, &artist.source_id))
+            .collect(),
+        albums: unique(parts.albums, |album| album.id)
             .into_iter()
-            .filter(|holding| sizes.contains_key(&holding.root) && track_ids.contains(&holding.track_id))
-            .collect();
-        let files: Vec<File> = unique(self.files, |file| file.root)
+            .filter(|album| album.id == Id::of(&album.source, &album.source_id))
+            .collect(),
+        fingerprints: unique(parts.fingerprints, |fingerprint| fingerprint.root)
             .into_iter()
-            .filter(|file| sizes.get(&file.root).is_some_and(|size| *size as i64 == file.size))
-            .map(|mut file| {
-                file.cover_root = file.cover_root.filter(|cover| covers.contains(cover));
-                file.path.clear();
-                file
-            })
-            .collect();
-        let links: Vec<Link> = self.links.into_iter().filter(|link| track_ids.contains(&link.from_id)).collect();
-        let recordings: HashSet<Id> = track_ids.iter().copied().chain(links.iter().map(|link| link.to_id)).collect();
-        Batch {
-            artists: unique(self.artists, |artist| artist.id)
-                .into_iter()
-                .filter(|artist| artist.id == Id::of(&artist.source, &artist.source_id))
-                .collect(),
-            albums: unique(self.albums, |album| album.id)
-                .into_iter()
-                .filter(|album| album.id == Id::of(&album.source, &album.source_id))
-                .collect(),
-            fingerprints: unique(self.fingerprints, |fingerprint| fingerprint.root)
-                .into_iter()
-                .filter(|fingerprint| sizes.contains_key(&fingerprint.root))
-                .collect(),
-            listens: unique(self.listens, |listens| listens.recording_id)
-                .into_iter()
-                .filter(|listens| recordings.contains(&listens.recording_id) && (0..=100).contains(&listens.popularity))
-                .collect(),
-            rights: self.rights.iter().filter_map(|row| own_right(row, &sizes, mirror)).collect(),
-            tracks,
-            holdings,
-            files,
-            links,
-            ..Batch::default()
-        }
+            .filter(|fingerprint| sizes.contains_key(&fingerprint.root))
+            .collect(),
+        listens: unique(parts.listens, |listens| listens.recording_id)
+            .into_iter()
+            .filter(|listens| recordings.contains(&listens.recording_id) && (0..=100).contains(&listens.popularity))
+            .collect(),
+        rights: parts.rights.iter().filter_map(|row| own_right(row, &sizes, mirror)).collect(),
+        tracks,
+        holdings,
+        files,
+        links,
+        ..Batch::default()
     }
 }
 
@@ -207,16 +173,6 @@ fn own_right(row: &Rights, sizes: &HashMap<BlobId, u64>, mirror: &Mirror) -> Opt
 fn unique<T, K: std::hash::Hash + Eq>(rows: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
     let mut seen = HashSet::new();
     rows.into_iter().filter(|row| seen.insert(key(row))).collect()
-}
-
-async fn part<T: Row>(archive: &Archive, torrent: &ManifestTorrent) -> Result<Vec<T>, ArchiveError> {
-    let table = T::TABLE.name();
-    let Some(root) = torrent.rows.get(table) else { return Ok(Vec::new()) };
-    let bytes = archive.store().read_all(*root, PART_BYTES).await?;
-    parquet::read(bytes).map_err(|error| ArchiveError::Foreign {
-        name: format!("table {table} of {}", torrent.name),
-        reason: said(&error),
-    })
 }
 
 /// Leaves out what the catalogue has: a pull that was killed before it was marked, or a blob held from elsewhere.

@@ -79,20 +79,9 @@ fn decision(mirror: &Mirror, withdrawal: &Withdrawal, root: BlobId, now: fonotec
     let at = withdrawal.at.0.to_string();
     Decision {
         id: stable_id(&["withdrawn", &asserted_by, &root.to_string(), &withdrawal.subject, &at]),
-        supersedes: None,
-        subject: Subject::new(SubjectKind::Blob, root.to_string()),
         layer: withdrawal.layer.parse().unwrap_or(Layer::Recording),
-        basis: Basis::Unknown,
-        licence: None,
-        permits: Vec::new(),
-        territory: None,
-        holder: None,
-        attribution: None,
-        evidence: None,
-        asserted_by,
         status: ClaimStatus::Withdrawn,
-        from: None,
-        until: None,
         at: now,
+        ..Decision::draft(Subject::new(SubjectKind::Blob, root.to_string()), Basis::Unknown, asserted_by)
     }
 }

@@ -14,9 +14,10 @@ use sha2::{Digest, Sha256};
 use super::Options;
 use super::cut::{Cut, Cutter};
 use super::index::{blob_path, index, licence_label, licences};
-use super::list::given_out;
+use super::list::Earlier;
 use super::manifest::{FORMAT, Manifest, ManifestTorrent, ManifestVariant};
-use super::metadata::{self, Part};
+use super::metadata;
+use super::parts::Part;
 use super::select::select;
 use crate::archive::Archive;
 use crate::error::ArchiveError;
@@ -45,6 +46,7 @@ pub async fn build(
     std::fs::create_dir_all(&partial).map_err(ArchiveError::io(&partial, "cannot be made"))?;
 
     let snapshot = archive.snapshot().await?;
+    let earlier = Earlier::read(archive).await?;
     let mut builder = Builder {
         archive,
         snapshot: &snapshot,
@@ -55,12 +57,12 @@ pub async fn build(
         torrents: Vec::new(),
         parts: Vec::new(),
         withdrawn: withdrawn_blobs(&snapshot).await?,
+        earlier: &earlier,
         blobs: BTreeMap::new(),
     };
     progress.stage("building torrents", None, Unit::Items);
     let mut cutter = Cutter::new(&options.name, options.limits);
-    let given_out: HashSet<BlobId> = given_out(archive).await?;
-    let left_out = select(archive, &snapshot, &given_out, async |selected| match cutter.push(selected) {
+    let left_out = select(archive, &snapshot, &earlier.given_out, async |selected| match cutter.push(selected) {
         Some(cut) => builder.audio(cut).await,
         None => Ok(()),
     })
@@ -111,6 +113,7 @@ struct Builder<'a> {
     parts: Vec<Part>,
     /// Blobs that were withdrawn by themselves, such as a cover whose artist objects.
     withdrawn: HashSet<BlobId>,
+    earlier: &'a Earlier,
     /// Blobs that the release itself makes.
     blobs: BTreeMap<BlobId, Blob>,
 }
@@ -147,9 +150,15 @@ impl Builder<'_> {
         let rows = parts.iter().filter_map(|part| Some((part.table?.to_owned(), part.hashes.root))).collect();
         self.parts.extend(parts);
         let labels: BTreeSet<String> = cut.files.iter().map(|file| licence_label(&file.verdict)).collect();
-        let listens_share = (cut.listens as f64 / self.all_listens as f64).clamp(0.0, 1.0);
-        let popularity = Some([cut.popularity.0, cut.popularity.1]);
-        self.torrent(cut.name, Role::Audio, files, popularity, listens_share, labels, rows)?;
+        let about = ManifestTorrent {
+            popularity: Some([cut.popularity.0, cut.popularity.1]),
+            listens_share: (cut.listens as f64 / self.all_listens as f64).clamp(0.0, 1.0),
+            licences: labels.into_iter().collect(),
+            supersedes: self.earlier.superseded_by(cut.files.iter().map(|file| file.held.root)),
+            rows,
+            ..nothing_yet(cut.name, Role::Audio)
+        };
+        self.torrent(about, files)?;
         self.progress.advance(1);
         Ok(())
     }
@@ -169,24 +178,15 @@ impl Builder<'_> {
             files.push(File { path: part.path, hashes: part.hashes });
         }
         let name = format!("{}-metadata", self.options.name);
-        let labels = BTreeSet::from(["CC0-1.0".to_owned()]);
-        self.torrent(name, Role::Metadata, files, None, 0.0, labels, BTreeMap::new())
+        let about = ManifestTorrent { licences: vec!["CC0-1.0".to_owned()], ..nothing_yet(name, Role::Metadata) };
+        self.torrent(about, files)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is one field of the manifest")]
-    fn torrent(
-        &mut self,
-        name: String,
-        role: Role,
-        files: Vec<File>,
-        popularity: Option<[i32; 2]>,
-        listens_share: f64,
-        labels: BTreeSet<String>,
-        rows: BTreeMap<String, BlobId>,
-    ) -> Result<(), ArchiveError> {
-        let bytes = files.iter().map(|file| file.hashes.size).sum();
-        let count = files.len() as u64;
-        let selection = Selection { name: name.clone(), files };
+    /// Writes the torrents of `files`, and puts what is known of them beside what `about` says.
+    fn torrent(&mut self, mut about: ManifestTorrent, files: Vec<File>) -> Result<(), ArchiveError> {
+        about.bytes = files.iter().map(|file| file.hashes.size).sum();
+        about.files = files.len() as u64;
+        let selection = Selection { name: about.name.clone(), files };
         let outside = Outside {
             announce: self.options.announce().into_iter().map(|url| vec![url]).collect(),
             web_seeds: self.options.web_seed().into_iter().collect(),
@@ -195,23 +195,11 @@ impl Builder<'_> {
             creation_date: Some(self.archive.now().as_seconds()),
             similar: Vec::new(),
         };
-        let mut variants = Vec::new();
         for kind in [Kind::Hybrid, Kind::V1] {
             let metainfo = fonoteca_torrent::build(&selection, kind, &outside)?;
-            variants.push(self.write_torrent(kind, &metainfo)?);
+            about.variants.push(self.write_torrent(kind, &metainfo)?);
         }
-        let licences = labels.into_iter().collect();
-        self.torrents.push(ManifestTorrent {
-            name,
-            role,
-            variants,
-            files: count,
-            bytes,
-            popularity,
-            listens_share,
-            licences,
-            rows,
-        });
+        self.torrents.push(about);
         Ok(())
     }
 
@@ -236,6 +224,22 @@ impl Builder<'_> {
             torrent_sha256: Sha256Hash(Sha256::digest(bytes).into()),
             path: file_name,
         })
+    }
+}
+
+/// A torrent of which nothing but its name is known.
+fn nothing_yet(name: String, role: Role) -> ManifestTorrent {
+    ManifestTorrent {
+        name,
+        role,
+        variants: Vec::new(),
+        files: 0,
+        bytes: 0,
+        popularity: None,
+        listens_share: 0.0,
+        licences: Vec::new(),
+        supersedes: Vec::new(),
+        rows: BTreeMap::new(),
     }
 }
 

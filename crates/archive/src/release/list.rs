@@ -1,8 +1,8 @@
 //! Which releases there are.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use fonoteca_model::BlobId;
+use fonoteca_model::{BlobId, Sha256Hash};
 use fonoteca_torrent::{Limits, Metainfo};
 use serde::Serialize;
 
@@ -53,19 +53,46 @@ pub(crate) fn torrents_here<'a>(archive: &Archive, manifest: &'a Manifest) -> Ve
     manifest.torrents.iter().filter(is_here).collect()
 }
 
-/// Every blob that some release already gives out. A torrent with something dark in it is in no feed any more, so that
-/// the rest of it may be released anew.
-pub(super) async fn given_out(archive: &Archive) -> Result<HashSet<BlobId>, ArchiveError> {
-    let manifests = manifests(archive)?;
-    let mut torrents = Vec::new();
-    for manifest in &manifests {
-        for torrent in torrents_here(archive, manifest) {
-            torrents.push(audio_of(archive, manifest, torrent)?);
+/// What the releases so far hold.
+#[derive(Debug, Default)]
+pub(super) struct Earlier {
+    /// Every blob that some release gives out.
+    pub given_out: HashSet<BlobId>,
+    /// The blobs of torrents with something dark in them, each with the v2 info-hashes of those torrents. Such a torrent is
+    /// in no feed any more, so that the rest of it may be released anew.
+    gone: HashMap<BlobId, BTreeSet<Sha256Hash>>,
+}
+
+impl Earlier {
+    pub async fn read(archive: &Archive) -> Result<Self, ArchiveError> {
+        let manifests = manifests(archive)?;
+        let mut torrents = Vec::new();
+        for manifest in &manifests {
+            for torrent in torrents_here(archive, manifest) {
+                torrents.push((torrent, audio_of(archive, manifest, torrent)?));
+            }
         }
+        let roots: Vec<BlobId> = torrents.iter().flat_map(|(_, audio)| audio).copied().collect();
+        let verdicts = archive.verdicts(&roots).await?;
+        let mut earlier = Self::default();
+        for (torrent, audio) in torrents {
+            if dark_file(&audio, &verdicts).is_none() {
+                earlier.given_out.extend(audio);
+                continue;
+            }
+            let hashes: Vec<Sha256Hash> = torrent.variants.iter().filter_map(|variant| variant.infohash_v2).collect();
+            for root in audio {
+                earlier.gone.entry(root).or_default().extend(&hashes);
+            }
+        }
+        Ok(earlier)
     }
-    let roots: Vec<BlobId> = torrents.iter().flatten().copied().collect();
-    let verdicts = archive.verdicts(&roots).await?;
-    Ok(torrents.into_iter().filter(|audio| dark_file(audio, &verdicts).is_none()).flatten().collect())
+
+    /// The torrents that one with this audio replaces.
+    pub fn superseded_by(&self, audio: impl Iterator<Item = BlobId>) -> Vec<Sha256Hash> {
+        let hashes: BTreeSet<Sha256Hash> = audio.filter_map(|root| self.gone.get(&root)).flatten().copied().collect();
+        hashes.into_iter().collect()
+    }
 }
 
 /// A torrent of a release of this archive.

@@ -52,6 +52,9 @@ pub struct ManifestTorrent {
     pub listens_share: f64,
     /// SPDX ids, URIs or bases of what is inside.
     pub licences: Vec<String>,
+    /// v2 info-hashes of the torrents that are given out no more and whose rest is in this one.
+    #[serde(default)]
+    pub supersedes: Vec<Sha256Hash>,
     /// For an audio torrent: the blob with the rows about it, by table.
     #[serde(default)]
     pub rows: BTreeMap<String, BlobId>,

@@ -5,28 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use fonoteca_catalog::{
-    Album, Artist, Blob, BlobKind, Credit, File, Fingerprint, Holding, Link, LinkEntity, Listens, Rights, Row,
-    Snapshot, Track, parquet,
-};
+use fonoteca_catalog::{Album, Credit, Holding, Link, LinkEntity, Listens, Rights, Snapshot, Track};
 use fonoteca_model::rights::{Decision, Subject, SubjectKind};
-use fonoteca_model::{BlobHashes, BlobId, Id};
+use fonoteca_model::{BlobId, Id};
 
 use super::cut::Cut;
 use super::index::blob_path;
+use super::parts::{Part, Parts};
 use crate::archive::Archive;
 use crate::error::ArchiveError;
-use crate::ingest::blob_row;
 use crate::rights::stable_id;
-
-/// A file of the metadata torrent, in the store.
-pub(super) struct Part {
-    pub path: Vec<String>,
-    pub hashes: BlobHashes,
-    /// The table it is a part of; none for the JSON Lines.
-    pub table: Option<&'static str>,
-    pub row: Blob,
-}
 
 /// Writes the parts about one audio torrent into the store.
 pub(super) async fn write(
@@ -35,41 +23,9 @@ pub(super) async fn write(
     cut: &Cut,
     covers: &[BlobId],
 ) -> Result<Vec<Part>, ArchiveError> {
-    let rows = Rows::load(snapshot, cut).await?;
-    let mut parts = Vec::new();
-    part(archive, cut, &rows.artists, &mut parts).await?;
-    part(archive, cut, &rows.albums, &mut parts).await?;
-    part(archive, cut, &rows.tracks, &mut parts).await?;
-    part(archive, cut, &rows.holdings, &mut parts).await?;
-    part(archive, cut, &rows.fingerprints, &mut parts).await?;
-    part(archive, cut, &rows.links, &mut parts).await?;
-    part(archive, cut, &rows.listens, &mut parts).await?;
-    part(archive, cut, &rows.rights, &mut parts).await?;
-    part(archive, cut, &rows.files, &mut parts).await?;
+    let mut parts = load(snapshot, cut).await?.write(archive, &cut.name).await?;
     parts.push(json_lines(archive, cut, covers).await?);
     Ok(parts)
-}
-
-async fn part<T: Row>(archive: &Archive, cut: &Cut, rows: &[T], parts: &mut Vec<Part>) -> Result<(), ArchiveError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let table = T::TABLE.name();
-    let path = vec!["tables".to_owned(), table.to_owned(), format!("{}.parquet", cut.name)];
-    parts.push(keep(archive, path, &parquet::write(rows)?, "application/vnd.apache.parquet", Some(table)).await?);
-    Ok(())
-}
-
-async fn keep(
-    archive: &Archive,
-    path: Vec<String>,
-    bytes: &[u8],
-    mime: &str,
-    table: Option<&'static str>,
-) -> Result<Part, ArchiveError> {
-    let hashes = archive.store().put_bytes(bytes).await?.hashes;
-    let row = blob_row(&hashes, mime, BlobKind::Metadata);
-    Ok(Part { path, hashes, table, row })
 }
 
 /// One line a file, for those who would rather not read Parquet.
@@ -98,68 +54,57 @@ async fn json_lines(archive: &Archive, cut: &Cut, covers: &[BlobId]) -> Result<P
         text.push(b'\n');
     }
     let packed = zstd::encode_all(text.as_slice(), 9).map_err(|error| ArchiveError::Bug(error.to_string()))?;
-    keep(archive, vec!["jsonl".to_owned(), format!("{}.jsonl.zst", cut.name)], &packed, "application/zstd", None).await
+    let path = vec!["jsonl".to_owned(), format!("{}.jsonl.zst", cut.name)];
+    Part::keep(archive, path, &packed, "application/zstd", None).await
 }
 
 /// Everything that goes out about one torrent's files, and nothing that stays: no job, no run's time, no name of a folder.
-struct Rows {
-    artists: Vec<Artist>,
-    albums: Vec<Album>,
-    tracks: Vec<Track>,
-    holdings: Vec<Holding>,
-    fingerprints: Vec<Fingerprint>,
-    links: Vec<Link>,
-    listens: Vec<Listens>,
-    rights: Vec<Rights>,
-    files: Vec<File>,
+async fn load(snapshot: &Snapshot, cut: &Cut) -> Result<Parts, ArchiveError> {
+    let roots: Vec<BlobId> = cut.files.iter().map(|file| file.held.root).collect();
+    let holdings: Vec<Holding> = snapshot.rows_by("root", roots.iter()).await?;
+    let track_ids: BTreeSet<Id> = holdings.iter().map(|holding| holding.track_id).collect();
+    let tracks: Vec<Track> = snapshot.rows_by("id", track_ids.iter()).await?;
+    let album_ids: BTreeSet<Id> = tracks.iter().filter_map(|track| track.album_id).collect();
+    let albums: Vec<Album> = snapshot.rows_by("id", album_ids.iter()).await?;
+    let credits = |credits: &[Credit]| credits.iter().map(|credit| credit.artist_id).collect::<Vec<_>>();
+    let artist_ids: BTreeSet<Id> = tracks
+        .iter()
+        .flat_map(|track| credits(&track.artists))
+        .chain(albums.iter().flat_map(|album| credits(&album.artists)))
+        .collect();
+    let ids: Vec<Id> = track_ids.into_iter().collect();
+    let (artists, fingerprints, files, recordings) = tokio::try_join!(
+        snapshot.rows_by("id", artist_ids.iter()),
+        snapshot.rows_by("root", roots.iter()),
+        snapshot.rows_by("root", roots.iter()),
+        snapshot.recording_of(&ids),
+    )?;
+    let mut parts = Parts {
+        artists,
+        albums,
+        tracks,
+        holdings,
+        fingerprints,
+        links: links(&recordings, cut),
+        listens: listens(cut),
+        rights: rights(cut),
+        files,
+    };
+    settle(&mut parts);
+    Ok(parts)
 }
 
-impl Rows {
-    async fn load(snapshot: &Snapshot, cut: &Cut) -> Result<Self, ArchiveError> {
-        let roots: Vec<BlobId> = cut.files.iter().map(|file| file.held.root).collect();
-        let holdings: Vec<Holding> = snapshot.rows_by("root", roots.iter()).await?;
-        let track_ids: BTreeSet<Id> = holdings.iter().map(|holding| holding.track_id).collect();
-        let tracks: Vec<Track> = snapshot.rows_by("id", track_ids.iter()).await?;
-        let album_ids: BTreeSet<Id> = tracks.iter().filter_map(|track| track.album_id).collect();
-        let albums: Vec<Album> = snapshot.rows_by("id", album_ids.iter()).await?;
-        let credits = |credits: &[Credit]| credits.iter().map(|credit| credit.artist_id).collect::<Vec<_>>();
-        let artist_ids: BTreeSet<Id> = tracks
-            .iter()
-            .flat_map(|track| credits(&track.artists))
-            .chain(albums.iter().flat_map(|album| credits(&album.artists)))
-            .collect();
-        let artists: Vec<Artist> = snapshot.rows_by("id", artist_ids.iter()).await?;
-        let fingerprints: Vec<Fingerprint> = snapshot.rows_by("root", roots.iter()).await?;
-        let files: Vec<File> = snapshot.rows_by("root", roots.iter()).await?;
-        let ids: Vec<Id> = track_ids.into_iter().collect();
-        let recordings = snapshot.recording_of(&ids).await?;
-        let mut rows = Self {
-            artists,
-            albums,
-            tracks,
-            holdings,
-            fingerprints,
-            links: links(&recordings, cut),
-            listens: listens(cut),
-            rights: rights(cut),
-            files,
-        };
-        rows.settle();
-        Ok(rows)
-    }
-
-    /// Puts the rows into an order that follows from them, so that the same rows give the same bytes.
-    fn settle(&mut self) {
-        self.artists.sort_by_key(|row| row.id);
-        self.albums.sort_by_key(|row| row.id);
-        self.tracks.sort_by_key(|row| row.id);
-        self.holdings.sort_by_key(|row| (row.root, row.track_id));
-        self.fingerprints.sort_by_key(|row| row.root);
-        self.files.sort_by_key(|row| row.root);
-        for file in &mut self.files {
-            // Where the operator keeps things is nobody's business.
-            file.path.clear();
-        }
+/// Puts the rows into an order that follows from them, so that the same rows give the same bytes.
+fn settle(parts: &mut Parts) {
+    parts.artists.sort_by_key(|row| row.id);
+    parts.albums.sort_by_key(|row| row.id);
+    parts.tracks.sort_by_key(|row| row.id);
+    parts.holdings.sort_by_key(|row| (row.root, row.track_id));
+    parts.fingerprints.sort_by_key(|row| row.root);
+    parts.files.sort_by_key(|row| row.root);
+    for file in &mut parts.files {
+        // Where the operator keeps things is nobody's business.
+        file.path.clear();
     }
 }
 

@@ -9,6 +9,7 @@ mod index;
 mod list;
 mod manifest;
 mod metadata;
+mod parts;
 mod plan;
 mod select;
 mod verify;
@@ -19,6 +20,7 @@ pub use build::build;
 pub use list::{Listed, list};
 pub(crate) use list::{manifests, read_torrent, torrents_here};
 pub use manifest::{Manifest, ManifestTorrent, ManifestVariant};
+pub(crate) use parts::Parts;
 pub use plan::{BandPlan, LeftOut, Plan, plan};
 pub use verify::{ReleaseVerdict, verify};
 

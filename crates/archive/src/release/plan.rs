@@ -1,12 +1,11 @@
 //! What a release would hold, before anything is made.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use fonoteca_model::BlobId;
 use serde::{Deserialize, Serialize};
 
 use super::cut::{Cut, Cutter};
-use super::list::given_out;
+use super::list::Earlier;
 use super::select::select;
 use super::{BANDS, Options};
 use crate::archive::Archive;
@@ -74,7 +73,7 @@ pub async fn plan(archive: &Archive, options: &Options) -> Result<Plan, ArchiveE
     options.check()?;
     let snapshot = archive.snapshot().await?;
     let all_listens = snapshot.stats().await?.listens.max(1);
-    let given_out: HashSet<BlobId> = given_out(archive).await?;
+    let earlier = Earlier::read(archive).await?;
     let mut cutter = Cutter::new(&options.name, options.limits);
     let mut bands: BTreeMap<(i32, i32), BandPlan> = BTreeMap::new();
     let mut licences: BTreeMap<String, u64> = BTreeMap::new();
@@ -94,7 +93,7 @@ pub async fn plan(archive: &Archive, options: &Options) -> Result<Plan, ArchiveE
             *licences.entry(super::index::licence_label(&file.verdict)).or_default() += 1;
         }
     };
-    let left_out = select(archive, &snapshot, &given_out, async |selected| {
+    let left_out = select(archive, &snapshot, &earlier.given_out, async |selected| {
         if let Some(cut) = cutter.push(selected) {
             add(cut);
         }

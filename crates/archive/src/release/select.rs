@@ -41,7 +41,7 @@ where
     let mut chunks = snapshot.held_by_popularity().await?;
     while let Some(chunk) = chunks.try_next().await? {
         let roots: Vec<BlobId> = chunk.iter().map(|held| held.root).collect();
-        let mut said = snapshot.decisions_for(&roots).await?;
+        let mut said = archive.decisions_for(snapshot, &roots).await?;
         for held in chunk {
             let decisions = said.remove(&held.root).unwrap_or_default();
             let verdict = decide(&decisions, now);

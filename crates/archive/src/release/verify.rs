@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use fonoteca_model::BlobId;
 use fonoteca_model::progress::Progress;
 use fonoteca_torrent::feed::PublicKey;
+use fonoteca_torrent::{Limits, Metainfo};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::list::{read_torrent, torrents_here};
+use super::list::torrents_here;
 use super::manifest::Manifest;
 use crate::archive::Archive;
 use crate::error::ArchiveError;
@@ -63,7 +64,8 @@ pub async fn verify(
             problems.push(format!("{}: is not the file that the manifest names", variant.path));
             continue;
         }
-        let metainfo = read_torrent(archive, name, &variant.path)?;
+        let metainfo = Metainfo::parse(&torrent, &Limits::default())
+            .map_err(|source| ArchiveError::Metainfo { name: variant.path.clone(), source })?;
         roots.extend(metainfo.real_files().filter_map(|(_, file)| file.root));
     }
     let roots: Vec<BlobId> = roots.into_iter().collect();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fonoteca_model::BlobId;
 use fonoteca_model::progress::{Progress, Unit};
-use fonoteca_model::rights::{Basis, Layer, Subject, SubjectKind, Use};
+use fonoteca_model::rights::{Basis, Decision, Layer, Subject, SubjectKind, Use};
 use serde::Serialize;
 
 use super::{Statement, read_subject, set};
@@ -138,17 +138,18 @@ impl Row<'_> {
         let basis: Basis =
             basis.parse().map_err(|error: fonoteca_model::rights::WordError| of_column("basis")(error.to_string()))?;
         let subject = self.subject(folder).map_err(of_column("subject"))?;
-        let mut statement = Statement::new(subject, basis, asserted_by);
+        let mut said = Decision::draft(subject, basis, asserted_by);
         if let Some(layer) = self.get("layer") {
-            statement.layer = layer.parse::<Layer>().map_err(|error| of_column("layer")(error.to_string()))?;
+            said.layer = layer.parse::<Layer>().map_err(|error| of_column("layer")(error.to_string()))?;
         }
         for word in self.get("permits").unwrap_or_default().split([' ', ';', '|']).filter(|word| !word.is_empty()) {
-            statement.permits.push(word.parse::<Use>().map_err(|error| of_column("permits")(error.to_string()))?);
+            said.permits.push(word.parse::<Use>().map_err(|error| of_column("permits")(error.to_string()))?);
         }
-        statement.licence = self.text("licence");
-        statement.territory = self.text("territory");
-        statement.holder = self.text("holder");
-        statement.attribution = self.text("attribution");
+        said.licence = self.text("licence");
+        said.territory = self.text("territory");
+        said.holder = self.text("holder");
+        said.attribution = self.text("attribution");
+        let mut statement = Statement::from(said);
         statement.note = self.text("note");
         statement.evidence =
             self.get("evidence").map(|path| document(folder, path)).transpose().map_err(of_column("evidence"))?;

@@ -4,18 +4,20 @@
 //! withdrawal or an opt-out stands until a decision names it and supersedes it.
 
 mod import;
+mod works;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use fonoteca_catalog::{Batch, BlobKind, Event, Outcome, Rights, Snapshot};
 use fonoteca_model::licence::LicenceMatch;
-use fonoteca_model::rights::{Basis, ClaimStatus, Decision, Layer, Subject, SubjectKind, Use, Verdict, decide};
-use fonoteca_model::{BlobId, Id, Timestamp};
+use fonoteca_model::rights::{Basis, ClaimStatus, Decision, Subject, SubjectKind, Verdict, decide};
+use fonoteca_model::{BlobId, Id};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub use import::{ImportReport, RowResult, import};
+pub(crate) use works::roots_of_subject;
 
 use crate::archive::Archive;
 use crate::error::ArchiveError;
@@ -40,73 +42,42 @@ pub(crate) fn decision_id(subject: &Subject, asserted_by: &str, occasion: &str) 
 /// What to record about a subject.
 #[derive(Debug, Clone)]
 pub struct Statement {
-    /// About what.
-    pub subject: Subject,
-    /// Which right.
-    pub layer: Layer,
-    /// Why it may be held.
-    pub basis: Basis,
-    /// The licence, as a person writes it.
-    pub licence: Option<String>,
-    /// What a permission grants.
-    pub permits: Vec<Use>,
-    /// Where it holds.
-    pub territory: Option<String>,
-    /// Whose right.
-    pub holder: Option<String>,
-    /// The credit to give.
-    pub attribution: Option<String>,
+    /// What is said. Its id, moment and evidence, and what it supersedes, follow when it is recorded.
+    pub decision: Decision,
     /// The document that proves it, kept as a blob.
     pub evidence: Option<PathBuf>,
-    /// Who says so.
-    pub asserted_by: String,
-    /// Where the claim stands.
-    pub status: ClaimStatus,
-    /// From when.
-    pub from: Option<Timestamp>,
-    /// Until when.
-    pub until: Option<Timestamp>,
     /// A decision to supersede besides the operator's own earlier ones.
     pub supersede: Option<String>,
     /// For people.
     pub note: Option<String>,
 }
 
+impl From<Decision> for Statement {
+    fn from(decision: Decision) -> Self {
+        Self { decision, evidence: None, supersede: None, note: None }
+    }
+}
+
 impl Statement {
     /// A statement with nothing but subject and basis.
     pub fn new(subject: Subject, basis: Basis, asserted_by: &str) -> Self {
-        Self {
-            subject,
-            layer: Layer::Recording,
-            basis,
-            licence: None,
-            permits: Vec::new(),
-            territory: None,
-            holder: None,
-            attribution: None,
-            evidence: None,
-            asserted_by: asserted_by.to_owned(),
-            status: ClaimStatus::Asserted,
-            from: None,
-            until: None,
-            supersede: None,
-            note: None,
-        }
+        Decision::draft(subject, basis, asserted_by).into()
     }
 
     fn check(&self) -> Result<(), ArchiveError> {
-        if self.status != ClaimStatus::Asserted && self.status != ClaimStatus::Verified {
+        let said = &self.decision;
+        if !affirms(said) {
             return Ok(());
         }
-        match self.basis {
+        match said.basis {
             Basis::Permission if self.evidence.is_none() => {
                 Err(ArchiveError::Usage("a permission needs its document: give it with --evidence FILE".to_owned()))
             }
-            Basis::Licensed if self.licence.as_deref().is_none_or(|licence| licence.trim().is_empty()) => {
+            Basis::Licensed if said.licence.as_deref().is_none_or(|licence| licence.trim().is_empty()) => {
                 Err(ArchiveError::Usage("basis `licensed` needs --license with an SPDX id or a licence URI".to_owned()))
             }
             Basis::PrivateCopy | Basis::Unknown | Basis::OwnWork | Basis::PublicDomain | Basis::Licensed
-                if !self.permits.is_empty() =>
+                if !said.permits.is_empty() =>
             {
                 Err(ArchiveError::Usage("--permit goes with basis `permission`; other bases grant by rule".to_owned()))
             }
@@ -115,11 +86,16 @@ impl Statement {
     }
 }
 
+/// It says why the item may be held, and neither disputes nor reserves nor withdraws anything.
+fn affirms(decision: &Decision) -> bool {
+    matches!(decision.status, ClaimStatus::Asserted | ClaimStatus::Verified)
+}
+
 /// Records statements in one commit; returns the new decisions.
 pub async fn set(archive: &Archive, statements: &[Statement]) -> Result<Vec<Decision>, ArchiveError> {
     for statement in statements {
         statement.check()?;
-        check_key(&statement.subject)?;
+        check_key(&statement.decision.subject)?;
     }
     let now = archive.now();
     let mut batch = Batch::default();
@@ -139,32 +115,17 @@ pub async fn set(archive: &Archive, statements: &[Statement]) -> Result<Vec<Deci
     let mut said_before = decisions_on(&snapshot, statements).await?;
     let mut decisions = Vec::new();
     for (statement, evidence) in statements.iter().zip(evidence) {
-        let said = said_before.entry(statement.subject.clone()).or_default();
+        let draft = &statement.decision;
+        let said = said_before.entry(draft.subject.clone()).or_default();
         let earlier = superseded_by(said, statement)?;
         // One decision supersedes one other, so replacing several takes several that say the same.
         let replaced: Vec<Option<String>> =
             if earlier.is_empty() { vec![None] } else { earlier.into_iter().map(Some).collect() };
         for supersedes in replaced {
             let replaced = supersedes.as_deref().unwrap_or_default();
-            let occasion = format!("{} {} {} {replaced}", statement.layer, statement.status, now.0);
-            let decision = Decision {
-                id: decision_id(&statement.subject, &statement.asserted_by, &occasion),
-                supersedes,
-                subject: statement.subject.clone(),
-                layer: statement.layer,
-                basis: statement.basis,
-                licence: statement.licence.clone(),
-                permits: statement.permits.clone(),
-                territory: statement.territory.clone(),
-                holder: statement.holder.clone(),
-                attribution: statement.attribution.clone(),
-                evidence,
-                asserted_by: statement.asserted_by.clone(),
-                status: statement.status,
-                from: statement.from,
-                until: statement.until,
-                at: now,
-            };
+            let occasion = format!("{} {} {} {replaced}", draft.layer, draft.status, now.0);
+            let id = decision_id(&draft.subject, &draft.asserted_by, &occasion);
+            let decision = Decision { id, supersedes, evidence, at: now, ..draft.clone() };
             let mut row = Rights::from(&decision);
             row.note.clone_from(&statement.note);
             batch.rights.push(row);
@@ -173,13 +134,13 @@ pub async fn set(archive: &Archive, statements: &[Statement]) -> Result<Vec<Deci
             decisions.push(decision);
         }
         batch.events.push(Event {
-            id: stable_id(&["rights", &statement.subject.to_string(), &now.0.to_string(), statement.status.as_str()]),
+            id: stable_id(&["rights", &draft.subject.to_string(), &now.0.to_string(), draft.status.as_str()]),
             at: now,
             kind: "policy assignment".to_owned(),
-            subject_kind: statement.subject.kind.to_string(),
-            subject: statement.subject.key.clone(),
+            subject_kind: draft.subject.kind.to_string(),
+            subject: draft.subject.key.clone(),
             outcome: Outcome::Success,
-            detail: Some(format!("{} {}", statement.status, statement.basis)),
+            detail: Some(format!("{} {}", draft.status, draft.basis)),
             agent: AGENT.to_owned(),
         });
     }
@@ -194,7 +155,7 @@ async fn decisions_on(
     snapshot: &Snapshot,
     statements: &[Statement],
 ) -> Result<HashMap<Subject, Vec<Decision>>, ArchiveError> {
-    let subjects: BTreeSet<&Subject> = statements.iter().map(|statement| &statement.subject).collect();
+    let subjects: BTreeSet<&Subject> = statements.iter().map(|statement| &statement.decision.subject).collect();
     let (labels, keyed): (Vec<&Subject>, Vec<&Subject>) =
         subjects.into_iter().partition(|subject| subject.kind == SubjectKind::Label);
     let mut found: HashMap<Subject, Vec<Decision>> = HashMap::new();
@@ -211,11 +172,10 @@ async fn decisions_on(
 /// What a new statement replaces: everything in force on the same subject and layer, but never a withdrawal, a dispute or
 /// an opt-out, which only a decision that names them lifts.
 fn superseded_by(all: &[Decision], statement: &Statement) -> Result<Vec<String>, ArchiveError> {
+    let draft = &statement.decision;
     let replaces = |decision: &Decision| {
         let named = statement.supersede.as_deref() == Some(decision.id.as_str());
-        let ordinary = matches!(decision.status, ClaimStatus::Asserted | ClaimStatus::Verified);
-        let affirming = matches!(statement.status, ClaimStatus::Asserted | ClaimStatus::Verified);
-        named || ordinary && affirming && decision.layer == statement.layer
+        named || affirms(decision) && affirms(draft) && decision.layer == draft.layer
     };
     let gone: Vec<&str> = all.iter().filter_map(|decision| decision.supersedes.as_deref()).collect();
     let found: Vec<String> = all
@@ -226,7 +186,7 @@ fn superseded_by(all: &[Decision], statement: &Statement) -> Result<Vec<String>,
     match &statement.supersede {
         Some(named) if !found.contains(named) => Err(ArchiveError::Usage(format!(
             "there is no decision {named} in force on {}: see `fonoteca rights show {}`",
-            statement.subject, statement.subject
+            draft.subject, draft.subject
         ))),
         _ => Ok(found),
     }
@@ -240,6 +200,7 @@ fn check_key(subject: &Subject) -> Result<(), ArchiveError> {
         }
         SubjectKind::Isrc => subject.key.parse::<fonoteca_model::Isrc>().err().map(|error| error.to_string()),
         SubjectKind::Upc => subject.key.parse::<fonoteca_model::Upc>().err().map(|error| error.to_string()),
+        SubjectKind::Iswc => subject.key.parse::<fonoteca_model::Iswc>().err().map(|error| error.to_string()),
         _ if subject.key.trim().is_empty() => Some("it is empty".to_owned()),
         _ => None,
     };
@@ -254,6 +215,9 @@ pub fn read_subject(text: &str) -> Result<Subject, ArchiveError> {
         let key = match kind {
             SubjectKind::Isrc => canonical::<fonoteca_model::Isrc>(key),
             SubjectKind::Upc => canonical::<fonoteca_model::Upc>(key),
+            SubjectKind::Iswc => canonical::<fonoteca_model::Iswc>(key),
+            // Works of other catalogues keep their identifiers as they are; no tag names them yet.
+            SubjectKind::Work => canonical::<fonoteca_model::Mbid>(key),
             SubjectKind::Blob | SubjectKind::Track | SubjectKind::Recording => key.to_ascii_lowercase(),
             _ => key.to_owned(),
         };
@@ -299,67 +263,7 @@ pub struct Shown {
     /// A sentence a decision that counts.
     pub why: Vec<String>,
     /// Everything that was ever said, oldest first.
-    pub decisions: Vec<ShownDecision>,
-}
-
-/// One decision as machine output has it: moments in milliseconds.
-#[derive(Debug, Clone, Serialize)]
-pub struct ShownDecision {
-    /// Its id.
-    pub id: String,
-    /// The decision that it replaces.
-    pub supersedes: Option<String>,
-    /// `kind:key`.
-    pub subject: String,
-    /// Which right.
-    pub layer: Layer,
-    /// Why the item may be held.
-    pub basis: Basis,
-    /// The licence as it was found or given.
-    pub licence: Option<String>,
-    /// What a permission grants.
-    pub permits: Vec<Use>,
-    /// Where it holds.
-    pub territory: Option<String>,
-    /// Whose right it is.
-    pub holder: Option<String>,
-    /// The credit to give.
-    pub attribution: Option<String>,
-    /// The blob of the document that proves it.
-    pub evidence: Option<BlobId>,
-    /// Who says so.
-    pub asserted_by: String,
-    /// Where the claim stands.
-    pub status: ClaimStatus,
-    /// From when it holds.
-    pub from_ms: Option<i64>,
-    /// Until when it holds.
-    pub until_ms: Option<i64>,
-    /// When it was recorded.
-    pub at_ms: i64,
-}
-
-impl From<Decision> for ShownDecision {
-    fn from(decision: Decision) -> Self {
-        Self {
-            id: decision.id,
-            supersedes: decision.supersedes,
-            subject: decision.subject.to_string(),
-            layer: decision.layer,
-            basis: decision.basis,
-            licence: decision.licence,
-            permits: decision.permits,
-            territory: decision.territory,
-            holder: decision.holder,
-            attribution: decision.attribution,
-            evidence: decision.evidence,
-            asserted_by: decision.asserted_by,
-            status: decision.status,
-            from_ms: decision.from.map(Timestamp::as_millis),
-            until_ms: decision.until.map(Timestamp::as_millis),
-            at_ms: decision.at.as_millis(),
-        }
-    }
+    pub decisions: Vec<Decision>,
 }
 
 impl Shown {
@@ -377,7 +281,7 @@ impl Shown {
             stream_to: verdict.stream_to(),
             licence: verdict.licence,
             why: verdict.why,
-            decisions: decisions.into_iter().map(ShownDecision::from).collect(),
+            decisions,
         }
     }
 }
@@ -386,12 +290,12 @@ impl Shown {
 pub async fn show(archive: &Archive, subject: &Subject) -> Result<Vec<Shown>, ArchiveError> {
     let snapshot = archive.snapshot().await?;
     let now = archive.now();
-    let roots = snapshot.roots_of_subject(subject).await?;
+    let roots = roots_of_subject(&snapshot, subject).await?;
     if roots.is_empty() {
         let decisions = snapshot.decisions_on(subject).await?;
         return Ok(vec![Shown::new(subject, decide(&decisions, now), decisions)]);
     }
-    let mut found = snapshot.decisions_for(&roots).await?;
+    let mut found = archive.decisions_for(&snapshot, &roots).await?;
     Ok(roots
         .into_iter()
         .map(|root| {
@@ -415,7 +319,7 @@ pub struct WithdrawalPlan {
 /// Looks at what a withdrawal would reach.
 pub async fn plan_withdrawal(archive: &Archive, subject: &Subject) -> Result<WithdrawalPlan, ArchiveError> {
     check_key(subject)?;
-    let roots = archive.snapshot().await?.roots_of_subject(subject).await?;
+    let roots = roots_of_subject(&archive.snapshot().await?, subject).await?;
     let published = archive.published().await?;
     let given_out: std::collections::HashSet<BlobId> =
         published.torrents.values().flat_map(|torrent| torrent.files.values().map(|file| file.root)).collect();
@@ -431,7 +335,7 @@ pub async fn withdraw(
     reason: Option<&str>,
 ) -> Result<Decision, ArchiveError> {
     let mut statement = Statement::new(plan.subject.clone(), Basis::Unknown, asserted_by);
-    statement.status = ClaimStatus::Withdrawn;
+    statement.decision.status = ClaimStatus::Withdrawn;
     statement.note = reason.map(str::to_owned);
     let mut decisions = set(archive, &[statement]).await?;
     decisions.pop().ok_or_else(|| ArchiveError::Bug("a withdrawal made no decision".to_owned()))

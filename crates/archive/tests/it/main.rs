@@ -6,4 +6,5 @@ mod fixity;
 mod folders;
 mod rights;
 mod turned_away;
+mod works;
 mod world;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use fonoteca_archive::ingest::{FileOutcome, Options, Status, Summary, ingest};
 use fonoteca_archive::{Archive, ArchiveError};
 use fonoteca_catalog::{Row, Stats};
-use fonoteca_model::limits::Limits;
 use fonoteca_model::rights::Basis;
 use fonoteca_model::{Silent, Timestamp};
 use fonoteca_testkit::FixedClock;
+pub use fonoteca_testkit::noise;
 use tempfile::TempDir;
 
 /// An archive, the music beside it, and the clock that it goes by.
@@ -45,16 +45,7 @@ impl World {
     }
 
     pub fn options(&self, job: &str) -> Options {
-        Options {
-            paths: vec![self.music()],
-            basis: Basis::OwnWork,
-            licence: None,
-            asserted_by: "tester".to_owned(),
-            job: job.to_owned(),
-            jobs: 2,
-            first_batch: Options::FIRST_BATCH,
-            limits: Limits::default(),
-        }
+        Options { jobs: 2, ..Options::new(vec![self.music()], Basis::OwnWork, "tester", job) }
     }
 
     /// Takes the music in: what became of each file, by the end of its path.
@@ -80,27 +71,4 @@ impl World {
 /// The statuses of the files whose path ends so.
 pub fn statuses(outcomes: &[FileOutcome], end: &str) -> Vec<Status> {
     outcomes.iter().filter(|outcome| Path::new(&outcome.path).ends_with(end)).map(|outcome| outcome.status).collect()
-}
-
-/// So many milliseconds of noise as a WAV file; another `seed`, another recording.
-pub fn noise(seed: u32, milliseconds: u32) -> Vec<u8> {
-    const RATE: u32 = 8_000;
-    let samples = RATE * milliseconds / 1_000;
-    let mut bytes = Vec::with_capacity(44 + samples as usize * 2);
-    bytes.extend(b"RIFF");
-    bytes.extend((36 + samples * 2).to_le_bytes());
-    bytes.extend(b"WAVEfmt ");
-    bytes.extend(16_u32.to_le_bytes());
-    bytes.extend([1, 0, 1, 0]);
-    bytes.extend(RATE.to_le_bytes());
-    bytes.extend((RATE * 2).to_le_bytes());
-    bytes.extend([2, 0, 16, 0]);
-    bytes.extend(b"data");
-    bytes.extend((samples * 2).to_le_bytes());
-    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
-    for _ in 0..samples {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        bytes.extend(((state >> 18) as i16 - 8_192).to_le_bytes());
-    }
-    bytes
 }

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use fonoteca_model::{Iswc, Mbid};
+
 use crate::{Credit, Tags};
 
 /// Understands raw keys and values; the raw ones stay as they were.
@@ -153,6 +155,30 @@ fn take(tags: &mut Tags, names: &mut Named, key: &str, value: &str) {
     }
 }
 
+/// The musical works that tags name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamedWorks {
+    /// By ISWC.
+    pub iswcs: Vec<Iswc>,
+    /// By MusicBrainz work id.
+    pub mbids: Vec<Mbid>,
+}
+
+/// The works that tags name, from [`Tags::raw`](crate::Tags::raw). What is not well-formed names nothing.
+pub fn named_works(raw: &[(String, String)]) -> NamedWorks {
+    let mut works = NamedWorks::default();
+    for (key, value) in raw {
+        // A medley has several, which writers of ID3v2.3 join.
+        let values = value.split(['/', ';', ',']);
+        match plain(key).as_str() {
+            "ISWC" => works.iswcs.extend(values.filter_map(|value| value.parse().ok())),
+            "MUSICBRAINZWORKID" => works.mbids.extend(values.filter_map(|value| value.parse().ok())),
+            _ => {}
+        }
+    }
+    works
+}
+
 /// A number from the beginning of a text; zero says nothing.
 fn number(text: &str) -> Option<i32> {
     let text = text.trim();
@@ -197,6 +223,24 @@ mod tests {
             assert_eq!((found.track_number, found.track_total), (Some(3), Some(12)), "{found:?}");
             assert_eq!(found.isrc.as_deref(), Some("i"), "{found:?}");
         }
+    }
+
+    #[test]
+    fn works_by_every_spelling() {
+        let id = "b10bbbfc-cf9e-42e0-be17-e2c3e1d2600d";
+        for (key, value) in [
+            ("ISWC", "T-034.524.680-1"),
+            ("TXXX:ISWC", "T0345246801/T-034.524.680-2"),
+            ("----:com.apple.iTunes:ISWC", "t0345246801"),
+        ] {
+            let found = named_works(&[(key.to_owned(), value.to_owned())]);
+            assert_eq!(found.iswcs.iter().map(Iswc::as_str).collect::<Vec<_>>(), ["T0345246801"], "{key}");
+        }
+        for key in ["MUSICBRAINZ_WORKID", "TXXX:MusicBrainz Work Id", "----:com.apple.iTunes:MusicBrainz Work Id"] {
+            let found = named_works(&[(key.to_owned(), format!("{id}; {}", id.to_uppercase()))]);
+            assert_eq!(found.mbids.iter().map(Mbid::as_str).collect::<Vec<_>>(), [id, id], "{key}");
+        }
+        assert_eq!(named_works(&[("WORK".to_owned(), id.to_owned())]), NamedWorks::default());
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(crate) mod vorbis;
 use crate::cover::image_mime;
 use crate::{Limits, Picture, PictureKind, Tags};
 
+pub use fields::{NamedWorks, named_works};
 pub(crate) use id3::read as read_with_lofty;
 
 /// Gathers keys, values and the cover within the limits, and notes what did not fit.

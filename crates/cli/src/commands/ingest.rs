@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use fonoteca_archive::ingest::{FileOutcome, Options, Summary, ingest};
-use fonoteca_model::limits::Limits;
 use fonoteca_model::rights::Basis;
 use fonoteca_model::units::Bytes;
 use serde_json::json;
@@ -56,14 +55,10 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     // Two ingests that begin in one microsecond differ by their processes.
     let job = format!("ingest-{}-{}", context.now().0, std::process::id());
     let options = Options {
-        paths: args.paths,
-        basis: args.basis,
         licence: args.license,
-        asserted_by: context.person().to_owned(),
-        job,
         jobs: args.jobs.map_or_else(processors, NonZeroUsize::get),
         first_batch: args.batch_files.map_or(Options::FIRST_BATCH, NonZeroUsize::get),
-        limits: Limits::default(),
+        ..Options::new(args.paths, args.basis, context.person(), &job)
     };
     let output = context.output();
     let progress = context.job();

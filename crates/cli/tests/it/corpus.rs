@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::Duration;
 
-use fonoteca_testkit::{Operator, run};
+use fonoteca_testkit::{Operator, copy_folder};
 use serde_json::Value;
 
 use crate::mirrors::PROGRAM;
@@ -48,9 +47,7 @@ impl Corpus {
     pub fn copy(&self) -> Operator {
         let copy = Operator::new(PROGRAM, "Copy");
         std::fs::remove_dir_all(copy.archive()).expect("the empty archive can be removed");
-        let mut command = Command::new("cp");
-        let ran = run(command.arg("-a").arg(self.operator.archive()).arg(copy.archive()), Duration::from_mins(1));
-        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        copy_folder(&self.operator.archive(), &copy.archive());
         copy
     }
 }

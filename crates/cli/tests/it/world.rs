@@ -2,22 +2,17 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+pub use fonoteca_testkit::sample;
+use fonoteca_testkit::{LIMIT, Ran, alone, copy_folder, run};
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// A folder with a home in it, and perhaps an archive.
 pub struct World {
     folder: TempDir,
-}
-
-/// What a command said.
-pub struct Said {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
 }
 
 impl World {
@@ -40,7 +35,7 @@ impl World {
         static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
         let template = TEMPLATE.get_or_init(make_template);
         let world = Self::empty();
-        copy(template, &world.path("archive"));
+        copy_folder(template, &world.path("archive"));
         world
     }
 
@@ -51,35 +46,34 @@ impl World {
 
     /// The program, in this world and no other.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fonoteca"));
-        command.env_clear().env("HOME", self.path("home")).env("USER", "tester").current_dir(self.folder.path());
-        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = alone(env!("CARGO_BIN_EXE_fonoteca"), &self.path("home"));
+        command.current_dir(self.folder.path()).args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
     /// Runs a command that finds its archive by itself, or needs none.
-    pub fn run(&self, args: &[&str]) -> Said {
-        Said::from(self.command(args).output().unwrap())
+    pub fn run(&self, args: &[&str]) -> Ran {
+        run(&mut self.command(args), LIMIT)
     }
 
     /// Runs a command that must succeed.
-    pub fn ok(&self, args: &[&str]) -> Said {
+    pub fn ok(&self, args: &[&str]) -> Ran {
         let said = self.run(args);
         assert_eq!(said.code, 0, "{args:?}: {}{}", said.out, said.err);
         said
     }
 
     /// Runs a command on `archive`.
-    pub fn here(&self, args: &[&str]) -> Said {
+    pub fn here(&self, args: &[&str]) -> Ran {
         self.run(&[&["--archive", "archive"], args].concat())
     }
 
     /// Runs a command on `archive` with something on stdin.
-    pub fn here_with_input(&self, args: &[&str], input: &str) -> Said {
+    pub fn here_with_input(&self, args: &[&str], input: &str) -> Ran {
         let mut command = self.command(&[&["--archive", "archive"], args].concat());
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        Said::from(child.wait_with_output().unwrap())
+        Ran::from(child.wait_with_output().unwrap())
     }
 
     /// The first blob in the store of `archive`, for tests that damage one.
@@ -96,37 +90,6 @@ impl World {
             }
         }
     }
-}
-
-impl From<Output> for Said {
-    fn from(output: Output) -> Self {
-        Self {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
-
-impl Said {
-    /// The lines of stdout as JSON.
-    pub fn json(&self) -> Vec<Value> {
-        let parse =
-            |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.err));
-        self.out.lines().map(parse).collect()
-    }
-
-    /// The only line of stdout as JSON.
-    pub fn one(&self) -> Value {
-        let mut all = self.json();
-        assert_eq!(all.len(), 1, "{}{}", self.out, self.err);
-        all.remove(0)
-    }
-}
-
-/// The sample collection of the repository.
-pub fn sample() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sample").canonicalize().unwrap()
 }
 
 /// Fails unless the object has all these fields.
@@ -157,19 +120,6 @@ fn make_template() -> PathBuf {
         let said = world.here(&[args[0], args[1], sample.join(args[2]).to_str().unwrap()]);
         assert_eq!(said.code, 0, "{args:?}: {}{}", said.out, said.err);
     }
-    copy(&world.path("archive"), &template);
+    copy_folder(&world.path("archive"), &template);
     template
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }

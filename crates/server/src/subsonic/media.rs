@@ -8,6 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::ids::WireId;
 use super::reply::{ErrorCode, Failure};
 use super::{Call, ids};
+use crate::covers;
 use crate::library::{Hearing, Library, Song};
 use crate::playing::{self, Wish};
 
@@ -36,12 +37,14 @@ pub(super) async fn download(call: &Call) -> Result<Response<Body>, Failure> {
     Ok(response)
 }
 
-/// The cover of a song, an album, or an artist's first album that has one. It is sent in the size that it has.
+/// The cover of a song, an album, or an artist's first album that has one: in the size that it has, or with `size`, no larger
+/// than a square of so many pixels.
 pub(super) async fn cover_art(call: &Call) -> Result<Response<Body>, Failure> {
     let id = WireId::parse(call.params.required("id")?).ok_or_else(|| Failure::not_found("cover"))?;
+    let side = call.params.number("size", 0_u32)?;
     let library = Library::open(&call.app, &call.user).await?;
     let cover = library.cover(id).await?.ok_or_else(|| Failure::not_found("cover"))?;
-    let response = playing::cover(&call.app, &cover, &call.headers).await?;
+    let response = covers::cover(&call.app, &cover, side, &call.headers).await?;
     response.ok_or_else(|| Failure::not_found("cover"))
 }
 

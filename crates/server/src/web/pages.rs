@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::views::{AlbumCard, AlbumPage, ArtistLink, ArtistPage, Disc, Found, Home, Missing, Shell, TrackRow};
 use crate::app::App;
 use crate::auth::session::{SessionUser, is_from_here};
+use crate::covers;
 use crate::error::Internal;
 use crate::library::{AlbumSort, Hearing, Library, Page, Song};
 use crate::playing::{self, Wish};
@@ -123,17 +124,25 @@ pub(super) async fn stream(
     })
 }
 
+/// How large a cover is shown, in pixels; 0: as large as it is.
+#[derive(Deserialize)]
+pub(super) struct Shown {
+    #[serde(default)]
+    size: u32,
+}
+
 pub(super) async fn cover(
     State(app): State<App>,
     user: SessionUser,
     headers: HeaderMap,
     Path(id): Path<String>,
+    Query(Shown { size }): Query<Shown>,
 ) -> Answer {
     let Some(id) = WireId::parse(&id) else { return Ok(StatusCode::NOT_FOUND.into_response()) };
     let Some(cover) = Library::open(&app, &user.0).await?.cover(id).await? else {
         return Ok(StatusCode::NOT_FOUND.into_response());
     };
-    let response = playing::cover(&app, &cover, &headers).await?;
+    let response = covers::cover(&app, &cover, size, &headers).await?;
     Ok(response.unwrap_or_else(|| StatusCode::NOT_FOUND.into_response()))
 }
 

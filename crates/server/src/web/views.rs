@@ -7,6 +7,14 @@ use crate::library::{AlbumItem, ArtistItem, Song};
 
 const NO_COVER: &str = "/assets/record.svg";
 
+/// The longer side of the covers that are loaded, in pixels: sharp on any screen at the largest that the page shows, and one
+/// picture for all places where it is shown.
+const COVER_SIDE: u32 = 480;
+
+fn cover_of(id: &impl std::fmt::Display) -> String {
+    format!("/cover/{id}?size={COVER_SIDE}")
+}
+
 /// A track in a list.
 pub(super) struct TrackRow {
     pub(super) id: String,
@@ -27,7 +35,7 @@ impl TrackRow {
             album: song.album.as_ref().map(|album| album.title.clone()),
             number: song.track.number,
             length: Duration(song.duration_ms()).to_string(),
-            cover: song.cover_root().map_or_else(|| NO_COVER.to_owned(), |_| format!("/cover/tr-{id}")),
+            cover: song.cover_root().map_or_else(|| NO_COVER.to_owned(), |_| cover_of(&format_args!("tr-{id}"))),
             id,
         }
     }
@@ -52,7 +60,7 @@ impl AlbumCard {
             artist: album.artist_credit.clone(),
             artist_id: album.artists.first().map(|credit| credit.artist_id.to_string()),
             year: album.date.as_deref().and_then(|date| date.get(..4)).map(str::to_owned),
-            cover: if item.has_cover { format!("/cover/al-{id}") } else { NO_COVER.to_owned() },
+            cover: if item.has_cover { cover_of(&format_args!("al-{id}")) } else { NO_COVER.to_owned() },
             id,
         }
     }

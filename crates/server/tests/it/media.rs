@@ -1,5 +1,6 @@
 //! Streams, downloads and covers.
 
+use fonoteca_audio::scale::{Made, dimensions};
 use fonoteca_testkit::sample;
 use serde_json::Value;
 
@@ -70,6 +71,26 @@ async fn covers_by_any_id() {
         assert_eq!(cover.headers()["content-type"], "image/jpeg", "{name}");
         assert_eq!(cover.bytes().await.expect("bytes"), original, "{name}");
     }
+    let id = song["coverArt"].as_str().expect("an id");
+    for (size, side) in [(1, 1), (100, 100), (399, 399)] {
+        let cover = world.fetch(&world.ana, "getCoverArt", &format!("id={id}&size={size}")).await;
+        assert_eq!(cover.headers()["content-type"], "image/jpeg");
+        let tag = cover.headers()["etag"].clone();
+        let path = cover.url().as_str().split_once("/rest").map(|(_, path)| format!("/rest{path}")).expect("a path");
+        let bytes = cover.bytes().await.expect("bytes");
+        assert_eq!(dimensions(Made::Jpeg, &bytes), Some((side, side)), "{size}");
+        assert!(bytes.len() < original.len(), "{} of {} bytes", bytes.len(), original.len());
+        let tag = tag.to_str().expect("text");
+        assert_eq!(world.get_with(&path, &[("if-none-match", tag)]).await.status(), 304);
+        let part = world.get_with(&path, &[("range", "bytes=2-9")]).await;
+        assert_eq!((part.status().as_u16(), part.bytes().await.expect("bytes")), (206, bytes.slice(2..10)));
+    }
+    // The sample's cover has 400 pixels a side: it is never made larger, nor coded again for nothing.
+    for size in ["", "0", "400", "401", "4000000000"] {
+        let cover = world.fetch(&world.ana, "getCoverArt", &format!("id={id}&size={size}")).await;
+        assert_eq!(cover.bytes().await.expect("bytes"), original, "size={size}");
+    }
+    assert_eq!(world.ask("getCoverArt", &format!("id={id}&size=large")).await["error"]["code"], 0);
     for wrong in ["id=", "id=tr-0000000000000001", "id=al-0000000000000001", "id=../x"] {
         assert_eq!(world.ask("getCoverArt", wrong).await["error"]["code"], 70, "{wrong}");
     }

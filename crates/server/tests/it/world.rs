@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use fonoteca_accounts::{Accounts, AccountsKey, Role, Secret, User};
 use fonoteca_archive::ingest::{self, Options};
@@ -11,7 +10,7 @@ use fonoteca_archive::{Archive, Clock};
 use fonoteca_model::rights::Basis;
 use fonoteca_model::{Silent, Timestamp};
 use fonoteca_server::{Bound, ServerOptions, serve};
-use fonoteca_testkit::sample;
+use fonoteca_testkit::{FixedClock, copy_folder, sample};
 use reqwest::{Client, Response};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -30,7 +29,7 @@ pub(crate) struct World {
     pub(crate) client: Client,
     ana_key: Secret,
     bea_key: Secret,
-    seconds: Arc<AtomicI64>,
+    clock_face: Arc<FixedClock>,
     stop: Option<oneshot::Sender<()>>,
     _folder: TempDir,
 }
@@ -44,16 +43,16 @@ impl World {
     /// With no music.
     pub(crate) async fn empty() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Archive::init(folder.path(), "Test archive", clock(Arc::default())).await.expect("made");
+        Archive::init(folder.path(), "Test archive", clock(now())).await.expect("made");
         Self::on(folder.path()).await
     }
 
     /// On a copy of the archive in this folder.
     async fn on(template: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        copy(template, folder.path());
-        let seconds = Arc::new(AtomicI64::new(NOW_SECONDS));
-        let archive = Archive::open(folder.path(), clock(Arc::clone(&seconds))).await.expect("opened");
+        copy_folder(template, folder.path());
+        let clock_face = now();
+        let archive = Archive::open(folder.path(), clock(Arc::clone(&clock_face))).await.expect("opened");
 
         let key = AccountsKey::generate();
         let accounts = Accounts::open(&archive.accounts_path(), key).await.expect("opened");
@@ -78,7 +77,7 @@ impl World {
         let client =
             Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().expect("a client");
         let stop = Some(stop);
-        Self { archive, accounts, ana, bea, bound, client, ana_key, bea_key, seconds, stop, _folder: folder }
+        Self { archive, accounts, ana, bea, bound, client, ana_key, bea_key, clock_face, stop, _folder: folder }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -91,7 +90,7 @@ impl World {
 
     /// Lets time go by.
     pub(crate) fn wait(&self, seconds: i64) {
-        self.seconds.fetch_add(seconds, Ordering::Relaxed);
+        self.clock_face.jump(seconds);
     }
 
     /// Asks a Subsonic endpoint as ana: `ask("getAlbum", "id=al-…")`.
@@ -152,8 +151,7 @@ async fn music() -> &'static Path {
         // Nothing drops a static, so a temporary folder would stay behind after every run.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("server-music");
         let _ = std::fs::remove_dir_all(&folder);
-        let seconds = Arc::new(AtomicI64::new(NOW_SECONDS));
-        let archive = Archive::init(&folder, "Test archive", clock(seconds)).await.expect("made");
+        let archive = Archive::init(&folder, "Test archive", clock(now())).await.expect("made");
         take_in(&archive, "Clara Monte/Teclas Antiguas (2019)", Basis::PublicDomain).await;
         take_in(&archive, "Lumen Duo", Basis::PrivateCopy).await;
         archive.refresh_index().await.expect("indexed");
@@ -162,34 +160,17 @@ async fn music() -> &'static Path {
     made.await
 }
 
-fn clock(seconds: Arc<AtomicI64>) -> Clock {
-    Arc::new(move || Timestamp::from_seconds(seconds.load(Ordering::Relaxed)))
+fn clock(shown: Arc<FixedClock>) -> Clock {
+    Arc::new(move || shown.now())
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("made");
-    for entry in std::fs::read_dir(from).expect("listed") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("copied");
-        }
-    }
+fn now() -> Arc<FixedClock> {
+    Arc::new(FixedClock::new(Timestamp::from_seconds(NOW_SECONDS)))
 }
 
 async fn take_in(archive: &Archive, album: &str, basis: Basis) {
-    let options = Options {
-        paths: vec![sample().join(album)],
-        basis,
-        licence: None,
-        asserted_by: "test".into(),
-        job: format!("test-{}", album.len()),
-        jobs: 2,
-        first_batch: Options::FIRST_BATCH,
-        limits: fonoteca_model::limits::Limits::default(),
-    };
+    let job = format!("test-{}", album.len());
+    let options = Options { jobs: 2, ..Options::new(vec![sample().join(album)], basis, "test", &job) };
     let summary = ingest::ingest(archive, &options, &Silent, &mut |_| ()).await.expect("ingested");
     assert!(summary.added > 0, "{summary:?}");
 }

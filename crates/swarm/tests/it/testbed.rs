@@ -15,6 +15,7 @@ use bytes::Bytes;
 use fonoteca_model::progress::Unit;
 use fonoteca_model::{BlobHasher, BlobId, Progress, Sha1Hash, Silent};
 use fonoteca_swarm::{BlobSource, FetchOptions, SeedTorrent, Seeder, SeederOptions, fetch_by_swarm};
+pub use fonoteca_testkit::random_bytes as noise;
 use fonoteca_torrent::{File, Kind, Metainfo, Outside, Selection, build};
 use parking_lot::Mutex;
 
@@ -24,20 +25,6 @@ pub const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOC
 /// Runs a test that must end in time.
 pub async fn within<T>(seconds: u64, test: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(seconds), test).await.expect("the test ends in time")
-}
-
-/// Bytes that do not repeat, the same for the same seed.
-pub fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
 }
 
 /// Files with their content, in the order of the torrent.

@@ -1,5 +1,6 @@
 //! The fields of `feed.json`. Unknown fields are passed over, so that later versions may add some.
 
+use fonoteca_model::units::{millis, optional_millis};
 use fonoteca_model::{BlobId, Sha1Hash, Sha256Hash, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -154,32 +155,4 @@ pub struct Withdrawal {
     pub reason: String,
     /// Which layer of rights: `recording`, `composition`, `artwork`, `lyrics`.
     pub layer: String,
-}
-
-mod millis {
-    use fonoteca_model::Timestamp;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-    pub fn serialize<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_i64(moment.as_millis())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-        i64::deserialize(deserializer).map(Timestamp::from_millis)
-    }
-}
-
-mod optional_millis {
-    use fonoteca_model::Timestamp;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[expect(clippy::ref_option, reason = "serde hands over a reference")]
-    pub fn serialize<S: Serializer>(moment: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
-        moment.map(Timestamp::as_millis).serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-        Ok(Option::<i64>::deserialize(deserializer)?.map(Timestamp::from_millis))
-    }
 }

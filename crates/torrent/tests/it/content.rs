@@ -4,21 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use fonoteca_model::{BlobHasher, BlobHashes, BlobId, Sha1Hash, Sha256Hash, merkle};
+pub use fonoteca_testkit::random_bytes as noise;
 use fonoteca_torrent::{File, Selection};
-
-/// Bytes that do not repeat, the same for the same seed.
-pub fn noise(seed: u64, size: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(size + 8);
-    while bytes.len() < size {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(size);
-    bytes
-}
 
 pub fn hashes(bytes: &[u8]) -> BlobHashes {
     let mut hasher = BlobHasher::new();

@@ -1,7 +1,7 @@
 //! `fonoteca rights opt-out`: reserve an item from text and data mining.
 
 use fonoteca_archive::rights::{Statement, set, show};
-use fonoteca_model::rights::{Basis, ClaimStatus, Subject};
+use fonoteca_model::rights::{Basis, ClaimStatus, Decision, Subject};
 
 use super::Ended;
 use crate::context::Context;
@@ -26,12 +26,12 @@ pub struct Args {
 
 pub async fn run(args: Args, context: &Context) -> Ended {
     let archive = context.open().await?;
-    let statement = Statement {
+    let decision = Decision {
         status: ClaimStatus::OptOut,
         holder: args.holder,
-        note: args.note,
-        ..Statement::new(args.subject.clone(), Basis::Unknown, context.person())
+        ..Decision::draft(args.subject.clone(), Basis::Unknown, context.person())
     };
+    let statement = Statement { note: args.note, ..Statement::from(decision) };
     set(&archive, &[statement]).await?;
     super::show::print_all(context.output(), &show(&archive, &args.subject).await?);
     Ok(Exit::Done)

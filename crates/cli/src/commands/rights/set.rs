@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use fonoteca_archive::rights::{Statement, set, show};
 use fonoteca_model::Timestamp;
-use fonoteca_model::rights::{Basis, Layer, Subject, Use};
+use fonoteca_model::rights::{Basis, Decision, Layer, Subject, Use};
 
 use super::Ended;
 use crate::context::Context;
@@ -64,20 +64,18 @@ pub struct Args {
 
 pub async fn run(args: Args, context: &Context) -> Ended {
     let archive = context.open().await?;
-    let statement = Statement {
+    let decision = Decision {
         licence: args.license,
         layer: args.layer,
         permits: args.permit,
-        evidence: args.evidence,
         holder: args.holder,
         attribution: args.attribution,
         territory: args.territory,
         from: args.from,
         until: args.until,
-        supersede: args.supersede,
-        note: args.note,
-        ..Statement::new(args.subject.clone(), args.basis, context.person())
+        ..Decision::draft(args.subject.clone(), args.basis, context.person())
     };
+    let statement = Statement { decision, evidence: args.evidence, supersede: args.supersede, note: args.note };
     set(&archive, &[statement]).await?;
     // What follows is what matters: another decision may still keep the item dark.
     super::show::print_all(context.output(), &show(&archive, &args.subject).await?);

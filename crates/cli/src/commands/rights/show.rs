@@ -1,7 +1,6 @@
 //! `fonoteca rights show`: what may be done with an item, and why.
 
 use fonoteca_archive::rights::{Shown, show};
-use fonoteca_model::Timestamp;
 use fonoteca_model::rights::Subject;
 
 use super::Ended;
@@ -45,13 +44,7 @@ fn print(output: &Output, shown: &Shown) {
         table.fact("because", why);
     }
     for decision in &shown.decisions {
-        let said = format!(
-            "{} {} {} by {}",
-            Timestamp::from_millis(decision.at_ms),
-            decision.status,
-            decision.basis,
-            decision.asserted_by
-        );
+        let said = format!("{} {} {} by {}", decision.at, decision.status, decision.basis, decision.asserted_by);
         table.fact("decision", format!("{}  {said}", decision.id));
     }
     output.table(&table);

@@ -20,6 +20,7 @@ async def listen():
         streamed = await (await server.stream(song.id)).read()
         downloaded = await (await server.download(song.id)).read()
         cover = await (await server.get_cover_art(song.cover_art)).read()
+        small = await (await server.get_cover_art(song.cover_art, 100)).read()
         assert await server.scrobble(song.id)
         with open(sys.argv[4], 'wb') as file:
             file.write(streamed)
@@ -30,7 +31,7 @@ async def listen():
             'songs': [song.title for song in found.song],
             'album': [song.title for song in album.song],
             'suffix': song.suffix, 'size': song.size,
-            'same': streamed == downloaded, 'cover': len(cover),
+            'same': streamed == downloaded, 'cover': len(cover), 'small': len(small),
         }))
     finally:
         await server.cleanup()

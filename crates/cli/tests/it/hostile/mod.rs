@@ -9,9 +9,10 @@ mod unprivileged;
 
 use std::fs;
 
+use fonoteca_testkit::{Ran, noise};
 use serde_json::Value;
 
-use crate::world::{Said, World};
+use crate::world::World;
 
 /// An archive beside a folder of music with one good file in it.
 fn with_music() -> World {
@@ -22,7 +23,7 @@ fn with_music() -> World {
 }
 
 /// Takes the music in: what was said, and the line about each file.
-fn ingest(world: &World) -> (Said, Vec<Value>) {
+fn ingest(world: &World) -> (Ran, Vec<Value>) {
     let said = world.here(&["ingest", "music", "--basis", "own-work", "--json"]);
     let mut lines = said.json();
     let summary = lines.pop().unwrap_or_else(|| panic!("{}", said.err));
@@ -58,24 +59,4 @@ fn verifies(world: &World) {
     let verified = world.here(&["verify", "--json"]);
     assert_eq!(verified.code, 0, "{}{}", verified.out, verified.err);
     assert_eq!(verified.one()["unknown"], Value::Array(vec![]), "{}", verified.out);
-}
-
-/// So many milliseconds of noise as a WAV file; another `seed`, another recording.
-fn noise(seed: u32, milliseconds: u32) -> Vec<u8> {
-    const RATE: u32 = 8_000;
-    let samples = RATE * milliseconds / 1_000;
-    let mut bytes = Vec::with_capacity(44 + samples as usize * 2);
-    bytes.extend(b"RIFF");
-    bytes.extend((36 + samples * 2).to_le_bytes());
-    bytes.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
-    bytes.extend(RATE.to_le_bytes());
-    bytes.extend((RATE * 2).to_le_bytes());
-    bytes.extend(b"\x02\0\x10\0data");
-    bytes.extend((samples * 2).to_le_bytes());
-    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
-    for _ in 0..samples {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        bytes.extend(((state >> 18) as i16 - 8_192).to_le_bytes());
-    }
-    bytes
 }

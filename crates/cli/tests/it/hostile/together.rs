@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use fonoteca_testkit::Ran;
+
 use super::{noise, verifies};
-use crate::world::{Said, World};
+use crate::world::World;
 
 #[test]
 fn two_ingests_at_once_both_finish_and_add_nothing_twice() {
@@ -25,7 +27,7 @@ fn two_ingests_at_once_both_finish_and_add_nothing_twice() {
     let children = [start("music/one"), start("music/two")];
     let mut added = 0;
     for child in children {
-        let said = Said::from(child.wait_with_output().unwrap());
+        let said = Ran::from(child.wait_with_output().unwrap());
         assert_eq!(said.code, 1, "the two lists are refused: {}{}", said.out, said.err);
         let summary = said.json().pop().unwrap();
         let of = |status: &str| summary["summary"][status].as_u64().unwrap();

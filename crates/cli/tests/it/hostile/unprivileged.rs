@@ -5,8 +5,10 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use fonoteca_testkit::Ran;
+
 use super::noise;
-use crate::world::{Said, World};
+use crate::world::World;
 
 const NOBODY: u32 = 65534;
 
@@ -58,7 +60,7 @@ fn open_up(path: &Path) {
     }
 }
 
-fn as_nobody(world: &World, program: &Path, args: &[&str]) -> Said {
+fn as_nobody(world: &World, program: &Path, args: &[&str]) -> Ran {
     let mut command = if rustix::process::geteuid().is_root() {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(program);
@@ -67,5 +69,5 @@ fn as_nobody(world: &World, program: &Path, args: &[&str]) -> Said {
         Command::new(program)
     };
     command.args(args).env("HOME", world.path("home")).env("USER", "nobody").current_dir(world.path(""));
-    Said::from(command.stdin(Stdio::null()).output().unwrap())
+    Ran::from(command.stdin(Stdio::null()).output().unwrap())
 }

@@ -28,11 +28,16 @@ fn by_bittorrent_alone_and_by_web_seed_alone_a_mirror_becomes_the_same_archive()
         let again = pull(&mirror, &["--via", via]);
         assert_eq!((number(&again, "fetched_bytes"), number(&again, "torrents")), (0, 0));
     }
-    let seeded = source.serving.get("/metrics").1;
-    let seeded = String::from_utf8(seeded).expect("text");
-    let by_web_seed = seeded.lines().find_map(|line| line.strip_prefix("fonoteca_web_seed_bytes_total "));
-    let by_web_seed: u64 = by_web_seed.expect("it is counted").parse().expect("a number");
-    assert_eq!(by_web_seed, release.bytes(), "one of the two mirrors came for each byte once");
+    let metrics = String::from_utf8(source.serving.get("/metrics").1).expect("text");
+    let counted = |name: &str| -> u64 {
+        let found = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        found.unwrap_or_else(|| panic!("{name} is not in {metrics}")).parse().expect("a number")
+    };
+    assert_eq!(counted("fonoteca_web_seed_bytes_total"), release.bytes(), "one mirror came for each byte once");
+    let sent = counted("fonoteca_seeder_bytes_total");
+    assert!((release.bytes()..release.bytes() * 12 / 10).contains(&sent), "{sent} of {}", release.bytes());
+    assert!(counted("fonoteca_seeder_connections_total") > 0);
+    assert_eq!(counted("fonoteca_seeder_torrents"), 2 * release.torrents.len() as u64, "hybrid and v1 twin of each");
 }
 
 #[test]

@@ -46,12 +46,16 @@ fn what_is_withdrawn_is_dropped_by_mirrors_and_the_rest_is_released_anew() {
     // The torrent with the withdrawn song is gone, and what else was in it is given out again.
     let again = source.release("again");
     assert_eq!(audio_files(&again.torrents), audio_files(&release.torrents) - 1);
+    let replaced = v2_hash(&release.torrents[0]);
+    assert_eq!(superseded(&source), [("again-p000-0001".to_owned(), json!([replaced]))]);
     let report = pull(&mirror.operator, &["--via", "web-seed"]);
     assert!(number(&report, "fetched_bytes") < 200_000, "only what goes with the audio is new: {report}");
     let fresh = follower(&source.serving.url(), &release.key);
     pull(&fresh, &["--via", "bittorrent"]);
     assert!(!fresh.blob(&root).exists());
     assert_eq!(number(&fresh.object(&["feed", "publish", "--yes"]), "withdrawals"), 0, "it never had it");
+    mirror.publish();
+    assert_eq!(superseded(&mirror), superseded(&source), "the mirror's own mirrors hear of that too");
     assert_eq!(number(&fresh.object(&["stats"]), "files"), number(&mirror.operator.object(&["stats"]), "files") - 1);
 }
 
@@ -62,6 +66,24 @@ fn web_seed_path(source: &Publisher, root: &str) -> String {
         .into_iter()
         .find(|extension| source.serving.get(&format!("/webseed/first-p000-0001/{hash}/{root}.{extension}")).0 == 200);
     format!("/webseed/first-p000-0001/{hash}/{root}.{}", extension.expect("it is given out"))
+}
+
+fn v2_hash(torrent: &Value) -> &Value {
+    assert_eq!(torrent["role"], "audio");
+    let variants = torrent["variants"].as_array().expect("variants");
+    &variants.iter().find(|variant| variant["kind"] == "hybrid").expect("a hybrid")["infohash_v2"]
+}
+
+/// The torrents of the feed as it is served that replace others, with what they replace.
+fn superseded(publisher: &Publisher) -> Vec<(String, Value)> {
+    let (status, bytes) = publisher.serving.get("/feed.json");
+    assert_eq!(status, 200);
+    let feed: Value = serde_json::from_slice(&bytes).expect("JSON");
+    let torrents = feed["torrents"].as_array().expect("torrents").iter();
+    torrents
+        .filter(|torrent| torrent["supersedes"] != json!([]))
+        .map(|torrent| (torrent["name"].as_str().expect("a name").to_owned(), torrent["supersedes"].clone()))
+        .collect()
 }
 
 fn audio_files(torrents: &[Value]) -> usize {

@@ -5,9 +5,10 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use fonoteca_testkit::Ran;
 use serde_json::Value;
 
-use crate::world::{Said, World, sample};
+use crate::world::{World, sample};
 
 /// Kills until one of them comes between the commits of a batch.
 const ATTEMPTS: usize = 8;
@@ -79,7 +80,7 @@ fn same_counts(world: &World, when: &str) -> Value {
 fn counts(world: &World) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/readers/counts.py");
     let mut python = Command::new(fonoteca_testkit::python());
-    let said = Said::from(python.arg(script).arg(world.path("archive")).output().unwrap());
+    let said = Ran::from(python.arg(script).arg(world.path("archive")).output().unwrap());
     assert_eq!(said.code, 0, "{}", said.err);
     said.one()
 }

@@ -7,10 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use fonoteca_testkit::Ran;
 use serde_json::Value;
 
 use super::clips::clips;
-use crate::world::{Said, World};
+use crate::world::World;
 
 /// Kills altogether, and those of them that come before anything is committed.
 const INSTANTS: u64 = 20;
@@ -73,7 +74,7 @@ fn kill_and_rerun(world: &World, number: u64, clips: &Path, commits: &[Duration]
     let after_the_first = commits_of(&world.path(&archive)) > 0;
     let settled = statuses(&world.path(&format!("{archive}.jsonl")));
 
-    let again = Said::from(ingest(world, &archive, clips).stdout(Stdio::piped()).output().unwrap());
+    let again = Ran::from(ingest(world, &archive, clips).stdout(Stdio::piped()).output().unwrap());
     assert_eq!(again.code, 0, "{archive}: {}", again.err);
     let mut lines = again.json();
     let summary = lines.pop().unwrap();
@@ -170,7 +171,7 @@ fn boundaries(all: usize) -> Vec<usize> {
 fn compare(world: &World, archives: &[String]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/reliability/tables.py");
     let paths = archives.iter().map(|archive| world.path(archive));
-    let said = Said::from(Command::new(fonoteca_testkit::python()).arg(script).args(paths).output().unwrap());
+    let said = Ran::from(Command::new(fonoteca_testkit::python()).arg(script).args(paths).output().unwrap());
     assert_eq!(said.code, 0, "{}", said.err);
     let tables = said.json();
     assert_eq!(tables.len(), archives.len());
