@@ -190,7 +190,9 @@ mod tests {
         }
         let counted = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
         let counter = counted.clone();
-        let count = move |sent| drop(counter.fetch_add(sent, std::sync::atomic::Ordering::Relaxed));
+        let count = move |sent| {
+            counter.fetch_add(sent, std::sync::atomic::Ordering::Relaxed);
+        };
         let response = zeros(size, &headers, count);
         let range = response.headers().get(CONTENT_RANGE).map(|value| value.to_str().expect("text").to_owned());
         let status = response.status();
