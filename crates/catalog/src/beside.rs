@@ -168,10 +168,6 @@ impl Frame {
         Ok((Self { file, path: path.to_owned(), body_end, body_checksum }, footer))
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     pub(crate) fn damaged(&self, what: impl Into<String>) -> BesideError {
         BesideError::damaged(&self.path, what)
     }
@@ -245,10 +241,6 @@ impl<'a> Cursor<'a> {
 
     pub(crate) fn u32(&mut self) -> Result<u32, Wrong> {
         Ok(u32_at(self.take(4)?, 0))
-    }
-
-    pub(crate) fn u64(&mut self) -> Result<u64, Wrong> {
-        Ok(u64::from_le_bytes(self.take(8)?.try_into().expect("eight bytes")))
     }
 
     pub(crate) fn varint(&mut self) -> Result<u64, Wrong> {
