@@ -160,6 +160,11 @@ impl SortKey {
         Self(self.0 >> PART_BITS)
     }
 
+    /// The largest key with this [`SortKey::tie`].
+    pub(crate) const fn whole(tie: u64) -> u64 {
+        tie << PART_BITS | ((1 << PART_BITS) - 1)
+    }
+
     /// Kind and row: the document's identity.
     pub(crate) const fn identity(self) -> u64 {
         self.0 & ((1 << LISTENS_SHIFT) - 1)
@@ -266,8 +271,9 @@ mod tests {
 
     #[test]
     fn rounded_listens_keep_their_order() {
-        let numbers: Vec<u64> =
+        let mut numbers: Vec<u64> =
             (0..300).chain((8..64).flat_map(|bit| [(1 << bit) - 1, 1 << bit])).chain([u64::MAX]).collect();
+        numbers.sort_unstable();
         assert!(numbers.windows(2).all(|pair| rounded(pair[0]) <= rounded(pair[1])));
         assert!((0..128).all(|listens| u64::from(rounded(listens)) == listens));
         assert!(rounded(u64::MAX) < 1 << LISTENS_BITS);

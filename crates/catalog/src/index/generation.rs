@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,7 @@ use super::document::Kind;
 use super::error::IndexError;
 use super::fields::{FORMAT, Fields};
 use super::files::{FileList, Files, place};
+use super::page::Counts;
 use crate::beside::is_unfinished;
 
 /// Which version of each table an index was built from, by the table's name.
@@ -104,6 +105,8 @@ pub(crate) struct Generation {
     pub list: FileList,
     /// The same, open.
     pub files: Arc<Files>,
+    /// Sums over the commit that `reader` shows.
+    pub counts: Arc<OnceLock<Arc<Counts>>>,
     /// `index/`.
     dir: PathBuf,
     current: Option<Stamp>,
@@ -183,6 +186,7 @@ impl Generation {
             versions: TableVersions::new(),
             list: FileList::new(),
             files: Arc::default(),
+            counts: Arc::default(),
             dir: dir.to_owned(),
             current,
             meta: Stamp(0, None, 0),
@@ -222,6 +226,7 @@ impl Generation {
             // Versions, documents and data files must be those of one commit.
             if Stamp::of(&meta_path).map_err(IndexError::io(&meta_path))? == before {
                 self.files = Arc::new(files?);
+                self.counts = Arc::default();
                 self.list = list;
                 self.versions = versions;
                 self.meta = before;

@@ -49,6 +49,7 @@ mod forget;
 mod generation;
 mod known;
 mod make;
+mod page;
 mod scan;
 mod search;
 mod source;
@@ -61,7 +62,7 @@ mod tests;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fonoteca_model::{BlobId, Id, Isrc, Mbid, Upc};
 use parking_lot::RwLock;
@@ -71,10 +72,12 @@ use tantivy::Searcher;
 pub use cursor::{Cursor, CursorError};
 pub use document::{Kind, KindError};
 pub use error::IndexError;
+pub use page::{Listing, Order};
 
 use fields::{Fields, Mark};
 use files::Files;
 use generation::Generation;
+use page::Counts;
 use search::Search;
 
 /// Hits of one look-up.
@@ -241,6 +244,14 @@ impl Index {
         Ok(hits)
     }
 
+    /// Some of all tracks, each version of a recording for itself, those withdrawn left out. Any offset costs the same.
+    ///
+    /// In the order of albums the offset counts all rows of the tables, also those that are not shown: take the next one from
+    /// [`Listing::next`].
+    pub fn page(&self, order: Order, offset: u64, limit: usize) -> Result<Listing, IndexError> {
+        self.latest()?.page(order, offset, limit)
+    }
+
     /// Reads the whole index and compares its checksums.
     pub fn verify(&self) -> Result<(), IndexError> {
         self.refresh()?;
@@ -252,7 +263,8 @@ impl Index {
         self.refresh()?;
         let open = self.open.read();
         let files = Arc::clone(&open.files);
-        Ok(View { searcher: open.searcher(), fields: open.fields, files, path: open.path.clone() })
+        let counts = Arc::clone(&open.counts);
+        Ok(View { searcher: open.searcher(), fields: open.fields, files, path: open.path.clone(), counts })
     }
 
     fn refresh(&self) -> Result<(), IndexError> {
@@ -275,9 +287,19 @@ struct View {
     fields: Fields,
     files: Arc<Files>,
     path: PathBuf,
+    /// For pages; summed up when the first one is asked for.
+    counts: Arc<OnceLock<Arc<Counts>>>,
 }
 
 impl View {
+    fn counts(&self) -> Result<Arc<Counts>, IndexError> {
+        if let Some(known) = self.counts.get() {
+            return Ok(Arc::clone(known));
+        }
+        let counts = Arc::new(Counts::of(&self.searcher).map_err(IndexError::engine(&self.path))?);
+        Ok(Arc::clone(self.counts.get_or_init(|| counts)))
+    }
+
     fn search<'a>(&'a self, filters: &'a Filters) -> Search<'a> {
         Search { searcher: &self.searcher, fields: &self.fields, filters, rows: self.files.reader(), path: &self.path }
     }
