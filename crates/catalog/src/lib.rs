@@ -18,15 +18,18 @@
 //! # Ok(()) }
 //! ```
 
+mod beside;
 mod catalog;
 mod delta;
 mod error;
 pub mod import;
 pub mod index;
+mod keys;
 mod ordered;
 pub mod parquet;
 mod pending;
 mod rows;
+mod rowstore;
 pub mod schema;
 mod snapshot;
 mod writer;

@@ -5,13 +5,13 @@ use std::collections::{BTreeSet, HashSet};
 use datafusion::prelude::{col, lit};
 use fonoteca_model::fold::fold;
 use fonoteca_model::rights::SubjectKind;
-use fonoteca_model::{BlobId, Id, Upc};
+use fonoteca_model::{BlobId, Id, Isrc, Upc};
 use futures::TryStreamExt as _;
 
 use super::change::Change;
 use super::document::Kind;
 use super::error::IndexError;
-use super::fields::Tag;
+use super::fields::Mark;
 use crate::catalog::Versions;
 use crate::error::CatalogError;
 use crate::schema::{Album, Artist, CollectionEntry, File, Holding, Link, LinkEntity, Listens, Rights, Row, Track};
@@ -35,11 +35,13 @@ impl Affected {
     }
 }
 
-/// What the rows that came between the index's versions, `since`, and the snapshot touch; None: more than `most` tracks.
+/// What the rows that came between the index's versions, `since`, and the snapshot touch, and those in data files that went,
+/// `removed`; None: more than `most` tracks.
 pub(crate) async fn affected(
     snapshot: &Snapshot,
     since: &Versions,
     change: &Change,
+    removed: Vec<(Kind, Id)>,
     most: usize,
 ) -> Result<Option<Affected>, IndexError> {
     let mut found = Affected {
@@ -47,20 +49,21 @@ pub(crate) async fn affected(
         albums: gather(snapshot, since, |row: Album| row.id).await?,
         artists: gather(snapshot, since, |row: Artist| row.id).await?,
     };
+    removed.into_iter().for_each(|what| found.add(what));
     let mut finder = Finder { snapshot, change, spread: BTreeSet::new() };
     let fits = |found: &Affected| found.tracks.len() <= most;
 
-    found.tracks.extend(finder.tracks(found.albums.iter().map(|id| Tag::OnAlbum(*id)))?);
+    found.tracks.extend(finder.on_albums(&found.albums)?);
 
     let recordings: BTreeSet<Id> = gather(snapshot, since, |row: Listens| row.recording_id).await?;
-    found.tracks.extend(finder.tracks(recordings.into_iter().map(Tag::Group))?);
+    found.tracks.extend(finder.of_recordings(&recordings)?);
 
     // What plays from one blob shares its decisions and its cover.
     let mut roots: BTreeSet<BlobId> = gather(snapshot, since, |row: File| row.root).await?;
     let holdings: BTreeSet<(Id, BlobId)> = gather(snapshot, since, |row: Holding| (row.track_id, row.root)).await?;
     found.tracks.extend(holdings.iter().map(|(track, _)| *track));
     roots.extend(holdings.iter().map(|(_, root)| *root));
-    finder.spread.extend(finder.tracks(roots.into_iter().map(Tag::Root))?);
+    finder.spread.extend(finder.playing(roots)?);
     if !fits(&found) {
         return Ok(None);
     }
@@ -94,10 +97,16 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    /// The tracks in the index with one of these tags.
-    fn tracks<'t>(&self, tags: impl IntoIterator<Item = Tag<'t>>) -> Result<BTreeSet<Id>, IndexError> {
-        let found = self.change.tagged(tags)?;
-        Ok(found.into_iter().filter(|(kind, _)| *kind == Kind::Track).map(|(_, id)| id).collect())
+    fn on_albums(&self, albums: &BTreeSet<Id>) -> Result<BTreeSet<Id>, IndexError> {
+        all(albums, |id| self.change.on_album(*id))
+    }
+
+    fn of_recordings(&self, recordings: &BTreeSet<Id>) -> Result<BTreeSet<Id>, IndexError> {
+        all(recordings, |id| self.change.of_recording(*id))
+    }
+
+    fn playing(&self, roots: impl IntoIterator<Item = BlobId>) -> Result<BTreeSet<Id>, IndexError> {
+        all(roots, |root| self.change.playing(root))
     }
 
     /// New links change the group of all that leads through them.
@@ -115,7 +124,7 @@ impl Finder<'_> {
             ids.extend(of_entity().map(|link| link.to_id));
             match entity {
                 LinkEntity::Recording => self.spread.extend(&ids),
-                LinkEntity::Album => self.spread.extend(self.tracks(ids.iter().map(|id| Tag::OnAlbum(*id)))?),
+                LinkEntity::Album => self.spread.extend(self.on_albums(&ids)?),
                 LinkEntity::Artist => self.spread.extend(self.tracks_by(&ids)?),
             }
             for id in ids {
@@ -151,9 +160,9 @@ impl Finder<'_> {
 
     /// The tracks of artists, and those on their albums.
     fn tracks_by(&self, artists: &BTreeSet<Id>) -> Result<BTreeSet<Id>, IndexError> {
-        let mut tracks = self.tracks(artists.iter().map(|id| Tag::ByArtist(*id)))?;
-        let albums = self.change.tagged(artists.iter().map(|id| Tag::AlbumBy(*id)))?;
-        tracks.extend(self.tracks(albums.iter().map(|(_, id)| Tag::OnAlbum(*id)))?);
+        let mut tracks = all(artists, |id| self.change.by_artist(Kind::Track, *id))?;
+        let albums = all(artists, |id| self.change.by_artist(Kind::Album, *id))?;
+        tracks.extend(self.on_albums(&albums)?);
         Ok(tracks)
     }
 
@@ -179,33 +188,33 @@ impl Finder<'_> {
     async fn reached(&self, kind: SubjectKind, key: &str) -> Result<BTreeSet<Id>, IndexError> {
         let id = key.parse::<Id>().ok();
         Ok(match kind {
-            SubjectKind::Blob => self.tracks(key.parse::<BlobId>().ok().map(Tag::Root))?,
+            SubjectKind::Blob => self.playing(key.parse::<BlobId>().ok())?,
             SubjectKind::Track => id.into_iter().collect(),
             SubjectKind::Recording => {
                 let ids = self.same_as(LinkEntity::Recording, id).await?;
-                let mut tracks = self.tracks(ids.iter().map(|id| Tag::Group(*id)))?;
+                let mut tracks = self.of_recordings(&ids)?;
                 tracks.extend(ids);
                 tracks
             }
-            SubjectKind::Isrc => self.tracks([Tag::Isrc(key)])?,
+            SubjectKind::Isrc => match key.parse::<Isrc>() {
+                Ok(isrc) => self.change.with_isrc(isrc.as_str())?,
+                Err(_) => BTreeSet::new(),
+            },
             SubjectKind::Release => {
                 let same = self.same_as(LinkEntity::Album, id).await?;
-                self.tracks(same.into_iter().map(Tag::OnAlbum))?
+                self.on_albums(&same)?
             }
             SubjectKind::Upc => {
                 let upc = key.parse::<Upc>().map_or_else(|_| key.to_owned(), |upc| upc.to_string());
-                let albums = self.change.tagged([Tag::Upc(&upc)])?;
-                self.tracks(albums.into_iter().map(|(_, id)| Tag::OnAlbum(id)))?
+                self.on_albums(&self.change.with_upc(&upc)?)?
             }
             SubjectKind::Artist => {
                 let same = self.same_as(LinkEntity::Artist, id).await?;
                 self.tracks_by(&same)?
             }
             SubjectKind::Source => {
-                let found = self.change.tagged([Tag::Source(key)])?;
-                let albums = found.iter().filter(|(kind, _)| *kind == Kind::Album).map(|(_, id)| Tag::OnAlbum(*id));
-                let mut tracks = self.tracks(albums)?;
-                tracks.extend(found.iter().filter(|(kind, _)| *kind == Kind::Track).map(|(_, id)| *id));
+                let mut tracks = self.on_albums(&self.change.marked(Kind::Album, Mark::Source(key))?)?;
+                tracks.extend(self.change.marked(Kind::Track, Mark::Source(key))?);
                 tracks
             }
             SubjectKind::Label => self.on_label(&fold(key)).await?,
@@ -231,7 +240,7 @@ impl Finder<'_> {
         while let Some(some) = rows.try_next().await? {
             albums.extend(some.into_iter().filter(|album| is_it(&album.label)).map(|album| album.id));
         }
-        tracks.extend(self.tracks(albums.into_iter().map(Tag::OnAlbum))?);
+        tracks.extend(self.on_albums(&albums)?);
         Ok(tracks)
     }
 
@@ -241,12 +250,24 @@ impl Finder<'_> {
         let ids: Vec<Id> = self.spread.iter().copied().collect();
         let before = self.change.groups(&ids)?;
         let now = self.snapshot.recording_of(&ids).await?;
-        let groups: HashSet<Id> = before.into_iter().chain(now.into_values()).collect();
-        let mut tracks = self.tracks(groups.into_iter().map(Tag::Group))?;
+        let groups: BTreeSet<Id> = before.into_iter().chain(now.into_values()).collect();
+        let mut tracks = self.of_recordings(&groups)?;
         tracks.extend(ids);
         let holdings = self.snapshot.roots_of_tracks(&tracks.iter().copied().collect::<Vec<_>>()).await?;
         let roots: HashSet<BlobId> = holdings.into_values().flatten().map(|holding| holding.root).collect();
-        tracks.extend(self.tracks(roots.into_iter().map(Tag::Root))?);
+        tracks.extend(self.playing(roots)?);
         Ok(tracks)
     }
+}
+
+/// What several things lead to.
+fn all<T>(
+    of: impl IntoIterator<Item = T>,
+    find: impl Fn(T) -> Result<BTreeSet<Id>, IndexError>,
+) -> Result<BTreeSet<Id>, IndexError> {
+    let mut found = BTreeSet::new();
+    for one in of {
+        found.extend(find(one)?);
+    }
+    Ok(found)
 }

@@ -1,24 +1,24 @@
 //! One change of the index: documents replaced or added, then one commit that also carries the table versions.
 //!
-//! Albums and artists stand where the best of their tracks stands, and are held when one of their tracks is. Both are read
-//! from the index itself: the tracks of an album are one posting list, and its first entry is the best. What this change
-//! has already put is not in there yet, so it is remembered beside.
+//! Albums and artists stand where the best of their tracks stands, and are held when one of their tracks is. What came only
+//! can raise them; where a track was replaced, all tracks are looked at: their keys say which ones these are. What this
+//! change has already put is not in the index yet, so it is remembered beside.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
-use fonoteca_model::Id;
-use tantivy::collector::DocSetCollector;
-use tantivy::query::{BooleanQuery, EnableScoring, Query, TermQuery, TermSetQuery};
-use tantivy::schema::IndexRecordOption;
-use tantivy::{DocAddress, IndexWriter, Searcher, TERMINATED, TantivyDocument};
+use fonoteca_model::{BlobId, Id};
+use tantivy::merge_policy::{LogMergePolicy, MergePolicy, NoMergePolicy};
+use tantivy::{DocAddress, IndexWriter, Searcher};
 
-use super::columns::Columns;
-use super::document::{Document, Kind, Standing};
+use super::document::{Document, Kind, RowAt, Standing};
 use super::error::IndexError;
-use super::fields::Tag;
+use super::fields::Mark;
+use super::files::{FileList, Files};
+use super::forget::OfRows;
 use super::generation::{self, Generation, Lock, TableVersions};
-
-const MEMORY_PER_THREAD: usize = 64 << 20;
+use super::search::Search;
+use super::{Filters, NO_FILTERS};
 
 /// An album or an artist.
 pub(crate) type Container = (Kind, Id);
@@ -36,7 +36,7 @@ pub(crate) struct Aggregate {
 
 impl Aggregate {
     /// Of the tracks of both.
-    fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         Self {
             standing: self.standing.max(other.standing),
             held: self.held || other.held,
@@ -44,12 +44,23 @@ impl Aggregate {
         }
     }
 
-    fn of_track(document: &Document) -> Self {
+    pub(crate) fn of_track(document: &Document) -> Self {
         if document.withdrawn {
             return Self { withdrawn: true, ..Self::default() };
         }
-        Self { standing: document.sort_key().standing(), held: document.held, withdrawn: false }
+        Self { standing: document.standing, held: document.held, withdrawn: false }
     }
+}
+
+/// How a change is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    /// Threads that make segments.
+    pub threads: usize,
+    /// Bytes of memory that each of them fills before it writes a segment.
+    pub memory_bytes: usize,
+    /// Segments are merged as they come; otherwise when somebody asks for it.
+    pub merges: bool,
 }
 
 /// A change that is being made. Dropped without [`Change::commit`], it leaves nothing.
@@ -57,36 +68,61 @@ pub(crate) struct Change {
     generation: Generation,
     writer: IndexWriter,
     searcher: Searcher,
+    /// The data files as the tables have them now.
+    files: Arc<Files>,
+    list: FileList,
     /// Tracks put by this change, which replace those in the index.
     put: HashMap<Id, (Aggregate, Vec<Container>)>,
     tracks_of: HashMap<Container, Vec<Id>>,
+    /// Tracks that this change looked at: what the index has of them no longer counts.
+    seen: HashSet<Id>,
     /// Albums and artists of tracks put or replaced.
     touched: BTreeSet<Container>,
+    /// Those of tracks replaced: they may sink.
+    replaced: HashSet<Container>,
     lock: Lock,
 }
 
+/// Segments that are merged together: with 8 of a size one larger one is made.
+fn merge_policy(effort: Effort) -> Box<dyn MergePolicy> {
+    if !effort.merges {
+        return Box::new(NoMergePolicy);
+    }
+    let mut policy = LogMergePolicy::default();
+    policy.set_max_docs_before_merge(20_000_000);
+    policy.set_del_docs_ratio_before_merge(0.3);
+    Box::new(policy)
+}
+
 impl Change {
-    /// Begins a change of an open generation; the newest commit must be loaded under the lock.
-    pub(crate) fn begin(generation: Generation, lock: Lock, threads: usize) -> Result<Self, IndexError> {
+    /// Begins a change of an open generation; the newest commit must be loaded under the lock. `files` are the data files
+    /// as they are now, numbered on from those that the generation knows.
+    pub(crate) fn begin(
+        generation: Generation,
+        files: (FileList, Files),
+        lock: Lock,
+        effort: Effort,
+    ) -> Result<Self, IndexError> {
         let writer = generation
             .index
-            .writer_with_num_threads(threads, threads * MEMORY_PER_THREAD)
+            .writer_with_num_threads(effort.threads, effort.threads * effort.memory_bytes)
             .map_err(IndexError::engine(&generation.path))?;
+        writer.set_merge_policy(merge_policy(effort));
         let searcher = generation.searcher();
+        let (list, files) = files;
         Ok(Self {
             generation,
             writer,
             searcher,
+            files: Arc::new(files),
+            list,
             put: HashMap::new(),
             tracks_of: HashMap::new(),
+            seen: HashSet::new(),
             touched: BTreeSet::new(),
+            replaced: HashSet::new(),
             lock,
         })
-    }
-
-    /// Documents in the index as it is.
-    pub(crate) fn documents(&self) -> u64 {
-        self.searcher.num_docs()
     }
 
     /// Leaves the index as it is and hands the lock back.
@@ -94,149 +130,233 @@ impl Change {
         self.lock
     }
 
+    /// Opens the data files whose rows and keys were made meanwhile.
+    pub(crate) fn open_files(&mut self) -> Result<(), IndexError> {
+        self.files = Arc::new(Files::open(self.generation.dir(), &self.list, &self.files)?);
+        Ok(())
+    }
+
+    pub(crate) const fn files(&self) -> &Arc<Files> {
+        &self.files
+    }
+
+    pub(crate) const fn generation(&self) -> &Generation {
+        &self.generation
+    }
+
+    pub(crate) const fn writer(&self) -> &IndexWriter {
+        &self.writer
+    }
+
+    /// The index as it is.
+    fn before(&self) -> Search<'_> {
+        const FILTERS: &Filters = &NO_FILTERS;
+        Search {
+            searcher: &self.searcher,
+            fields: &self.generation.fields,
+            filters: FILTERS,
+            rows: self.generation.files.reader(),
+            path: &self.generation.path,
+        }
+    }
+
     /// The groups to which these tracks belong in the index as it is.
     pub(crate) fn groups(&self, tracks: &[Id]) -> Result<HashSet<Id>, IndexError> {
-        let tags = tracks.iter().map(|id| Tag::Document(Kind::Track, *id));
+        let mut before = self.before();
         let mut groups = HashSet::new();
-        for address in self.addresses(tags)? {
-            let columns = Columns::of(self.searcher.segment_reader(address.segment_ord)).map_err(self.engine())?;
-            groups.insert(columns.group(address.doc_id));
+        for id in tracks {
+            for at in before.rows.with_id(Kind::Track, *id)? {
+                if let Some(address) = before.document_of(Kind::Track, at)? {
+                    groups.insert(before.columns(address)?.group(address.doc_id).unwrap_or(*id));
+                }
+            }
         }
         Ok(groups)
     }
 
-    /// The documents that have one of these tags, in the index as it is.
-    pub(crate) fn tagged<'a>(
+    fn ids(
         &self,
-        tags: impl IntoIterator<Item = Tag<'a>>,
-    ) -> Result<BTreeSet<(Kind, Id)>, IndexError> {
+        kind: Kind,
+        rows: impl FnOnce(&mut Search<'_>) -> Result<Vec<RowAt>, IndexError>,
+    ) -> Result<BTreeSet<Id>, IndexError> {
+        let mut before = self.before();
         let mut ids = BTreeSet::new();
-        for address in self.addresses(tags)? {
-            let columns = Columns::of(self.searcher.segment_reader(address.segment_ord)).map_err(self.engine())?;
-            ids.insert((columns.facts(address.doc_id).kind(), columns.id(address.doc_id)));
+        for at in rows(&mut before)? {
+            ids.extend(before.rows.row(kind, at)?.map(|row| row.id));
         }
         Ok(ids)
     }
 
-    fn addresses<'a>(&self, tags: impl IntoIterator<Item = Tag<'a>>) -> Result<HashSet<DocAddress>, IndexError> {
-        let fields = &self.generation.fields;
-        let query = TermSetQuery::new(tags.into_iter().map(|tag| fields.tag(tag)));
-        self.searcher.search(&query, &DocSetCollector).map_err(self.engine())
+    /// The tracks on an album, perhaps some that do not count.
+    pub(crate) fn on_album(&self, album: Id) -> Result<BTreeSet<Id>, IndexError> {
+        self.ids(Kind::Track, |before| Ok(before.rows.on_album(album)?))
     }
 
-    /// Puts a document in place of the one with its kind and id, if there is one.
-    pub(crate) fn put(&mut self, document: &Document) -> Result<(), IndexError> {
-        if document.kind == Kind::Track {
-            self.forget(document.id)?;
-            let containers = containers(document.album_id, &document.artist_ids);
-            for container in &containers {
-                self.touched.insert(*container);
-                self.tracks_of.entry(*container).or_default().push(document.id);
+    /// The tracks or albums on which an artist is credited, perhaps some that do not count.
+    pub(crate) fn by_artist(&self, kind: Kind, artist: Id) -> Result<BTreeSet<Id>, IndexError> {
+        self.ids(kind, |before| Ok(before.rows.by_artist(kind, artist)?))
+    }
+
+    /// The tracks with this ISRC, perhaps some that do not count.
+    pub(crate) fn with_isrc(&self, isrc: &str) -> Result<BTreeSet<Id>, IndexError> {
+        self.ids(Kind::Track, |before| Ok(before.rows.with_isrc(isrc)?))
+    }
+
+    /// The albums with this UPC, perhaps some that do not count.
+    pub(crate) fn with_upc(&self, upc: &str) -> Result<BTreeSet<Id>, IndexError> {
+        self.ids(Kind::Album, |before| Ok(before.rows.with_upc(upc)?))
+    }
+
+    /// The tracks of a recording.
+    pub(crate) fn of_recording(&self, group: Id) -> Result<BTreeSet<Id>, IndexError> {
+        let mut before = self.before();
+        let addresses = before.in_group(group)?;
+        let mut ids = ids_of(&mut before, &addresses, Kind::Track)?;
+        ids.insert(group);
+        Ok(ids)
+    }
+
+    /// The tracks that play from a blob.
+    pub(crate) fn playing(&self, root: BlobId) -> Result<BTreeSet<Id>, IndexError> {
+        self.marked(Kind::Track, Mark::Root(root))
+    }
+
+    /// What of a kind has a mark.
+    pub(crate) fn marked(&self, kind: Kind, mark: Mark<'_>) -> Result<BTreeSet<Id>, IndexError> {
+        let mut before = self.before();
+        let addresses = before.with_mark(mark)?;
+        ids_of(&mut before, &addresses, kind)
+    }
+
+    /// Puts documents in place of those with their kind and ids, and removes those of `ids` that have none any more.
+    /// `row` gives each document's row.
+    pub(crate) fn put(&mut self, kind: Kind, ids: &[Id], documents: &[(RowAt, Document)]) -> Result<(), IndexError> {
+        let mut gone = Vec::new();
+        let mut sinking = Vec::new();
+        {
+            let mut before = self.before();
+            for id in ids {
+                for at in before.rows.with_id(kind, *id)? {
+                    gone.push((kind, at));
+                    // What the track that is about to be replaced belonged to.
+                    let is_new = kind == Kind::Track && !self.seen.contains(id);
+                    if is_new
+                        && before.document_of(kind, at)?.is_some()
+                        && let Some(row) = before.rows.row(kind, at)?
+                    {
+                        sinking.extend(containers(row.album_id, &row.artist_ids));
+                    }
+                }
             }
-            self.put.insert(document.id, (Aggregate::of_track(document), containers));
         }
-        self.writer.delete_term(self.generation.fields.tag(Tag::Document(document.kind, document.id)));
-        self.add(document)
+        self.touched.extend(sinking.iter().copied());
+        self.replaced.extend(sinking);
+        if kind == Kind::Track {
+            for id in ids {
+                self.seen.insert(*id);
+                if let Some((_, containers)) = self.put.remove(id) {
+                    for container in containers {
+                        self.tracks_of.entry(container).or_default().retain(|known| known != id);
+                        self.replaced.insert(container);
+                    }
+                }
+            }
+        }
+        gone.extend(documents.iter().map(|(at, _)| (kind, *at)));
+        let gone = OfRows { rows: Arc::new(gone), fields: self.generation.fields };
+        self.writer.delete_query(Box::new(gone)).map_err(self.engine())?;
+        for (at, document) in documents {
+            if kind == Kind::Track {
+                let containers = containers(document.album_id, &document.artist_ids);
+                for container in &containers {
+                    self.touched.insert(*container);
+                    self.tracks_of.entry(*container).or_default().push(document.id);
+                }
+                self.put.insert(document.id, (Aggregate::of_track(document), containers));
+            }
+            self.add(*at, document)?;
+        }
+        Ok(())
     }
 
     /// Adds a document that is known to be new.
-    pub(crate) fn add(&mut self, document: &Document) -> Result<(), IndexError> {
-        let laid = self.generation.fields.lay_out(document);
+    pub(crate) fn add(&self, at: RowAt, document: &Document) -> Result<(), IndexError> {
+        let laid = self.generation.fields.lay_out(document, at);
         self.writer.add_document(laid).map_err(self.engine())?;
         Ok(())
     }
 
-    /// Notes what the version of a track that is about to be replaced belonged to.
-    fn forget(&mut self, track: Id) -> Result<(), IndexError> {
-        if let Some((_, containers)) = self.put.remove(&track) {
-            for container in containers {
-                self.tracks_of.entry(container).or_default().retain(|id| *id != track);
-            }
-            return Ok(());
-        }
-        let term = self.generation.fields.tag(Tag::Document(Kind::Track, track));
-        let query = TermQuery::new(term, IndexRecordOption::Basic);
-        for address in self.searcher.search(&query, &DocSetCollector).map_err(self.engine())? {
-            let stored: TantivyDocument = self.searcher.doc(address).map_err(self.engine())?;
-            let shown = self.generation.fields.shown(&stored);
-            self.touched.extend(containers(shown.album_id, &shown.artist_ids));
+    /// Removes the documents of rows.
+    pub(crate) fn remove(&self, rows: Vec<(Kind, RowAt)>) -> Result<(), IndexError> {
+        if !rows.is_empty() {
+            let gone = OfRows { rows: Arc::new(rows), fields: self.generation.fields };
+            self.writer.delete_query(Box::new(gone)).map_err(self.engine())?;
         }
         Ok(())
     }
 
     /// The albums and artists whose tracks were put or replaced so far.
-    pub(crate) fn touched(&self) -> &BTreeSet<Container> {
+    pub(crate) const fn touched(&self) -> &BTreeSet<Container> {
         &self.touched
     }
 
     /// What the tracks of an album or artist say about it, this change included.
-    pub(crate) fn aggregate(&self, (kind, id): Container) -> Result<Aggregate, IndexError> {
-        let fields = &self.generation.fields;
-        let put = self.tracks_of.get(&(kind, id)).into_iter().flatten().filter_map(|track| self.put.get(track));
+    pub(crate) fn aggregate(&self, container: Container) -> Result<Aggregate, IndexError> {
+        let put = self.tracks_of.get(&container).into_iter().flatten().filter_map(|track| self.put.get(track));
         let put = put.map(|(of_track, _)| *of_track).reduce(Aggregate::and);
-        let tag = if kind == Kind::Album { Tag::OnAlbum(id) } else { Tag::ByArtist(id) };
-        let term = |tag| -> Box<dyn Query> { Box::new(TermQuery::new(fields.tag(tag), IndexRecordOption::Basic)) };
-        let mut indexed = self.best(term(tag).as_ref())?;
-        if let Some(aggregate) = indexed.as_mut().filter(|aggregate| !aggregate.withdrawn) {
-            let held = self.best(&BooleanQuery::intersection(vec![term(tag), term(Tag::Held)]))?;
-            aggregate.held = held.is_some_and(|held| !held.withdrawn);
+        // What came only can not sink. (Where the only tracks there are were withdrawn, one has to know whether there are
+        // others.)
+        if !self.replaced.contains(&container) && put.is_none_or(|put| !put.withdrawn) {
+            if let Some(shown) = self.shown(container)? {
+                return Ok(put.map_or(shown, |put| shown.and(put)));
+            }
         }
+        let indexed = self.of_tracks(container)?;
         Ok(put.into_iter().chain(indexed).reduce(Aggregate::and).unwrap_or_default())
     }
 
-    /// The best of the tracks that match, that are in the index and that this change does not replace. Whether it is held
-    /// is not looked at.
-    fn best(&self, query: &dyn Query) -> Result<Option<Aggregate>, IndexError> {
-        let weight = query.weight(EnableScoring::disabled_from_searcher(&self.searcher)).map_err(self.engine())?;
-        let mut best: Option<Aggregate> = None;
-        for segment in self.searcher.segment_readers() {
-            let columns = Columns::of(segment).map_err(self.engine())?;
-            let mut matching = weight.scorer(segment, 1.0).map_err(self.engine())?;
-            while matching.doc() != TERMINATED {
-                let doc = matching.doc();
-                if !segment.is_deleted(doc) && !self.put.contains_key(&columns.id(doc)) {
-                    let withdrawn = columns.facts(doc).withdrawn();
-                    let standing = if withdrawn { Standing::default() } else { columns.key(doc).standing() };
-                    let found = Aggregate { standing, held: false, withdrawn };
-                    best = Some(best.map_or(found, |known| known.and(found)));
-                    if !withdrawn {
-                        break;
-                    }
-                }
-                matching.advance();
+    /// What the tracks that are in the index say, and that this change does not replace.
+    fn of_tracks(&self, (kind, id): Container) -> Result<Option<Aggregate>, IndexError> {
+        let mut before = self.before();
+        let rows = match kind {
+            Kind::Album => before.rows.on_album(id)?,
+            _ => before.rows.by_artist(Kind::Track, id)?,
+        };
+        let mut found: Option<Aggregate> = None;
+        for at in rows {
+            if before.rows.row(Kind::Track, at)?.is_none_or(|row| self.seen.contains(&row.id)) {
+                continue;
+            }
+            if let Some(address) = before.document_of(Kind::Track, at)? {
+                let of_track = aggregate_of(&before, address)?;
+                let of_track =
+                    if of_track.withdrawn { Aggregate { withdrawn: true, ..Aggregate::default() } } else { of_track };
+                found = Some(found.map_or(of_track, |known| known.and(of_track)));
             }
         }
-        Ok(best)
+        Ok(found)
     }
 
     /// What the index as it is shows of an album or artist, if it is there.
     pub(crate) fn shown(&self, (kind, id): Container) -> Result<Option<Aggregate>, IndexError> {
-        let query = TermQuery::new(self.generation.fields.tag(Tag::Document(kind, id)), IndexRecordOption::Basic);
-        let found = self.searcher.search(&query, &DocSetCollector).map_err(self.engine())?;
-        let Some(address) = found.into_iter().next() else { return Ok(None) };
-        let columns = Columns::of(self.searcher.segment_reader(address.segment_ord)).map_err(self.engine())?;
-        let facts = columns.facts(address.doc_id);
-        let standing = columns.key(address.doc_id).standing();
-        Ok(Some(Aggregate { standing, held: facts.held(), withdrawn: facts.withdrawn() }))
-    }
-
-    /// Makes what was added so far visible to this change, without promising it to anybody else: only for a generation
-    /// that is not current.
-    pub(crate) fn settle(&mut self) -> Result<(), IndexError> {
-        self.writer.commit().map_err(IndexError::engine(&self.generation.path))?;
-        self.generation.reload()?;
-        self.searcher = self.generation.searcher();
-        Ok(())
+        let mut before = self.before();
+        for at in before.rows.with_id(kind, id)? {
+            if let Some(address) = before.document_of(kind, at)? {
+                return Ok(Some(aggregate_of(&before, address)?));
+            }
+        }
+        Ok(None)
     }
 
     /// Documents and versions become visible and durable together.
     pub(crate) fn commit(mut self, versions: &TableVersions) -> Result<(Generation, Lock), IndexError> {
         let engine = || IndexError::engine(&self.generation.path);
         let mut prepared = self.writer.prepare_commit().map_err(engine())?;
-        prepared.set_payload(&generation::payload(versions));
+        prepared.set_payload(&generation::payload(versions, &self.list));
         prepared.commit().map_err(engine())?;
         self.writer.wait_merging_threads().map_err(engine())?;
         self.generation.reload()?;
+        generation::sweep_rows(self.generation.dir(), &self.list)?;
         Ok((self.generation, self.lock))
     }
 
@@ -245,7 +365,25 @@ impl Change {
     }
 }
 
-fn containers(album: Option<Id>, artists: &[Id]) -> Vec<Container> {
+fn ids_of(before: &mut Search<'_>, addresses: &[DocAddress], kind: Kind) -> Result<BTreeSet<Id>, IndexError> {
+    let mut ids = BTreeSet::new();
+    for address in addresses {
+        let key = before.columns(*address)?.key(address.doc_id);
+        if key.kind() == kind {
+            ids.extend(before.rows.row(kind, key.at())?.map(|row| row.id));
+        }
+    }
+    Ok(ids)
+}
+
+fn aggregate_of(before: &Search<'_>, address: DocAddress) -> Result<Aggregate, IndexError> {
+    let columns = before.columns(address)?;
+    let facts = columns.facts(address.doc_id);
+    let standing = columns.key(address.doc_id).standing();
+    Ok(Aggregate { standing, held: facts.held(), withdrawn: facts.withdrawn() })
+}
+
+pub(crate) fn containers(album: Option<Id>, artists: &[Id]) -> Vec<Container> {
     let mut containers: Vec<Container> = album.map(|album| (Kind::Album, album)).into_iter().collect();
     let distinct: HashSet<Id> = artists.iter().copied().collect();
     containers.extend(distinct.into_iter().map(|artist| (Kind::Artist, artist)));

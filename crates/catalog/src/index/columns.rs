@@ -1,36 +1,43 @@
-//! The columns that decide about a hit, one value a document, without reading what is stored of it.
+//! The columns that decide about a hit, one value a document, and the way from a row to its document.
+
+use std::sync::Arc;
 
 use fonoteca_model::Id;
-use tantivy::columnar::Column;
-use tantivy::{DocId, SegmentReader, TantivyError};
+use tantivy::columnar::{Column, ColumnValues};
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocId, DocSet as _, SegmentReader, TERMINATED, TantivyError};
 
-use super::document::{Document, Kind, SortKey};
+use super::document::{Document, Kind, RowAt, SortKey, Standing};
+use super::fields::{Fields, Mark};
 
-const HELD: u64 = 1 << 2;
-const WITHDRAWN: u64 = 1 << 3;
-const YEAR_SHIFT: u32 = 4;
+const HELD: u64 = 1;
+const WITHDRAWN: u64 = 1 << 1;
+const YEAR_SHIFT: u32 = 2;
+/// Years from 1801 to 2055 take one byte.
+const FIRST_YEAR: u16 = 1800;
 
 /// What decides whether a hit counts, unpacked from its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Facts(u64);
 
 impl Facts {
+    pub(crate) fn new(held: bool, withdrawn: bool, year: Option<u16>) -> Self {
+        let year = match year {
+            None | Some(0) => 0,
+            Some(year @ 1801..=2055) => year - FIRST_YEAR,
+            Some(year) => year.saturating_add(256),
+        };
+        let flags = if held { HELD } else { 0 } | if withdrawn { WITHDRAWN } else { 0 };
+        Self(flags | u64::from(year) << YEAR_SHIFT)
+    }
+
     pub(crate) fn of(document: &Document) -> Self {
-        Self(
-            u64::from(document.kind.code())
-                | if document.held { HELD } else { 0 }
-                | if document.withdrawn { WITHDRAWN } else { 0 }
-                | u64::from(document.year.unwrap_or(0)) << YEAR_SHIFT,
-        )
+        Self::new(document.held, document.withdrawn, document.year)
     }
 
     /// As it is kept.
     pub(crate) const fn column(self) -> u64 {
         self.0
-    }
-
-    pub(crate) const fn kind(self) -> Kind {
-        Kind::from_code(self.0 & 3)
     }
 
     pub(crate) const fn held(self) -> bool {
@@ -44,43 +51,93 @@ impl Facts {
     pub(crate) const fn year(self) -> Option<u16> {
         match (self.0 >> YEAR_SHIFT) as u16 {
             0 => None,
-            year => Some(year),
+            code @ 1..=255 => Some(FIRST_YEAR + code),
+            code => Some(code - 256),
         }
     }
 }
 
 /// The columns of one segment.
 pub(crate) struct Columns {
-    key: Column<u64>,
-    id: Column<i64>,
+    key: Arc<dyn ColumnValues<u64>>,
     group: Column<i64>,
-    facts: Column<u64>,
+    facts: Arc<dyn ColumnValues<u64>>,
 }
 
 impl Columns {
     pub(crate) fn of(segment: &SegmentReader) -> Result<Self, TantivyError> {
         let columns = segment.fast_fields();
         Ok(Self {
-            key: columns.u64("key")?,
-            id: columns.i64("id")?,
+            key: columns.u64("key")?.first_or_default_col(0),
             group: columns.i64("group")?,
-            facts: columns.u64("facts")?,
+            facts: columns.u64("facts")?.first_or_default_col(0),
         })
     }
 
     pub(crate) fn key(&self, doc: DocId) -> SortKey {
-        SortKey(self.key.first(doc).unwrap_or_default())
+        SortKey(self.key.get_val(doc))
     }
 
-    pub(crate) fn id(&self, doc: DocId) -> Id {
-        Id(self.id.first(doc).unwrap_or_default())
-    }
-
-    pub(crate) fn group(&self, doc: DocId) -> Id {
-        Id(self.group.first(doc).unwrap_or_default())
+    /// What the document is one of, where links lead to or from it.
+    pub(crate) fn group(&self, doc: DocId) -> Option<Id> {
+        self.group.first(doc).map(Id)
     }
 
     pub(crate) fn facts(&self, doc: DocId) -> Facts {
-        Facts(self.facts.first(doc).unwrap_or_default())
+        Facts(self.facts.get_val(doc))
+    }
+
+    /// The first document whose key is not larger than this one.
+    pub(crate) fn first_not_above(&self, key: SortKey, docs: u32) -> DocId {
+        let (mut low, mut high) = (0, docs);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.key(middle) > key { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    /// The documents of a row, those deleted included: at most one of them is not.
+    ///
+    /// What is not listened to is found by its key. Of what is, the standing would have to be known: it has a mark.
+    pub(crate) fn documents_of(
+        &self,
+        segment: &SegmentReader,
+        fields: &Fields,
+        kind: Kind,
+        at: RowAt,
+    ) -> Result<Vec<DocId>, TantivyError> {
+        let key = SortKey::new(Standing::default(), kind, at);
+        let max_doc = segment.max_doc();
+        let mut doc = self.first_not_above(key, max_doc);
+        let mut found = Vec::new();
+        while doc < max_doc && self.key(doc) == key {
+            found.push(doc);
+            doc += 1;
+        }
+        let term = fields.mark(Mark::Row(key.identity()));
+        if let Some(mut postings) =
+            segment.inverted_index(fields.marks)?.read_postings(&term, IndexRecordOption::Basic)?
+        {
+            while postings.doc() != TERMINATED {
+                found.push(postings.doc());
+                postings.advance();
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn years_come_back() {
+        for year in [None, Some(1), Some(1800), Some(1801), Some(1999), Some(2055), Some(2056), Some(9999)] {
+            let facts = Facts::new(true, false, year);
+            assert_eq!((facts.year(), facts.held(), facts.withdrawn()), (year, true, false));
+        }
+        assert!(Facts::new(true, true, Some(2055)).column() < 1 << 10);
     }
 }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use fonoteca_model::{BlobId, Id};
 use serde::{Deserialize, Serialize};
 
+use crate::schema::Table;
+
 /// What a hit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -42,6 +44,15 @@ impl Kind {
             _ => Self::Artist,
         }
     }
+
+    /// The table of what is of this kind.
+    pub(crate) const fn table(self) -> Table {
+        match self {
+            Self::Track => Table::Tracks,
+            Self::Album => Table::Albums,
+            Self::Artist => Table::Artists,
+        }
+    }
 }
 
 impl fmt::Display for Kind {
@@ -68,50 +79,113 @@ impl FromStr for Kind {
 pub(crate) struct Standing {
     /// 0 to 100.
     pub popularity: u8,
-    /// Times played.
-    pub listens: u64,
+    /// Times played, as far as the order knows them: see [`rounded`].
+    listens: u16,
 }
 
-const LISTENS_BITS: u32 = 33;
+/// Listens in 12 bits: exact up to 127, then to one part in 64, always in the right order.
+fn rounded(listens: u64) -> u16 {
+    let shift = (64 - listens.leading_zeros()).saturating_sub(7);
+    (shift as u16) * 64 + (listens >> shift) as u16
+}
+
+impl Standing {
+    pub(crate) fn new(popularity: i32, listens: i64) -> Self {
+        Self { popularity: popularity.clamp(0, 100) as u8, listens: rounded(u64::try_from(listens).unwrap_or(0)) }
+    }
+
+    pub(crate) fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// Where a row lies among all rows of its kind: in which part (a data file, or a piece of a large one), and which row of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct RowAt {
+    pub part: u32,
+    pub row: u32,
+}
+
+/// Rows in one part.
+pub(crate) const PART_ROWS: u32 = 1 << ROW_BITS;
+
+const LISTENS_BITS: u32 = 12;
 const KIND_BITS: u32 = 2;
-const ID_BITS: u32 = 22;
-const MAX_LISTENS: u64 = (1 << LISTENS_BITS) - 1;
+const ROW_BITS: u32 = 20;
+const PART_BITS: u32 = 23;
+const KIND_SHIFT: u32 = ROW_BITS + PART_BITS;
+const LISTENS_SHIFT: u32 = KIND_SHIFT + KIND_BITS;
+const POPULARITY_SHIFT: u32 = LISTENS_SHIFT + LISTENS_BITS;
+/// Parts of one kind.
+pub(crate) const MAX_PARTS: u32 = 1 << PART_BITS;
 
 /// The one number by which documents are sorted, the largest first: popularity, listens, artists before albums before
-/// tracks, and the leading bits of the id. What is equal even then is ordered by the whole id when hits are merged.
+/// tracks, the row, the part. Its lower half says which row the document is of, and costs little, because what is not
+/// listened to lies in the order of its rows.
+///
+/// The numbers of parts follow from the history of the index. So what differs in them only is a tie, which is settled by
+/// the rank of the part's file when hits are merged: [`SortKey::tie`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SortKey(pub u64);
 
 impl SortKey {
-    pub(crate) fn new(standing: Standing, kind: Kind, id: Id) -> Self {
-        let popularity = u64::from(standing.popularity.min(100));
-        let listens = standing.listens.min(MAX_LISTENS);
-        // The smaller id comes first, hence the larger key.
-        let id = !(id.0 as u64) >> (64 - ID_BITS);
-        let key = (popularity << LISTENS_BITS | listens) << KIND_BITS | u64::from(kind.code());
-        Self(key << ID_BITS | id)
+    pub(crate) fn new(standing: Standing, kind: Kind, at: RowAt) -> Self {
+        let down = |number: u32, bits: u32| u64::from(!number) & ((1 << bits) - 1);
+        Self(
+            u64::from(standing.popularity.min(100)) << POPULARITY_SHIFT
+                | u64::from(standing.listens) << LISTENS_SHIFT
+                | u64::from(kind.code()) << KIND_SHIFT
+                // The smaller number comes first, hence the larger key.
+                | down(at.row, ROW_BITS) << PART_BITS
+                | down(at.part, PART_BITS),
+        )
     }
 
     pub(crate) const fn standing(self) -> Standing {
-        let rest = self.0 >> (ID_BITS + KIND_BITS);
-        Standing { popularity: (rest >> LISTENS_BITS) as u8, listens: rest & MAX_LISTENS }
+        let listens = (self.0 >> LISTENS_SHIFT) & ((1 << LISTENS_BITS) - 1);
+        Standing { popularity: (self.0 >> POPULARITY_SHIFT) as u8, listens: listens as u16 }
+    }
+
+    pub(crate) const fn kind(self) -> Kind {
+        Kind::from_code((self.0 >> KIND_SHIFT) & ((1 << KIND_BITS) - 1))
+    }
+
+    pub(crate) const fn at(self) -> RowAt {
+        let (part, row) = (!self.0 & ((1 << PART_BITS) - 1), (!self.0 >> PART_BITS) & ((1 << ROW_BITS) - 1));
+        RowAt { part: part as u32, row: row as u32 }
+    }
+
+    /// What of it is the same in every index of the same tables.
+    pub(crate) const fn tie(self) -> Self {
+        Self(self.0 >> PART_BITS)
+    }
+
+    /// The largest key with this [`SortKey::tie`].
+    pub(crate) const fn whole(tie: u64) -> u64 {
+        tie << PART_BITS | ((1 << PART_BITS) - 1)
+    }
+
+    /// Kind and row: the document's identity.
+    pub(crate) const fn identity(self) -> u64 {
+        self.0 & ((1 << LISTENS_SHIFT) - 1)
     }
 
     /// The least key that anything of this popularity can have.
     pub(crate) const fn floor(popularity: u8) -> Self {
-        Self((popularity as u64) << (LISTENS_BITS + KIND_BITS + ID_BITS))
+        Self((popularity as u64) << POPULARITY_SHIFT)
     }
 }
 
-/// One track, album or artist, as far as the index knows it.
+/// One track, album or artist, as far as the search knows it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Document {
     pub kind: Kind,
     pub id: Id,
     /// What it is one of: a track's recording; the album or artist that it was linked to, or itself.
     pub group: Id,
+    /// Links lead to or from it, so that it may have company in its group.
+    pub is_linked: bool,
     pub source: String,
-    pub source_id: String,
     /// A track's or album's title, an artist's name.
     pub title: String,
     /// The artist credit as shown.
@@ -125,9 +199,6 @@ pub(crate) struct Document {
     pub album_id: Option<Id>,
     /// The artists credited on a track.
     pub artist_ids: Vec<Id>,
-    pub isrc: Option<String>,
-    pub upc: Option<String>,
-    pub mbid: Option<String>,
     /// The blobs that play for it.
     pub roots: Vec<BlobId>,
     pub year: Option<u16>,
@@ -138,6 +209,7 @@ pub(crate) struct Document {
     pub held: bool,
     /// Its rights holder had it taken down: looked up, but never found by words.
     pub withdrawn: bool,
+    /// The cover of a track whose album has none.
     pub cover_root: Option<BlobId>,
 }
 
@@ -148,8 +220,8 @@ impl Document {
             kind,
             id,
             group: id,
+            is_linked: false,
             source: String::new(),
-            source_id: String::new(),
             title: title.into(),
             artist: String::new(),
             album: None,
@@ -157,9 +229,6 @@ impl Document {
             other_names: Vec::new(),
             album_id: None,
             artist_ids: Vec::new(),
-            isrc: None,
-            upc: None,
-            mbid: None,
             roots: Vec::new(),
             year: None,
             licences: Vec::new(),
@@ -169,10 +238,6 @@ impl Document {
             cover_root: None,
         }
     }
-
-    pub(crate) fn sort_key(&self) -> SortKey {
-        SortKey::new(self.standing, self.kind, self.id)
-    }
 }
 
 #[cfg(test)]
@@ -180,24 +245,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_order_by_popularity_then_listens_then_kind_then_id() {
-        let key = |popularity, listens, kind, id| SortKey::new(Standing { popularity, listens }, kind, Id(id));
+    fn keys_order_by_popularity_then_listens_then_kind_then_row() {
+        let key = |popularity, listens, kind, part, row| {
+            SortKey::new(Standing::new(popularity, listens), kind, RowAt { part, row })
+        };
         let falling = [
-            key(100, 0, Kind::Track, 5),
-            key(99, u64::MAX, Kind::Track, 5),
-            key(99, 7, Kind::Artist, i64::MAX),
-            key(99, 7, Kind::Album, 5),
-            key(99, 7, Kind::Track, 5),
-            // Ids order as their 16 hex digits do: negative ones are the large ones.
-            key(99, 7, Kind::Track, i64::MIN),
-            key(99, 7, Kind::Track, -1),
-            key(99, 6, Kind::Artist, 0),
-            key(0, 0, Kind::Track, -1),
+            key(100, 0, Kind::Track, 5, 5),
+            key(99, i64::MAX, Kind::Track, 5, 5),
+            key(99, 7, Kind::Artist, MAX_PARTS - 1, PART_ROWS - 1),
+            key(99, 7, Kind::Album, 5, 5),
+            key(99, 7, Kind::Track, 5, 5),
+            key(99, 7, Kind::Track, 6, 5),
+            key(99, 7, Kind::Track, 0, 6),
+            key(99, 6, Kind::Artist, 0, 0),
+            key(0, 0, Kind::Track, 0, 0),
         ];
         assert!(falling.windows(2).all(|pair| pair[0] > pair[1]), "{falling:?}");
-        let standing = Standing { popularity: 42, listens: 123_456 };
-        assert_eq!(SortKey::new(standing, Kind::Album, Id(-7)).standing(), standing);
-        assert!(SortKey::floor(42) <= SortKey::new(standing, Kind::Track, Id(-1)));
-        assert!(SortKey::floor(43) > SortKey::new(standing, Kind::Artist, Id(0)));
+        let standing = Standing::new(42, 123_456);
+        let at = RowAt { part: 77, row: 1_000_003 };
+        let key = SortKey::new(standing, Kind::Album, at);
+        assert_eq!((key.standing(), key.kind(), key.at()), (standing, Kind::Album, at));
+        assert_eq!(key.tie(), SortKey::new(standing, Kind::Album, RowAt { part: 3, ..at }).tie());
+        assert!(SortKey::floor(42) <= key && SortKey::floor(43) > key);
+    }
+
+    #[test]
+    fn rounded_listens_keep_their_order() {
+        let mut numbers: Vec<u64> =
+            (0..300).chain((8..64).flat_map(|bit| [(1 << bit) - 1, 1 << bit])).chain([u64::MAX]).collect();
+        numbers.sort_unstable();
+        assert!(numbers.windows(2).all(|pair| rounded(pair[0]) <= rounded(pair[1])));
+        assert!((0..128).all(|listens| u64::from(rounded(listens)) == listens));
+        assert!(rounded(u64::MAX) < 1 << LISTENS_BITS);
+        assert!(rounded(1000) < rounded(1016));
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tantivy::TantivyError;
 use tantivy::directory::error::{OpenDirectoryError, OpenReadError};
 
+use crate::beside::BesideError;
 use crate::error::CatalogError;
 
 /// Why the index cannot do what was asked.
@@ -114,4 +115,13 @@ const fn is_content(kind: io::ErrorKind) -> bool {
             | io::ErrorKind::InvalidInput
             | io::ErrorKind::NotFound
     ) || matches!(kind, io::ErrorKind::Other)
+}
+
+impl From<BesideError> for IndexError {
+    fn from(error: BesideError) -> Self {
+        match error {
+            BesideError::Io { path, source } => Self::Io { path, source },
+            BesideError::Damaged { path, what } => Self::Damaged { path, source: what.into() },
+        }
+    }
 }

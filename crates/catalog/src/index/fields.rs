@@ -1,9 +1,10 @@
 //! The Tantivy schema, and how a [`Document`] is laid out in it.
 //!
 //! Words carry no positions and no frequencies, and no field length is kept: the order of documents is the ranking's, so
-//! nothing else would be read. What a hit shows is stored; what decides about it lies in three columns.
+//! nothing else would be read. A word of the title is not repeated among the other words. What a hit shows lies in the row
+//! store; the document knows its row.
 
-use fonoteca_model::{BlobId, Id, Isrc, Mbid, Upc};
+use fonoteca_model::{BlobId, Id};
 use tantivy::TantivyDocument;
 use tantivy::schema::{
     BytesOptions, FAST, Field, INDEXED, IndexRecordOption, NumericOptions, STORED, Schema, TextFieldIndexing,
@@ -12,102 +13,64 @@ use tantivy::schema::{
 use tantivy::{IndexSettings, IndexSortByField, Order, Term};
 
 use super::columns::Facts;
-use super::document::{Document, Kind};
+use super::document::{Document, Kind, RowAt, SortKey};
 use super::words;
 
-/// The version of everything below `index/`. Another one means: rebuild.
-pub(crate) const FORMAT: u32 = 1;
+/// The version of everything below `index/`. An older one is replaced, a newer one refused.
+pub(crate) const FORMAT: u32 = 2;
 
-/// A title longer than this is no key that somebody would type.
-const MAX_TITLE_KEY: usize = 200;
+/// Leading bytes of a blob's root that are indexed: as sure as our ids are.
+const ROOT_BYTES: usize = 8;
+/// A licence or source longer than this is cut.
+const MAX_MARK_BYTES: usize = 200;
 
 /// The fields by handle.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fields {
     /// The sort key, a column.
     pub key: Field,
-    /// The id, a column.
-    pub id: Field,
-    /// What the document is one of, a column.
+    /// What the document is one of, a column and terms; only where links lead to or from it.
     pub group: Field,
-    /// Kind, held, withdrawn and year in one column: see [`Facts`].
+    /// Held, withdrawn and year in one column: see [`Facts`].
     pub facts: Field,
-    /// [`Tag`]s: everything that is matched exactly.
-    pub tags: Field,
-    /// The words of the title.
+    /// [`Mark`]s: what is matched exactly.
+    pub marks: Field,
+    /// The words of the title, and how many they are: see [`words::title_terms`].
     pub title_words: Field,
-    /// All words.
-    pub words: Field,
-    shown_title: Field,
-    shown_artist: Field,
-    shown_album: Field,
-    shown_isrc: Field,
-    shown_cover: Field,
-    album_id: Field,
-    artist_ids: Field,
+    /// The words that the title does not have.
+    pub other_words: Field,
+    /// Stored: the cover of a track whose album has none.
+    cover: Field,
 }
 
 /// Something that a document is matched by exactly: one byte that says what it is, then its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Tag<'a> {
-    /// The document itself.
-    Document(Kind, Id),
-    Group(Id),
+pub(crate) enum Mark<'a> {
+    /// The row of a document that is listened to: [`SortKey::identity`].
+    Row(u64),
+    /// An album or an artist; tracks have no such mark.
     Kind(Kind),
-    /// A track of this album.
-    OnAlbum(Id),
-    /// A track of this artist.
-    ByArtist(Id),
-    /// An album of this artist.
-    AlbumBy(Id),
     Held,
     Source(&'a str),
     Licence(&'a str),
-    Title(&'a str),
-    Isrc(&'a str),
-    Upc(&'a str),
-    Mbid(&'a str),
     Root(BlobId),
-    SourceId(&'a str),
 }
 
-impl Tag<'_> {
+impl Mark<'_> {
+    /// What the marks of sources begin with.
+    pub(crate) const SOURCE: u8 = b's';
+
     fn bytes(self) -> Vec<u8> {
-        let tagged = |tag: u8, value: &[u8]| [&[tag], value].concat();
+        let tagged = |tag: u8, value: &[u8]| [&[tag], &value[..value.len().min(MAX_MARK_BYTES)]].concat();
         match self {
-            Self::Document(kind, id) => [&[b'd', kind.code()], &id.0.to_be_bytes()[..]].concat(),
-            Self::Group(id) => tagged(b'g', &id.0.to_be_bytes()),
+            Self::Row(identity) => tagged(b'n', &identity.to_be_bytes()[2..]),
             Self::Kind(kind) => vec![b'k', kind.code()],
-            Self::OnAlbum(id) => tagged(b'a', &id.0.to_be_bytes()),
-            Self::ByArtist(id) => tagged(b'b', &id.0.to_be_bytes()),
-            Self::AlbumBy(id) => tagged(b'c', &id.0.to_be_bytes()),
             Self::Held => vec![b'h'],
-            Self::Source(source) => tagged(b's', source.as_bytes()),
+            Self::Source(source) => tagged(Self::SOURCE, source.as_bytes()),
             Self::Licence(licence) => tagged(b'l', licence.to_lowercase().as_bytes()),
-            Self::Title(title) => tagged(b't', head(title.as_bytes())),
-            Self::Isrc(isrc) => tagged(b'i', isrc.as_bytes()),
-            Self::Upc(upc) => tagged(b'u', upc.as_bytes()),
-            Self::Mbid(mbid) => tagged(b'm', mbid.as_bytes()),
-            Self::Root(root) => tagged(b'r', root.as_bytes()),
-            Self::SourceId(source_id) => tagged(b'n', head(source_id.as_bytes())),
+            Self::Root(root) => tagged(b'r', &root.as_bytes()[..ROOT_BYTES]),
         }
     }
-}
-
-fn head(bytes: &[u8]) -> &[u8] {
-    &bytes[..bytes.len().min(MAX_TITLE_KEY)]
-}
-
-/// What is stored of a document to show it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Shown {
-    pub title: String,
-    pub artist: String,
-    pub album: Option<String>,
-    pub isrc: Option<String>,
-    pub cover_root: Option<BlobId>,
-    pub album_id: Option<Id>,
-    pub artist_ids: Vec<Id>,
 }
 
 impl Fields {
@@ -115,30 +78,21 @@ impl Fields {
     pub(crate) fn schema() -> (Schema, Self) {
         let mut schema = Schema::builder();
         let column = NumericOptions::default() | FAST;
-        // The raw tokenizer: what is added is a word already.
-        let word = TextOptions::default().set_indexing_options(
+        // What is added are folded words with spaces between them.
+        let words = TextOptions::default().set_indexing_options(
             TextFieldIndexing::default()
-                .set_tokenizer("raw")
+                .set_tokenizer("whitespace")
                 .set_index_option(IndexRecordOption::Basic)
                 .set_fieldnorms(false),
         );
-        let stored = TextOptions::default() | STORED;
-        let stored_bytes = BytesOptions::default() | STORED;
         let fields = Self {
             key: schema.add_u64_field("key", column.clone()),
-            id: schema.add_i64_field("id", column.clone()),
-            group: schema.add_i64_field("group", column.clone()),
+            group: schema.add_i64_field("group", column.clone() | INDEXED),
             facts: schema.add_u64_field("facts", column),
-            tags: schema.add_bytes_field("tags", BytesOptions::default() | INDEXED),
-            title_words: schema.add_text_field("title_words", word.clone()),
-            words: schema.add_text_field("words", word),
-            shown_title: schema.add_text_field("title", stored.clone()),
-            shown_artist: schema.add_text_field("artist", stored.clone()),
-            shown_album: schema.add_text_field("album", stored.clone()),
-            shown_isrc: schema.add_text_field("isrc", stored),
-            shown_cover: schema.add_bytes_field("cover", stored_bytes.clone()),
-            album_id: schema.add_bytes_field("album_id", stored_bytes.clone()),
-            artist_ids: schema.add_bytes_field("artist_ids", stored_bytes),
+            marks: schema.add_bytes_field("marks", BytesOptions::default() | INDEXED),
+            title_words: schema.add_text_field("title_words", words.clone()),
+            other_words: schema.add_text_field("other_words", words),
+            cover: schema.add_bytes_field("cover", BytesOptions::default() | STORED),
         };
         (schema.build(), fields)
     }
@@ -151,119 +105,109 @@ impl Fields {
         }
     }
 
-    /// The term for a tag.
-    pub(crate) fn tag(&self, tag: Tag<'_>) -> Term {
-        Term::from_field_bytes(self.tags, &tag.bytes())
+    /// The term for a mark.
+    pub(crate) fn mark(&self, mark: Mark<'_>) -> Term {
+        Term::from_field_bytes(self.marks, &mark.bytes())
+    }
+
+    /// The term for what is one of this.
+    pub(crate) fn of_group(&self, group: Id) -> Term {
+        Term::from_field_i64(self.group, group.0)
     }
 
     /// A document as Tantivy takes it.
-    pub(crate) fn lay_out(&self, document: &Document) -> TantivyDocument {
-        let mut laid = TantivyDocument::default();
-        laid.add_u64(self.key, document.sort_key().0);
-        laid.add_i64(self.id, document.id.0);
-        laid.add_i64(self.group, document.group.0);
-        laid.add_u64(self.facts, Facts::of(document).column());
-        self.add_tags(&mut laid, document);
-        self.add_words(&mut laid, document);
-
-        laid.add_text(self.shown_title, &document.title);
-        laid.add_text(self.shown_artist, &document.artist);
-        if let Some(album) = &document.album {
-            laid.add_text(self.shown_album, album);
+    pub(crate) fn lay_out(&self, document: &Document, at: RowAt) -> TantivyDocument {
+        let mut title = String::new();
+        let mut others = String::new();
+        document_words(document, &mut title, &mut others);
+        let mut laid =
+            self.start(document.kind, SortKey::new(document.standing, document.kind, at), Facts::of(document));
+        self.add_source(&mut laid, &document.source);
+        if document.is_linked {
+            laid.add_i64(self.group, document.group.0);
         }
-        if let Some(isrc) = &document.isrc {
-            laid.add_text(self.shown_isrc, isrc);
+        let mut add = |mark: Mark<'_>| laid.add_bytes(self.marks, &mark.bytes());
+        if document.held {
+            add(Mark::Held);
         }
+        document.licences.iter().for_each(|licence| add(Mark::Licence(licence)));
+        document.roots.iter().for_each(|root| add(Mark::Root(*root)));
+        self.add_words(&mut laid, &title, &others);
         if let Some(cover) = &document.cover_root {
-            laid.add_bytes(self.shown_cover, cover.as_bytes());
-        }
-        if let Some(album) = document.album_id {
-            laid.add_bytes(self.album_id, &album.0.to_be_bytes());
-        }
-        if !document.artist_ids.is_empty() {
-            let ids: Vec<u8> = document.artist_ids.iter().flat_map(|id| id.0.to_be_bytes()).collect();
-            laid.add_bytes(self.artist_ids, &ids);
+            laid.add_bytes(self.cover, cover.as_bytes());
         }
         laid
     }
 
-    fn add_tags(&self, laid: &mut TantivyDocument, document: &Document) {
-        let mut add = |tag: Tag<'_>| laid.add_bytes(self.tags, &tag.bytes());
-        add(Tag::Document(document.kind, document.id));
-        add(Tag::Group(document.group));
-        add(Tag::Kind(document.kind));
-        if !document.source.is_empty() {
-            add(Tag::Source(&document.source));
+    /// A document with what every document has.
+    pub(crate) fn start(&self, kind: Kind, key: SortKey, facts: Facts) -> TantivyDocument {
+        let mut laid = TantivyDocument::default();
+        laid.add_u64(self.key, key.0);
+        laid.add_u64(self.facts, facts.column());
+        if !key.standing().is_nothing() {
+            laid.add_bytes(self.marks, &Mark::Row(key.identity()).bytes());
         }
-        if !document.source_id.is_empty() {
-            add(Tag::SourceId(&document.source_id));
+        if kind != Kind::Track {
+            laid.add_bytes(self.marks, &Mark::Kind(kind).bytes());
         }
-        if document.held {
-            add(Tag::Held);
-        }
-        match document.kind {
-            Kind::Track => {
-                document.album_id.into_iter().for_each(|album| add(Tag::OnAlbum(album)));
-                document.artist_ids.iter().for_each(|artist| add(Tag::ByArtist(*artist)));
-            }
-            Kind::Album => document.artist_ids.iter().for_each(|artist| add(Tag::AlbumBy(*artist))),
-            Kind::Artist => {}
-        }
-        document.licences.iter().for_each(|licence| add(Tag::Licence(licence)));
-        document.roots.iter().for_each(|root| add(Tag::Root(*root)));
-        // A code that is not well-formed is in the table as its source has it; nobody can look it up.
-        if let Some(isrc) = document.isrc.as_deref().and_then(|isrc| isrc.parse::<Isrc>().ok()) {
-            add(Tag::Isrc(isrc.as_str()));
-        }
-        if let Some(upc) = document.upc.as_deref().and_then(|upc| upc.parse::<Upc>().ok()) {
-            add(Tag::Upc(upc.as_str()));
-        }
-        if let Some(mbid) = document.mbid.as_deref().and_then(|mbid| mbid.parse::<Mbid>().ok()) {
-            add(Tag::Mbid(mbid.as_str()));
-        }
-        for title in std::iter::once(&document.title).chain(&document.other_titles) {
-            for key in words::title_keys(title) {
-                add(Tag::Title(&key));
-            }
+        laid
+    }
+
+    pub(crate) fn add_source(&self, laid: &mut TantivyDocument, source: &str) {
+        if !source.is_empty() {
+            laid.add_bytes(self.marks, &Mark::Source(source).bytes());
         }
     }
 
-    fn add_words(&self, laid: &mut TantivyDocument, document: &Document) {
-        let titles = std::iter::once(document.title.as_str()).chain(document.other_titles.iter().map(String::as_str));
-        let mut of_title: Vec<String> = titles.flat_map(words::words).collect();
-        let names = document.album.iter().chain(&document.other_names).map(String::as_str);
-        let mut all: Vec<String> = names.chain([document.artist.as_str()]).flat_map(words::words).collect();
-        all.extend(of_title.iter().cloned());
-        for (field, words) in [(self.title_words, &mut of_title), (self.words, &mut all)] {
-            words.sort_unstable();
-            words.dedup();
-            for word in words {
-                laid.add_text(field, word);
-            }
-        }
+    pub(crate) fn add_held(&self, laid: &mut TantivyDocument) {
+        laid.add_bytes(self.marks, &Mark::Held.bytes());
     }
 
-    /// What is stored of a document.
-    pub(crate) fn shown(&self, stored: &TantivyDocument) -> Shown {
-        let mut shown = Shown::default();
-        for (field, value) in stored.field_values() {
-            let text = || value.as_str().unwrap_or_default().to_owned();
-            let bytes = || value.as_bytes().unwrap_or_default();
-            match field {
-                field if field == self.shown_title => shown.title = text(),
-                field if field == self.shown_artist => shown.artist = text(),
-                field if field == self.shown_album => shown.album = Some(text()),
-                field if field == self.shown_isrc => shown.isrc = Some(text()),
-                field if field == self.shown_cover => shown.cover_root = bytes().try_into().ok().map(BlobId),
-                field if field == self.album_id => shown.album_id = ids(bytes()).next(),
-                field if field == self.artist_ids => shown.artist_ids = ids(bytes()).collect(),
-                _ => {}
-            }
-        }
-        shown
+    pub(crate) fn add_group(&self, laid: &mut TantivyDocument, group: Id) {
+        laid.add_i64(self.group, group.0);
+    }
+
+    pub(crate) fn add_words(&self, laid: &mut TantivyDocument, title: &str, others: &str) {
+        laid.add_text(self.title_words, title);
+        laid.add_text(self.other_words, others);
+    }
+
+    /// The stored cover.
+    pub(crate) fn cover(&self, stored: &TantivyDocument) -> Option<BlobId> {
+        stored.get_first(self.cover)?.as_bytes()?.try_into().ok().map(BlobId)
     }
 }
 
-fn ids(bytes: &[u8]) -> impl Iterator<Item = Id> {
-    bytes.as_chunks::<8>().0.iter().map(|eight| Id(i64::from_be_bytes(*eight)))
+/// The words of a document, with spaces between them: those of the title, and the others.
+fn document_words(document: &Document, title: &mut String, others: &mut String) {
+    let names = document.album.iter().chain(&document.other_names).map(String::as_str);
+    let names: Vec<Vec<String>> = names.chain([document.artist.as_str()]).map(words::words).collect();
+    let names: Vec<&[String]> = names.iter().map(Vec::as_slice).collect();
+    let aliases: Vec<&str> = document.other_titles.iter().map(String::as_str).collect();
+    lay_words(&document.title, &aliases, &names, title, others);
+}
+
+/// The words of a title with its other forms, and of the other names: each once, with spaces between them.
+pub(crate) fn lay_words(
+    title: &str,
+    aliases: &[&str],
+    names: &[&[String]],
+    of_title: &mut String,
+    of_others: &mut String,
+) {
+    let mut in_title = words::words(title);
+    in_title.extend(aliases.iter().flat_map(|title| words::words(title)));
+    in_title.sort_unstable();
+    in_title.dedup();
+    let mut in_names: Vec<&String> =
+        names.iter().copied().flatten().filter(|word| in_title.binary_search(word).is_err()).collect();
+    in_names.sort_unstable();
+    in_names.dedup();
+    let add = |text: &mut String, word: &str| {
+        text.push_str(word);
+        text.push(' ');
+    };
+    in_title.iter().for_each(|word| add(of_title, word));
+    words::title_terms(title, aliases).iter().for_each(|term| add(of_title, term));
+    in_names.iter().for_each(|word| add(of_others, word));
 }

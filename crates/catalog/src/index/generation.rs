@@ -2,24 +2,30 @@
 //!
 //! ```text
 //! index/.lock        held by whoever writes
-//! index/current      {"format": 1, "generation": "7"}, replaced by a rename
-//! index/7/           a Tantivy index; its commit payload is {"format": 1, "versions": {"tracks": 12, ...}}
+//! index/current      {"format": 2, "generation": "7"}, replaced by a rename
+//! index/7/           a Tantivy index; its commit payload is {"format": 2, "versions": {"tracks": 12, ...}, "files": ...}
+//! index/rows/        rows and keys of each data file, which all generations share
 //! ```
 //! A rebuild fills the next generation and renames `current`; a reader that has the old one open keeps its mapped files
 //! until it looks again. What is neither current nor being written is removed by the next writer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use tantivy::schema::Schema;
 use tantivy::{IndexReader, ReloadPolicy, Searcher};
 
+use super::document::Kind;
 use super::error::IndexError;
 use super::fields::{FORMAT, Fields};
+use super::files::{FileList, Files, place};
+use super::page::Counts;
+use crate::beside::is_unfinished;
 
 /// Which version of each table an index was built from, by the table's name.
 pub(crate) type TableVersions = BTreeMap<String, i64>;
@@ -68,6 +74,8 @@ struct Current {
 struct Payload {
     format: u32,
     versions: TableVersions,
+    #[serde(default)]
+    files: FileList,
 }
 
 /// Tells whether a file was replaced, without reading it.
@@ -93,6 +101,14 @@ pub(crate) struct Generation {
     reader: IndexReader,
     /// As of the commit that `reader` shows.
     pub versions: TableVersions,
+    /// The data files that the documents' rows are in, in the order of their parts.
+    pub list: FileList,
+    /// The same, open.
+    pub files: Arc<Files>,
+    /// Sums over the commit that `reader` shows.
+    pub counts: Arc<OnceLock<Arc<Counts>>>,
+    /// `index/`.
+    dir: PathBuf,
     current: Option<Stamp>,
     meta: Stamp,
 }
@@ -115,7 +131,7 @@ impl Generation {
     pub(crate) fn open_current(dir: &Path) -> Result<Option<Self>, IndexError> {
         loop {
             let Some((name, stamp)) = read_current(dir)? else { return Ok(None) };
-            match Self::open_in(&dir.join(name), Some(stamp.clone())) {
+            match Self::open_in(dir, &dir.join(name), Some(stamp.clone())) {
                 // It was replaced, and perhaps removed, since its name was read.
                 Err(_) if read_current(dir)?.is_some_and(|(_, now)| now != stamp) => {}
                 opened => return opened.map(Some),
@@ -134,7 +150,8 @@ impl Generation {
             .create_in_dir(&path)
             .map_err(IndexError::engine(&path))?;
         drop(index);
-        Self::open_in(&path, None)
+        fs::create_dir_all(dir.join("rows")).map_err(IndexError::io(dir))?;
+        Self::open_in(dir, &path, None)
     }
 
     /// Makes this generation the current one and removes the others; needs the lock.
@@ -155,7 +172,7 @@ impl Generation {
         sweep(dir)
     }
 
-    fn open_in(path: &Path, current: Option<Stamp>) -> Result<Self, IndexError> {
+    fn open_in(dir: &Path, path: &Path, current: Option<Stamp>) -> Result<Self, IndexError> {
         let engine = || IndexError::engine(path);
         let index = tantivy::Index::open_in_dir(path).map_err(engine())?;
         let (schema, fields) = Fields::schema();
@@ -167,6 +184,10 @@ impl Generation {
             index,
             reader,
             versions: TableVersions::new(),
+            list: FileList::new(),
+            files: Arc::default(),
+            counts: Arc::default(),
+            dir: dir.to_owned(),
             current,
             meta: Stamp(0, None, 0),
         };
@@ -192,22 +213,31 @@ impl Generation {
             let before = Stamp::of(&meta_path).map_err(IndexError::io(&meta_path))?;
             let meta = self.index.load_metas().map_err(engine())?;
             self.reader.reload().map_err(engine())?;
-            let versions = match &meta.payload {
-                None => TableVersions::new(),
+            let (versions, list) = match &meta.payload {
+                None => (TableVersions::new(), FileList::new()),
                 Some(text) => {
                     let payload: Payload =
                         serde_json::from_str(text).map_err(|error| IndexError::damaged(&self.path, error))?;
                     check_format(&self.path, payload.format)?;
-                    payload.versions
+                    (payload.versions, payload.files)
                 }
             };
-            // Versions and documents must be those of one commit.
+            let files = Files::open(&self.dir, &list, &self.files);
+            // Versions, documents and data files must be those of one commit.
             if Stamp::of(&meta_path).map_err(IndexError::io(&meta_path))? == before {
+                self.files = Arc::new(files?);
+                self.counts = Arc::default();
+                self.list = list;
                 self.versions = versions;
                 self.meta = before;
                 return Ok(());
             }
         }
+    }
+
+    /// `index/`.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     pub(crate) fn searcher(&self) -> Searcher {
@@ -217,6 +247,12 @@ impl Generation {
     /// Reads every byte and compares checksums.
     pub(crate) fn verify(&self) -> Result<(), IndexError> {
         let wrong = self.index.validate_checksum().map_err(IndexError::engine(&self.path))?;
+        for kind in Kind::ALL {
+            for (_, file) in self.files.of(kind) {
+                file.rows.verify()?;
+                file.keys.verify()?;
+            }
+        }
         match wrong.into_iter().min() {
             None => Ok(()),
             Some(file) => Err(IndexError::damaged(&self.path, format!("{} has a wrong checksum", file.display()))),
@@ -224,8 +260,9 @@ impl Generation {
     }
 }
 
-pub(crate) fn payload(versions: &TableVersions) -> String {
-    serde_json::to_string(&Payload { format: FORMAT, versions: versions.clone() }).expect("a map of numbers")
+pub(crate) fn payload(versions: &TableVersions, files: &FileList) -> String {
+    let payload = Payload { format: FORMAT, versions: versions.clone(), files: files.clone() };
+    serde_json::to_string(&payload).expect("numbers and texts")
 }
 
 fn read_current(dir: &Path) -> Result<Option<(String, Stamp)>, IndexError> {
@@ -242,6 +279,10 @@ fn read_current(dir: &Path) -> Result<Option<(String, Stamp)>, IndexError> {
         return read_current(dir);
     }
     let current: Current = serde_json::from_str(&text).map_err(|error| IndexError::damaged(dir, error))?;
+    if current.format < FORMAT {
+        // Derived data: it is made anew.
+        return Ok(None);
+    }
     check_format(dir, current.format)?;
     if current.generation.parse::<u64>().is_err() {
         return Err(IndexError::damaged(dir, format!("{:?} is not the name of a generation", current.generation)));
@@ -281,6 +322,27 @@ pub(crate) fn sweep(dir: &Path) -> Result<(), IndexError> {
         if name != current {
             let path = dir.join(name);
             fs::remove_dir_all(&path).map_err(IndexError::io(&path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes rows and keys of data files that no longer belong to the index, and what a killed process left half written;
+/// needs the lock. Readers that have them open keep them.
+pub(crate) fn sweep_rows(dir: &Path, list: &FileList) -> Result<(), IndexError> {
+    let mut kept: HashSet<PathBuf> = HashSet::new();
+    for kind in Kind::ALL {
+        for entry in list.get(kind.table().name()).into_iter().flatten().filter(|entry| !entry.path.is_empty()) {
+            kept.extend(["rows", "keys"].map(|ending| place(dir, kind, &entry.path, ending)));
+        }
+    }
+    let folder = dir.join("rows");
+    let entries = fs::read_dir(&folder).map_err(IndexError::io(&folder))?;
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let is_ours =
+            path.extension().is_some_and(|ending| ending == "rows" || ending == "keys") || is_unfinished(&path);
+        if is_ours && !kept.contains(&path) {
+            fs::remove_file(&path).map_err(IndexError::io(&path))?;
         }
     }
     Ok(())

@@ -36,13 +36,21 @@
 //! Tracks carry the SPDX id or the URI of their licence; the licence filter therefore finds tracks only.
 
 mod affected;
+mod bulk;
 mod change;
 mod columns;
+mod cursor;
 mod document;
 mod error;
 mod expand;
 mod fields;
+mod files;
+mod forget;
 mod generation;
+mod known;
+mod make;
+mod page;
+mod scan;
 mod search;
 mod source;
 mod tier;
@@ -54,18 +62,22 @@ mod tests;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fonoteca_model::{BlobId, Id, Isrc, Mbid, Upc};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use tantivy::Searcher;
 
+pub use cursor::{Cursor, CursorError};
 pub use document::{Kind, KindError};
 pub use error::IndexError;
+pub use page::{Listing, Order};
 
-use fields::{Fields, Tag};
+use fields::{Fields, Mark};
+use files::Files;
 use generation::Generation;
+use page::Counts;
 use search::Search;
 
 /// Hits of one look-up.
@@ -82,12 +94,15 @@ pub struct Query {
     pub limit: usize,
     /// Hits to skip. Skipped and wanted ones together are at most 10,000.
     pub offset: usize,
+    /// Only hits behind this place, which an earlier page of the same query gave.
+    #[serde(default)]
+    pub after: Option<Cursor>,
 }
 
 impl Query {
     /// The ten best hits for some words.
     pub fn new(words: impl Into<String>) -> Self {
-        Self { words: words.into(), filters: Filters::default(), limit: 10, offset: 0 }
+        Self { words: words.into(), filters: Filters::default(), limit: 10, offset: 0, after: None }
     }
 }
 
@@ -107,6 +122,18 @@ pub struct Filters {
     pub min_popularity: Option<u8>,
     /// Stated by this source: `local`, `musicbrainz`, ...
     pub source: Option<String>,
+}
+
+const NO_FILTERS: Filters =
+    Filters { kind: None, year: None, licence: None, held: None, min_popularity: None, source: None };
+
+/// Some hits, and where the next ones begin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Page {
+    /// Best first.
+    pub hits: Vec<Hit>,
+    /// To be given to [`Query::after`]; none: there are no more.
+    pub next: Option<Cursor>,
 }
 
 /// One answer.
@@ -160,10 +187,12 @@ impl Index {
 
     /// The hits for some words, best first.
     pub fn search(&self, query: &Query) -> Result<Vec<Hit>, IndexError> {
-        let (searcher, fields, path) = self.latest()?;
-        Search { searcher: &searcher, fields: &fields, filters: &query.filters }
-            .run(query)
-            .map_err(IndexError::engine(&path))
+        Ok(self.search_page(query)?.hits)
+    }
+
+    /// The hits for some words, best first, and where the next page begins.
+    pub fn search_page(&self, query: &Query) -> Result<Page, IndexError> {
+        self.latest()?.search(&query.filters).run(query)
     }
 
     /// What has exactly this key, versions of one recording each for itself, the most popular first: an ISRC in any
@@ -174,24 +203,53 @@ impl Index {
         if key.is_empty() {
             return Ok(Vec::new());
         }
-        let (isrc, upc, mbid) = (key.parse::<Isrc>().ok(), key.parse::<Upc>().ok(), key.parse::<Mbid>().ok());
-        let mut tags = vec![Tag::SourceId(key)];
-        tags.extend(isrc.as_ref().map(|isrc| Tag::Isrc(isrc.as_str())));
-        tags.extend(upc.as_ref().map(|upc| Tag::Upc(upc.as_str())));
-        tags.extend(mbid.iter().flat_map(|mbid| [Tag::Mbid(mbid.as_str()), Tag::SourceId(mbid.as_str())]));
-        tags.extend(key.parse::<BlobId>().ok().map(Tag::Root));
+        let view = self.latest()?;
+        let mut search = view.search(&NO_FILTERS);
         let id = key.parse::<Id>().ok();
-        if let Some(id) = id {
-            tags.extend(Kind::ALL.map(|kind| Tag::Document(kind, id)));
-            tags.push(Tag::Group(id));
+        let mbid = key.parse::<Mbid>().ok();
+        // A source's own id is what our id follows from.
+        let mut ids: Vec<Id> = id.into_iter().collect();
+        for source in view.sources()? {
+            ids.push(Id::of(&source, key));
+            ids.extend(mbid.iter().map(|mbid| Id::of(&source, mbid.as_str())));
         }
-        let (searcher, fields, path) = self.latest()?;
-        let mut hits = Search { searcher: &searcher, fields: &fields, filters: &Filters::default() }
-            .tagged_hits(&tags, MAX_LOOKUP)
-            .map_err(IndexError::engine(&path))?;
+        let mut rows = Vec::new();
+        for kind in Kind::ALL {
+            for id in &ids {
+                rows.extend(search.rows.with_id(kind, *id)?.into_iter().map(|at| (kind, at)));
+            }
+            if let Some(bytes) = mbid.as_ref().and_then(|mbid| make::mbid_bytes(mbid.as_str())) {
+                rows.extend(search.rows.with_mbid(kind, bytes)?.into_iter().map(|at| (kind, at)));
+            }
+        }
+        if let Ok(isrc) = key.parse::<Isrc>() {
+            rows.extend(search.rows.with_isrc(isrc.as_str())?.into_iter().map(|at| (Kind::Track, at)));
+        }
+        if let Ok(upc) = key.parse::<Upc>() {
+            rows.extend(search.rows.with_upc(upc.as_str())?.into_iter().map(|at| (Kind::Album, at)));
+        }
+        let mut found = Vec::new();
+        for (kind, at) in rows {
+            found.extend(search.document_of(kind, at)?);
+        }
+        if let Ok(root) = key.parse::<BlobId>() {
+            found.extend(search.with_mark(Mark::Root(root))?);
+        }
+        if let Some(id) = id {
+            found.extend(search.in_group(id)?);
+        }
+        let mut hits = search.hits(&found, MAX_LOOKUP)?;
         // What has the id comes before what is only another version of it.
         hits.sort_by_key(|hit| Some(hit.id) != id);
         Ok(hits)
+    }
+
+    /// Some of all tracks, each version of a recording for itself, those withdrawn left out. Any offset costs the same.
+    ///
+    /// In the order of albums the offset counts all rows of the tables, also those that are not shown: take the next one from
+    /// [`Listing::next`].
+    pub fn page(&self, order: Order, offset: u64, limit: usize) -> Result<Listing, IndexError> {
+        self.latest()?.page(order, offset, limit)
     }
 
     /// Reads the whole index and compares its checksums.
@@ -201,10 +259,12 @@ impl Index {
     }
 
     /// A view of the latest commit of the current generation, whichever process made it.
-    fn latest(&self) -> Result<(Searcher, Fields, PathBuf), IndexError> {
+    fn latest(&self) -> Result<View, IndexError> {
         self.refresh()?;
         let open = self.open.read();
-        Ok((open.searcher(), open.fields, open.path.clone()))
+        let files = Arc::clone(&open.files);
+        let counts = Arc::clone(&open.counts);
+        Ok(View { searcher: open.searcher(), fields: open.fields, files, path: open.path.clone(), counts })
     }
 
     fn refresh(&self) -> Result<(), IndexError> {
@@ -218,6 +278,46 @@ impl Index {
             self.open.write().reload()?;
         }
         Ok(())
+    }
+}
+
+/// One commit, whatever happens meanwhile.
+struct View {
+    searcher: Searcher,
+    fields: Fields,
+    files: Arc<Files>,
+    path: PathBuf,
+    /// For pages; summed up when the first one is asked for.
+    counts: Arc<OnceLock<Arc<Counts>>>,
+}
+
+impl View {
+    fn counts(&self) -> Result<Arc<Counts>, IndexError> {
+        if let Some(known) = self.counts.get() {
+            return Ok(Arc::clone(known));
+        }
+        let counts = Arc::new(Counts::of(&self.searcher).map_err(IndexError::engine(&self.path))?);
+        Ok(Arc::clone(self.counts.get_or_init(|| counts)))
+    }
+
+    fn search<'a>(&'a self, filters: &'a Filters) -> Search<'a> {
+        Search { searcher: &self.searcher, fields: &self.fields, filters, rows: self.files.reader(), path: &self.path }
+    }
+
+    /// The sources that something is from, perhaps some of which nothing is left.
+    fn sources(&self) -> Result<Vec<String>, IndexError> {
+        let read = || -> Result<Vec<String>, tantivy::TantivyError> {
+            let mut sources = std::collections::BTreeSet::new();
+            for segment in self.searcher.segment_readers() {
+                let marks = segment.inverted_index(self.fields.marks)?;
+                let mut stream = marks.terms().range().ge([Mark::SOURCE]).lt([Mark::SOURCE + 1]).into_stream()?;
+                while stream.advance() {
+                    sources.insert(String::from_utf8_lossy(&stream.key()[1..]).into_owned());
+                }
+            }
+            Ok(sources.into_iter().collect())
+        };
+        read().map_err(IndexError::engine(&self.path))
     }
 }
 

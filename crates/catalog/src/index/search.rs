@@ -4,48 +4,104 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use fonoteca_model::Id;
-use tantivy::query::{BooleanQuery, EnableScoring, Query as EngineQuery};
+use tantivy::query::{BooleanQuery, EnableScoring, Query as EngineQuery, TermQuery};
+use tantivy::schema::IndexRecordOption;
 use tantivy::{DocAddress, Searcher, SegmentReader, TERMINATED, TantivyDocument, TantivyError};
 
 use super::columns::{Columns, Facts};
-use super::document::{Kind, SortKey};
-use super::fields::{Fields, Tag};
+use super::cursor::Cursor;
+use super::document::{Kind, RowAt, SortKey};
+use super::error::IndexError;
+use super::fields::{Fields, Mark};
+use super::files::Rows;
 use super::tier::{Level, Tier};
-use super::{Filters, Hit, Query};
+use super::{Filters, Hit, Page, Query};
 
 /// Matches read in one segment for one of the queries; what is beyond is less popular than all of them.
 const MAX_MATCHES: usize = 10_000;
 /// Hits that can be asked for, those skipped included.
 const MAX_HITS: usize = 10_000;
 
+/// How a hit is ranked, the best one greatest: by score, then by the order of documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    score: i32,
+    tie: SortKey,
+    part: Reverse<u32>,
+}
+
 /// The best match of a group so far.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Best {
-    score: i32,
-    key: SortKey,
-    id: Reverse<u64>,
+    rank: Rank,
     tier: Reverse<usize>,
+    key: SortKey,
     address: Reverse<DocAddress>,
 }
 
-/// A copy that could be shown: held, popular, of a small id; and where it lies.
-type Version = ((bool, SortKey, Reverse<u64>), DocAddress);
+/// A copy that could be shown: held, popular, of an early row; and where it lies.
+type Version = ((bool, SortKey, Reverse<u32>), DocAddress);
 
-/// Groups are told apart within a kind: a local album and its first track may share an id.
-type Group = (Kind, Id);
+/// What a document is one of. Groups are told apart within a kind: a local album and its first track may share an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Group {
+    /// What links lead to or from.
+    Linked(Kind, Id),
+    /// Itself, by kind and row.
+    Alone(u64),
+}
 
 pub(super) struct Search<'a> {
     pub searcher: &'a Searcher,
     pub fields: &'a Fields,
     pub filters: &'a Filters,
+    pub rows: Rows<'a>,
+    /// `index/<generation>`, for errors.
+    pub path: &'a std::path::Path,
 }
 
 impl Search<'_> {
-    pub(super) fn run(&self, query: &Query) -> Result<Vec<Hit>, TantivyError> {
-        let want = query.offset.saturating_add(query.limit).min(MAX_HITS);
-        if want <= query.offset {
-            return Ok(Vec::new());
+    pub(super) fn run(&mut self, query: &Query) -> Result<Page, IndexError> {
+        let most = query.offset.saturating_add(query.limit).min(MAX_HITS);
+        let mut want = most;
+        if query.limit == 0 || most <= query.offset {
+            return Ok(Page { hits: Vec::new(), next: None });
         }
+        let engine = IndexError::engine(self.path);
+        let mut inner = || -> Result<_, TantivyError> {
+            loop {
+                let (tiers, mut ranked) = self.ranked(query, want)?;
+                let found = ranked.len();
+                if let Some(after) = &query.after {
+                    ranked.retain(|(_, best)| self.is_after(best, after));
+                }
+                // What is on the pages before is found again: as long as it fills the answer, more is asked for.
+                if ranked.len() >= most || found < want || want == MAX_HITS {
+                    return Ok((tiers, ranked));
+                }
+                want = (want * 2).max(100).min(MAX_HITS);
+            }
+        };
+        let (tiers, ranked) = inner().map_err(engine)?;
+        let page: Vec<(Group, Best)> = ranked.into_iter().skip(query.offset).take(query.limit).collect();
+        let copies = self.best_copies(&tiers, &page).map_err(IndexError::engine(self.path))?;
+        let files = self.rows.files();
+        let next = page.last().filter(|_| page.len() == query.limit);
+        let next = next.map(|(_, best)| Cursor::at(files, best.rank.score, best.key));
+        let mut hits = Vec::with_capacity(page.len());
+        for (group, best) in page {
+            hits.push(self.hit(copies.get(&group).copied().unwrap_or(best.address.0), best.rank.score)?);
+        }
+        Ok(Page { hits, next })
+    }
+
+    fn is_after(&self, best: &Best, after: &Cursor) -> bool {
+        let part = Reverse(after.rank(self.rows.files(), best.key.kind()));
+        best.rank < Rank { score: after.score, tie: after.tie, part }
+    }
+
+    /// All groups that match, best first: the first `want` of them are the right ones.
+    fn ranked(&self, query: &Query, want: usize) -> Result<(Vec<Tier>, Vec<(Group, Best)>), TantivyError> {
         let mut tiers: Vec<Tier> = Vec::new();
         let mut best: HashMap<Group, Best> = HashMap::new();
         let mut left_out = false;
@@ -62,11 +118,8 @@ impl Search<'_> {
         }
         let mut ranked: Vec<(Group, Best)> = best.into_iter().collect();
         ranked.sort_unstable_by_key(|(group, best)| (Reverse(*best), *group));
-        let page: Vec<(Group, Best)> = ranked.into_iter().take(want).skip(query.offset).collect();
-        let copies = self.best_copies(&tiers, &page)?;
-        page.iter()
-            .map(|(group, best)| self.hit(copies.get(group).copied().unwrap_or(best.address.0), best.score))
-            .collect()
+        ranked.truncate(want);
+        Ok((tiers, ranked))
     }
 
     /// Reads a tier's matches, best first, until each segment has given as many groups as are wanted.
@@ -80,6 +133,7 @@ impl Search<'_> {
         want: usize,
         best: &mut HashMap<Group, Best>,
     ) -> Result<(), TantivyError> {
+        let files = self.rows.files();
         self.matches(tier.query.as_ref(), |segment_ord, segment, matching| {
             let columns = Columns::of(segment)?;
             let floor = self.filters.min_popularity.map_or(SortKey(0), SortKey::floor);
@@ -89,22 +143,24 @@ impl Search<'_> {
             while matching.doc() != TERMINATED {
                 let doc = matching.doc();
                 let key = columns.key(doc);
-                // Documents with equal keys lie in no order that a rebuild would repeat: all of them or none.
+                // What differs by its part only lies in no order that a rebuild would repeat: all of it or none.
                 let is_enough = groups.len() >= want || seen >= MAX_MATCHES;
-                if key < floor || is_enough && last != Some(key) {
+                if key < floor || is_enough && last != Some(key.tie()) {
                     break;
                 }
-                let facts = columns.facts(doc);
-                if !segment.is_deleted(doc) && self.counts(facts) {
+                if !segment.is_deleted(doc) && self.counts(key, columns.facts(doc)) {
                     seen += 1;
-                    last = Some(key);
-                    let group = (facts.kind(), columns.group(doc));
+                    last = Some(key.tie());
+                    let group = group(&columns, doc, key);
                     groups.insert(group);
                     let found = Best {
-                        score: tier.worth + i32::from(key.standing().popularity),
-                        key,
-                        id: Reverse(columns.id(doc).0 as u64),
+                        rank: Rank {
+                            score: tier.worth + i32::from(key.standing().popularity),
+                            tie: key.tie(),
+                            part: Reverse(files.rank(key.kind(), key.at().part)),
+                        },
                         tier: Reverse(number),
+                        key,
                         address: Reverse(DocAddress::new(segment_ord, doc)),
                     };
                     best.entry(group).and_modify(|known| *known = (*known).max(found)).or_insert(found);
@@ -115,30 +171,33 @@ impl Search<'_> {
         })
     }
 
-    /// For each recording of the page the copy to show, among those that match on the level of the best one: held before
-    /// not held, then the more popular, then the smaller id.
+    /// For each recording of the page that has several versions the copy to show, among those that match on the level of
+    /// the best one: held before not held, then the more popular, then the earlier row.
     fn best_copies(&self, tiers: &[Tier], page: &[(Group, Best)]) -> Result<HashMap<Group, DocAddress>, TantivyError> {
-        let mut by_level: BTreeMap<Level, Vec<Group>> = BTreeMap::new();
+        let files = self.rows.files();
+        let mut by_level: BTreeMap<Level, Vec<(Group, Id)>> = BTreeMap::new();
         for (group, best) in page {
-            by_level.entry(tiers[best.tier.0].level).or_default().push(*group);
+            if let Group::Linked(_, id) = group {
+                by_level.entry(tiers[best.tier.0].level).or_default().push((*group, *id));
+            }
         }
         let mut copies: HashMap<Group, Version> = HashMap::new();
         for (level, groups) in by_level {
-            let members = groups.iter().map(|(_, id)| self.tagged(Tag::Group(*id))).collect();
+            let members = groups.iter().map(|(_, id)| self.one_of(*id)).collect();
             let of_level = tiers.iter().filter(|tier| tier.level == level).map(|tier| tier.query.box_clone()).collect();
             let either =
                 [members, of_level].map(|queries| -> Box<dyn EngineQuery> { Box::new(BooleanQuery::union(queries)) });
             let query = BooleanQuery::intersection(either.into());
-            let wanted: HashSet<Group> = groups.into_iter().collect();
+            let wanted: HashSet<Group> = groups.into_iter().map(|(group, _)| group).collect();
             self.matches(&query, |segment_ord, segment, matching| {
                 let columns = Columns::of(segment)?;
                 while matching.doc() != TERMINATED {
                     let doc = matching.doc();
-                    let facts = columns.facts(doc);
-                    let group = (facts.kind(), columns.group(doc));
-                    if !segment.is_deleted(doc) && self.counts(facts) && wanted.contains(&group) {
-                        let rank = (facts.held(), columns.key(doc), Reverse(columns.id(doc).0 as u64));
-                        let copy = (rank, DocAddress::new(segment_ord, doc));
+                    let (key, facts) = (columns.key(doc), columns.facts(doc));
+                    let group = group(&columns, doc, key);
+                    if !segment.is_deleted(doc) && self.counts(key, facts) && wanted.contains(&group) {
+                        let part = Reverse(files.rank(key.kind(), key.at().part));
+                        let copy = ((facts.held(), key.tie(), part), DocAddress::new(segment_ord, doc));
                         copies
                             .entry(group)
                             .and_modify(|known| {
@@ -156,7 +215,7 @@ impl Search<'_> {
         Ok(copies.into_iter().map(|(group, (_, address))| (group, address)).collect())
     }
 
-    fn matches(
+    pub(super) fn matches(
         &self,
         query: &dyn EngineQuery,
         mut read: impl FnMut(u32, &SegmentReader, &mut dyn tantivy::query::Scorer) -> Result<(), TantivyError>,
@@ -168,64 +227,117 @@ impl Search<'_> {
         Ok(())
     }
 
+    fn one_of(&self, group: Id) -> Box<dyn EngineQuery> {
+        Box::new(TermQuery::new(self.fields.of_group(group), IndexRecordOption::Basic))
+    }
+
     /// The filters that no posting list answers.
-    fn counts(&self, facts: Facts) -> bool {
+    pub(super) fn counts(&self, key: SortKey, facts: Facts) -> bool {
         let year_fits = |years: &std::ops::RangeInclusive<u16>| facts.year().is_some_and(|year| years.contains(&year));
         !facts.withdrawn()
+            && self.filters.kind.is_none_or(|kind| kind == key.kind())
             && self.filters.held.is_none_or(|held| held == facts.held())
             && self.filters.year.as_ref().is_none_or(year_fits)
     }
 
-    /// Everything that has one of these tags, the most popular first: what a look-up answers.
-    pub(super) fn tagged_hits(&self, tags: &[Tag<'_>], limit: usize) -> Result<Vec<Hit>, TantivyError> {
-        let query = BooleanQuery::union(tags.iter().map(|tag| self.tagged(*tag)).collect());
-        let mut found: Vec<(Reverse<SortKey>, u64, DocAddress)> = Vec::new();
-        self.matches(&query, |segment_ord, segment, matching| {
-            let columns = Columns::of(segment)?;
-            let mut seen = 0;
-            while matching.doc() != TERMINATED && seen < MAX_MATCHES {
-                let doc = matching.doc();
-                if !segment.is_deleted(doc) {
-                    seen += 1;
-                    found.push((
-                        Reverse(columns.key(doc)),
-                        columns.id(doc).0 as u64,
-                        DocAddress::new(segment_ord, doc),
-                    ));
+    /// The documents that are one of this.
+    pub(super) fn in_group(&self, group: Id) -> Result<Vec<DocAddress>, IndexError> {
+        self.found_by(self.one_of(group).as_ref())
+    }
+
+    /// The documents with a mark.
+    pub(super) fn with_mark(&self, mark: Mark<'_>) -> Result<Vec<DocAddress>, IndexError> {
+        self.found_by(self.marked(mark).as_ref())
+    }
+
+    fn found_by(&self, query: &dyn EngineQuery) -> Result<Vec<DocAddress>, IndexError> {
+        let mut found = Vec::new();
+        let read = self.matches(query, |segment_ord, segment, matching| {
+            while matching.doc() != TERMINATED {
+                if !segment.is_deleted(matching.doc()) {
+                    found.push(DocAddress::new(segment_ord, matching.doc()));
                 }
                 matching.advance();
             }
             Ok(())
-        })?;
+        });
+        read.map_err(IndexError::engine(self.path))?;
+        Ok(found)
+    }
+
+    /// The document of a row, where the row counts.
+    pub(super) fn document_of(&self, kind: Kind, at: RowAt) -> Result<Option<DocAddress>, IndexError> {
+        let engine = || IndexError::engine(self.path);
+        for (segment_ord, segment) in (0..).zip(self.searcher.segment_readers()) {
+            let columns = Columns::of(segment).map_err(engine())?;
+            let found = columns.documents_of(segment, self.fields, kind, at).map_err(engine())?;
+            if let Some(doc) = found.into_iter().find(|doc| !segment.is_deleted(*doc)) {
+                return Ok(Some(DocAddress::new(segment_ord, doc)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Some documents as hits in the order of documents, each once.
+    pub(super) fn hits(&mut self, addresses: &[DocAddress], limit: usize) -> Result<Vec<Hit>, IndexError> {
+        let mut found: Vec<(Reverse<SortKey>, u32, DocAddress)> = Vec::with_capacity(addresses.len());
+        for address in addresses {
+            let key = self.columns(*address)?.key(address.doc_id);
+            found.push((Reverse(key.tie()), self.rows.files().rank(key.kind(), key.at().part), *address));
+        }
         found.sort_unstable();
+        found.dedup();
+        found.truncate(limit);
         found
             .into_iter()
-            .take(limit)
-            .map(|(key, _, address)| self.hit(address, i32::from(key.0.standing().popularity)))
+            .map(|(_, _, address)| {
+                let popularity = self.columns(address)?.key(address.doc_id).standing().popularity;
+                self.hit(address, i32::from(popularity))
+            })
             .collect()
     }
 
-    fn hit(&self, address: DocAddress, score: i32) -> Result<Hit, TantivyError> {
-        let columns = Columns::of(self.searcher.segment_reader(address.segment_ord))?;
-        let stored: TantivyDocument = self.searcher.doc(address)?;
-        let shown = self.fields.shown(&stored);
-        let facts = columns.facts(address.doc_id);
-        let kind = facts.kind();
+    pub(super) fn columns(&self, address: DocAddress) -> Result<Columns, IndexError> {
+        Columns::of(self.searcher.segment_reader(address.segment_ord)).map_err(IndexError::engine(self.path))
+    }
+
+    pub(super) fn hit(&mut self, address: DocAddress, score: i32) -> Result<Hit, IndexError> {
+        let columns = self.columns(address)?;
+        let (key, facts) = (columns.key(address.doc_id), columns.facts(address.doc_id));
+        let kind = key.kind();
+        let row = self.rows.row(kind, key.at())?;
+        let row = row.ok_or_else(|| IndexError::damaged(self.path, "a document's row is missing"))?;
+        let album = match row.album_id.filter(|_| kind == Kind::Track) {
+            Some(id) => self.rows.album(id)?,
+            None => None,
+        };
+        let mut cover_root = album.as_ref().and_then(|album| album.cover_root).or(row.cover_root);
+        if cover_root.is_none() && facts.held() {
+            let stored: TantivyDocument = self.searcher.doc(address).map_err(IndexError::engine(self.path))?;
+            cover_root = self.fields.cover(&stored);
+        }
         Ok(Hit {
             kind,
-            id: columns.id(address.doc_id),
-            recording_id: (kind == Kind::Track).then(|| columns.group(address.doc_id)),
-            title: shown.title,
-            artist: shown.artist,
-            album: shown.album,
-            isrc: shown.isrc,
+            id: row.id,
+            recording_id: (kind == Kind::Track).then(|| columns.group(address.doc_id).unwrap_or(row.id)),
+            artist: if kind == Kind::Artist { row.title.clone() } else { row.artist },
+            title: row.title,
+            album: album.map(|album| album.title),
+            isrc: row.isrc,
             year: facts.year(),
-            popularity: i32::from(columns.key(address.doc_id).standing().popularity),
+            popularity: i32::from(key.standing().popularity),
             held: facts.held(),
             score: f64::from(score),
-            cover_root: shown.cover_root,
-            album_id: shown.album_id,
-            artist_ids: shown.artist_ids,
+            cover_root,
+            album_id: row.album_id,
+            artist_ids: row.artist_ids,
         })
+    }
+}
+
+fn group(columns: &Columns, doc: u32, key: SortKey) -> Group {
+    match columns.group(doc) {
+        Some(id) => Group::Linked(key.kind(), id),
+        None => Group::Alone(key.identity()),
     }
 }

@@ -17,6 +17,7 @@ const MAX_LICENCE_CHARS: usize = 200;
 pub(crate) async fn of_tracks(snapshot: &Snapshot, tracks: Vec<Track>) -> Result<Vec<Document>, CatalogError> {
     let ids: Vec<Id> = tracks.iter().map(|track| track.id).collect();
     let recordings = snapshot.recording_of(&ids).await?;
+    let linked = snapshot.linked(LinkEntity::Recording, &ids).await?;
     let listens = snapshot.listens(&distinct(recordings.values().copied())).await?;
     let albums = snapshot.albums(&distinct(tracks.iter().filter_map(|track| track.album_id))).await?;
     let holdings = snapshot.roots_of_tracks(&ids).await?;
@@ -38,26 +39,24 @@ pub(crate) async fn of_tracks(snapshot: &Snapshot, tracks: Vec<Track>) -> Result
         let date = album.and_then(|album| album.date.as_deref());
         documents.push(Document {
             group,
+            is_linked: linked.contains(&track.id),
             source: track.source,
-            source_id: track.source_id,
             other_names: other_names(&track.artist_credit, &track.artists),
             artist: track.artist_credit,
             album: album.map(|album| album.title.clone()),
             album_id: track.album_id,
             artist_ids: distinct(track.artists.iter().map(|credit| credit.artist_id)),
-            isrc: track.isrc,
-            mbid: track.mbid,
             year: year(track.date.as_deref()).or_else(|| year(date)),
             licences,
-            standing: listens.get(&group).map_or_else(Standing::default, |counted| Standing {
-                popularity: counted.popularity.clamp(0, 100) as u8,
-                listens: u64::try_from(counted.count).unwrap_or(0),
-            }),
+            standing: listens
+                .get(&group)
+                .map_or_else(Standing::default, |counted| Standing::new(counted.popularity, counted.count)),
             held: !roots.is_empty(),
             withdrawn,
-            cover_root: album
-                .and_then(|album| album.cover_root)
-                .or_else(|| roots.iter().find_map(|root| files.get(root)?.cover_root)),
+            cover_root: match album.and_then(|album| album.cover_root) {
+                Some(_) => None,
+                None => roots.iter().find_map(|root| files.get(root)?.cover_root),
+            },
             roots,
             ..Document::new(Kind::Track, track.id, track.title)
         });
@@ -69,17 +68,15 @@ pub(crate) async fn of_tracks(snapshot: &Snapshot, tracks: Vec<Track>) -> Result
 pub(crate) async fn of_albums(snapshot: &Snapshot, albums: Vec<Album>) -> Result<Vec<Document>, CatalogError> {
     let ids: Vec<Id> = albums.iter().map(|album| album.id).collect();
     let groups = snapshot.resolve(LinkEntity::Album, &ids).await?;
+    let linked = snapshot.linked(LinkEntity::Album, &ids).await?;
     let document = |album: Album| Document {
         group: groups.get(&album.id).copied().unwrap_or(album.id),
+        is_linked: linked.contains(&album.id),
         source: album.source,
-        source_id: album.source_id,
         other_names: other_names(&album.artist_credit, &album.artists),
         artist: album.artist_credit,
         artist_ids: distinct(album.artists.iter().map(|credit| credit.artist_id)),
-        upc: album.upc,
-        mbid: album.mbid,
         year: year(album.date.as_deref()),
-        cover_root: album.cover_root,
         ..Document::new(Kind::Album, album.id, album.title)
     };
     Ok(albums.into_iter().map(document).collect())
@@ -89,13 +86,12 @@ pub(crate) async fn of_albums(snapshot: &Snapshot, albums: Vec<Album>) -> Result
 pub(crate) async fn of_artists(snapshot: &Snapshot, artists: Vec<Artist>) -> Result<Vec<Document>, CatalogError> {
     let ids: Vec<Id> = artists.iter().map(|artist| artist.id).collect();
     let groups = snapshot.resolve(LinkEntity::Artist, &ids).await?;
+    let linked = snapshot.linked(LinkEntity::Artist, &ids).await?;
     let document = |artist: Artist| Document {
         group: groups.get(&artist.id).copied().unwrap_or(artist.id),
+        is_linked: linked.contains(&artist.id),
         source: artist.source,
-        source_id: artist.source_id,
-        artist: artist.name.clone(),
         other_titles: artist.aliases.into_iter().chain(artist.sort_name).collect(),
-        mbid: artist.mbid,
         ..Document::new(Kind::Artist, artist.id, artist.name)
     };
     Ok(artists.into_iter().map(document).collect())

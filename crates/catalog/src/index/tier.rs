@@ -4,10 +4,11 @@ use tantivy::TantivyError;
 use tantivy::query::{AllQuery, BooleanQuery, Query as EngineQuery, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 
-use super::expand::{Reach, expand, expand_completely};
-use super::fields::Tag;
+use super::document::Kind;
+use super::expand::{Reach, exactly, expand, expand_completely};
+use super::fields::Mark;
 use super::search::Search;
-use super::words::{MatchBy, Reading, readings};
+use super::words::{MatchBy, Reading, readings, title_term};
 
 /// What a match of this quality is worth, to be added to the popularity. See the module's documentation.
 mod worth {
@@ -89,7 +90,7 @@ impl Search<'_> {
                 Level::Typos(typos) => {
                     if reading.words.iter().any(|word| typos_of(word.match_by) >= typos) {
                         let worth = if typos == 1 { worth::ONE_TYPO } else { worth::TWO_TYPOS };
-                        tiers.push(self.words_tier(level, worth + penalty, self.fields.words, reading, true)?);
+                        tiers.push(self.words_tier(level, worth + penalty, &self.anywhere(), reading, true)?);
                     }
                 }
                 Level::Rare(typos) => {
@@ -99,10 +100,10 @@ impl Search<'_> {
                         _ => worth::RARE_TYPOS,
                     };
                     if left_out {
-                        let field = self.fields.words;
+                        let fields = self.anywhere();
                         let clauses = reading.words.iter().enumerate().map(|(i, word)| {
                             let reach = reach(word.match_by, i + 1 == reading.words.len(), typos);
-                            expand_completely(field, &word.text, reach)
+                            expand_completely(&fields, &word.text, reach)
                         });
                         tiers.push(self.tier(level, worth + penalty, clauses.collect(), true));
                     }
@@ -114,15 +115,22 @@ impl Search<'_> {
 
     /// The queries that take the words as they are spelt.
     fn spelt(&self, reading: &Reading, penalty: i32, tiers: &mut Vec<Tier>) -> Result<(), TantivyError> {
-        let title = self.tagged(Tag::Title(&reading.title));
-        tiers.push(self.tier(Level::Spelt, worth::EXACT_TITLE + penalty, vec![title], true));
-        for (worth, field, prefix) in [
-            (worth::TITLE_WORDS, self.fields.title_words, false),
-            (worth::ALL_WORDS, self.fields.words, false),
-            (worth::TITLE_PREFIX, self.fields.title_words, true),
-            (worth::PREFIX, self.fields.words, true),
+        let title = &[self.fields.title_words][..];
+        let exact_worth = worth::EXACT_TITLE + penalty;
+        // All words of the title, and no more than these; or one of several titles.
+        let mut whole: Vec<Box<dyn EngineQuery>> = reading.whole.iter().map(|word| exactly(title, word)).collect();
+        let counts = reading.exact_terms().into_iter().map(|term| exactly(title, &term)).collect();
+        whole.push(Box::new(BooleanQuery::union(counts)));
+        tiers.push(self.tier(Level::Spelt, exact_worth, whole, true));
+        tiers.push(self.tier(Level::Spelt, exact_worth, vec![exactly(title, &title_term(&reading.title))], true));
+        let anywhere = &self.anywhere()[..];
+        for (worth, fields, prefix) in [
+            (worth::TITLE_WORDS, title, false),
+            (worth::ALL_WORDS, anywhere, false),
+            (worth::TITLE_PREFIX, title, true),
+            (worth::PREFIX, anywhere, true),
         ] {
-            tiers.push(self.words_tier(Level::Spelt, worth + penalty, field, reading, prefix)?);
+            tiers.push(self.words_tier(Level::Spelt, worth + penalty, fields, reading, prefix)?);
         }
         Ok(())
     }
@@ -132,7 +140,7 @@ impl Search<'_> {
         &self,
         level: Level,
         worth: i32,
-        field: Field,
+        fields: &[Field],
         reading: &Reading,
         prefix: bool,
     ) -> Result<Tier, TantivyError> {
@@ -140,23 +148,28 @@ impl Search<'_> {
         let mut clauses = Vec::new();
         for (i, word) in reading.words.iter().enumerate() {
             let reach = reach(word.match_by, prefix && i + 1 == reading.words.len(), level.typos());
-            let expanded = expand(self.searcher, field, &word.text, reach)?;
+            let expanded = expand(self.searcher, fields, &word.text, reach)?;
             is_complete &= expanded.is_complete;
             clauses.push(expanded.query);
         }
         Ok(self.tier(level, worth, clauses, is_complete))
     }
 
-    fn tier(&self, level: Level, worth: i32, mut clauses: Vec<Box<dyn EngineQuery>>, is_complete: bool) -> Tier {
-        let filters = self.filters;
-        clauses.extend(filters.kind.map(|kind| self.tagged(Tag::Kind(kind))));
-        clauses.extend(filters.source.as_deref().map(|source| self.tagged(Tag::Source(source))));
-        clauses.extend(filters.licence.as_deref().map(|licence| self.tagged(Tag::Licence(licence))));
-        clauses.extend(filters.held.filter(|held| *held).map(|_| self.tagged(Tag::Held)));
-        Tier { level, worth, query: Box::new(BooleanQuery::intersection(clauses)), is_complete }
+    fn anywhere(&self) -> [Field; 2] {
+        [self.fields.title_words, self.fields.other_words]
     }
 
-    pub(super) fn tagged(&self, tag: Tag<'_>) -> Box<dyn EngineQuery> {
-        Box::new(TermQuery::new(self.fields.tag(tag), IndexRecordOption::Basic))
+    fn tier(&self, level: Level, worth: i32, mut clauses: Vec<Box<dyn EngineQuery>>, is_complete: bool) -> Tier {
+        let filters = self.filters;
+        clauses.extend(filters.kind.filter(|kind| *kind != Kind::Track).map(|kind| self.marked(Mark::Kind(kind))));
+        clauses.extend(filters.source.as_deref().map(|source| self.marked(Mark::Source(source))));
+        clauses.extend(filters.licence.as_deref().map(|licence| self.marked(Mark::Licence(licence))));
+        clauses.extend(filters.held.filter(|held| *held).map(|_| self.marked(Mark::Held)));
+        let query: Box<dyn EngineQuery> = Box::new(BooleanQuery::intersection(clauses));
+        Tier { level, worth, query, is_complete }
+    }
+
+    pub(super) fn marked(&self, mark: Mark<'_>) -> Box<dyn EngineQuery> {
+        Box::new(TermQuery::new(self.fields.mark(mark), IndexRecordOption::Basic))
     }
 }

@@ -1,31 +1,40 @@
 //! Bringing the index to a snapshot of the tables: by what changed, or from nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow::array::AsArray as _;
-use arrow::datatypes::Int64Type;
 use fonoteca_model::progress::Unit;
 use fonoteca_model::{Id, Progress};
-use futures::TryStreamExt as _;
 
 use super::affected::{Affected, affected};
-use super::change::{Aggregate, Change};
-use super::document::{Document, Kind};
+use super::bulk::{self, Tally, Work};
+use super::change::{Aggregate, Change, Effort, containers};
+use super::document::{Document, Kind, RowAt};
 use super::error::IndexError;
+use super::files::{FileList, Files, Rows};
 use super::generation::{self, Generation, Lock, TableVersions};
 use super::{Index, source};
 use crate::catalog::Versions;
 use crate::error::CatalogError;
 use crate::schema::{Album, Artist, Row, Table, Track};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, TableFile};
 
 /// Rows that are looked at together.
 const CHUNK: usize = 8192;
+/// Held tracks that a rebuild looks at together: one pass over other tables serves them all.
+const HELD_CHUNK: usize = 1 << 17;
 /// Tracks that are replaced one by one in any case; beyond that, not more than a quarter of the index.
 const MIN_REPLACED: usize = 20_000;
-/// Threads that fill an index from nothing.
-const REBUILD_THREADS: usize = 2;
+
+/// What a change of some documents takes.
+const SMALL: Effort = Effort { threads: 1, memory_bytes: 64 << 20, merges: true };
+/// What filling an index takes: few segments, each as large as memory allows.
+const LARGE: Effort = Effort { threads: 2, memory_bytes: 768 << 20, merges: false };
+/// A smaller one is filled with less.
+const MEDIUM: Effort = Effort { threads: 1, memory_bytes: 64 << 20, merges: false };
+/// Rows of the tables from which on an index is large.
+const LARGE_ROWS: u64 = 200_000;
 
 impl Index {
     /// Brings the index to `snapshot`; what changed since is replaced, and when that is much, the index is rebuilt beside.
@@ -37,7 +46,7 @@ impl Index {
         let Some(lock) = Lock::try_take(&self.dir)? else { return Ok(false) };
         generation::sweep(&self.dir)?;
         let Some(generation) = Generation::open_current(&self.dir)? else {
-            build(&self.dir, snapshot, lock, progress).await?;
+            build(Work::new(&self.dir, snapshot, false), lock, progress).await?;
             return Ok(true);
         };
         let (since, now) = (by_table(&generation.versions), snapshot.versions());
@@ -45,15 +54,23 @@ impl Index {
         if !Table::ALL.iter().any(is_behind) || since.iter().any(|(table, then)| Some(then) > now.get(table)) {
             return Ok(true);
         }
-        if since.is_empty() {
-            build(&self.dir, snapshot, lock, progress).await?;
+        let (list, files) = bulk::list_files(snapshot, &generation.list).await?;
+        let most = MIN_REPLACED.max(usize::try_from(generation.searcher().num_docs() / 4).unwrap_or(usize::MAX));
+        if since.is_empty() || changed_rows(&generation.list, &list) > most as u64 {
+            drop(generation);
+            build(Work::new(&self.dir, snapshot, false), lock, progress).await?;
             return Ok(true);
         }
-        let change = Change::begin(generation, lock, 1)?;
-        let most = MIN_REPLACED.max(usize::try_from(change.documents() / 4).unwrap_or(usize::MAX));
-        match affected(snapshot, &since, &change, most).await? {
+        let work = Arc::new(Work::new(&self.dir, snapshot, false));
+        for (kind, files) in &files {
+            bulk::make_missing(&work, *kind, files, progress).await?;
+        }
+        let removed = removed(&generation, &list)?;
+        let open = Files::open(&self.dir, &list, &generation.files)?;
+        let change = Change::begin(generation, (list, open), lock, SMALL)?;
+        match affected(snapshot, &since, &change, removed, most).await? {
             Some(affected) => replace(change, snapshot, affected, progress).await?,
-            None => build(&self.dir, snapshot, change.abandon(), progress).await?,
+            None => build(Work::new(&self.dir, snapshot, false), change.abandon(), progress).await?,
         }
         Ok(true)
     }
@@ -61,13 +78,14 @@ impl Index {
     /// Makes the index anew from `snapshot`, beside the old one, and swaps. Waits for whoever is writing.
     pub async fn rebuild(&self, snapshot: &Snapshot, progress: &dyn Progress) -> Result<(), IndexError> {
         let lock = waited_lock(&self.dir).await?;
-        build(&self.dir, snapshot, lock, progress).await
+        build(Work::new(&self.dir, snapshot, false), lock, progress).await
     }
 
     /// Makes the index in `dir` anew, whatever is there: for one that cannot be opened.
     pub async fn rebuild_in(dir: &Path, snapshot: &Snapshot, progress: &dyn Progress) -> Result<Self, IndexError> {
         let lock = waited_lock(dir).await?;
-        build(dir, snapshot, lock, progress).await?;
+        // What is damaged may be rows and keys.
+        build(Work::new(dir, snapshot, true), lock, progress).await?;
         Self::open(dir)
     }
 }
@@ -100,6 +118,20 @@ async fn replace(
     blocking(move || change.commit(&versions).map(drop)).await
 }
 
+/// Rows of data files that came and went.
+fn changed_rows(old: &FileList, new: &FileList) -> u64 {
+    let rows = |list: &FileList, other: &FileList| -> u64 {
+        let lists = list.iter().map(|(table, entries)| {
+            let known: BTreeSet<&str> =
+                other.get(table).into_iter().flatten().map(|entry| entry.path.as_str()).collect();
+            let missing = entries.iter().filter(|entry| !entry.path.is_empty() && !known.contains(entry.path.as_str()));
+            missing.map(|entry| u64::from(entry.rows)).sum::<u64>()
+        });
+        lists.sum()
+    };
+    rows(old, new) + rows(new, old)
+}
+
 async fn put<T: Indexed>(
     change: &mut Change,
     snapshot: &Snapshot,
@@ -110,24 +142,66 @@ async fn put<T: Indexed>(
     for ids in ids.chunks(CHUNK) {
         stop_if_cancelled(progress)?;
         let rows = T::by_ids(snapshot, ids).await?;
+        let mut documents = Vec::new();
         for document in T::documents(snapshot, rows).await? {
             let document = standing(change, document)?;
-            change.put(&document)?;
+            documents.push((row_of(change.files(), snapshot, T::KIND, document.id)?, document));
         }
+        change.put(T::KIND, ids, &documents)?;
         progress.advance(ids.len() as u64);
     }
     Ok(())
 }
 
+/// The row of a document. Two writers that stated the same at once left two rows: the document is that of the first one, in
+/// the order of their files' paths.
+fn row_of(files: &Files, snapshot: &Snapshot, kind: Kind, id: Id) -> Result<RowAt, IndexError> {
+    let mut rows = files.reader();
+    let found = counting(&mut rows, snapshot, kind, id)?;
+    found
+        .first()
+        .copied()
+        .ok_or_else(|| IndexError::damaged(Path::new(kind.table().name()), format!("the keys do not have {id}")))
+}
+
+fn counting(rows: &mut Rows<'_>, snapshot: &Snapshot, kind: Kind, id: Id) -> Result<Vec<RowAt>, IndexError> {
+    let mut found = rows.with_id(kind, id)?;
+    found.retain(|at| snapshot.counts(rows.batch_of(kind, *at)));
+    Ok(found)
+}
+
 /// Fills a new generation from the tables and makes it the current one.
-async fn build(dir: &Path, snapshot: &Snapshot, lock: Lock, progress: &dyn Progress) -> Result<(), IndexError> {
+async fn build(work: Work, lock: Lock, progress: &dyn Progress) -> Result<(), IndexError> {
+    let work = Arc::new(work);
+    let (dir, snapshot) = (&work.dir, &work.snapshot);
     generation::sweep(dir)?;
-    let mut change = Change::begin(Generation::create(dir)?, lock, REBUILD_THREADS)?;
-    fill::<Track>(&mut change, snapshot, progress).await?;
-    // Albums and artists stand where the best of their tracks stands: those must be readable first.
-    let mut change = blocking(move || change.settle().map(|()| change)).await?;
-    fill::<Album>(&mut change, snapshot, progress).await?;
-    fill::<Artist>(&mut change, snapshot, progress).await?;
+    let generation = Generation::create(dir)?;
+    let (list, mut files) = bulk::list_files(snapshot, &FileList::new()).await?;
+    let known = Arc::new(super::known::Known::read(snapshot).await?);
+    for kind in [Kind::Album, Kind::Artist] {
+        bulk::make_missing(&work, kind, &files[&kind], progress).await?;
+    }
+    let albums = only(&list, Kind::Album);
+    let albums = Files::open(dir, &albums, &Files::default())?;
+    let rows: u64 = files.values().flatten().map(|file| file.rows.unwrap_or(LARGE_ROWS)).sum();
+    let effort = if rows < LARGE_ROWS { MEDIUM } else { LARGE };
+    let change = Arc::new(Change::begin(generation, (list.clone(), Files::default()), lock, effort)?);
+    let tracks = files.remove(&Kind::Track).unwrap_or_default();
+    let mut tally = bulk::add_tracks(&work, &change, &known, albums, (&list, tracks), progress).await?;
+    let mut change = alone(change)?;
+    change.open_files()?;
+    let repeated = bulk::repeated(&mut std::mem::take(&mut tally.ids));
+    remove_repeated(&change, snapshot, Kind::Track, &repeated)?;
+    let tally = add_held(&change, snapshot, &known, tally, progress).await?;
+    let (change, tally) = (Arc::new(change), Arc::new(tally));
+    for kind in [Kind::Album, Kind::Artist] {
+        let files: Vec<TableFile> = files.remove(&kind).unwrap_or_default();
+        let repeated = bulk::add_containers(&work, &change, &known, &tally, kind, (&list, files), progress).await?;
+        remove_repeated(&change, snapshot, kind, &repeated)?;
+    }
+    let change = alone(change)?;
+    stop_if_cancelled(progress)?;
+    progress.stage("writing the search index", None, Unit::Items);
     let (dir, versions) = (dir.to_owned(), by_name(snapshot.versions()));
     blocking(move || {
         let (generation, _lock) = change.commit(&versions)?;
@@ -136,30 +210,64 @@ async fn build(dir: &Path, snapshot: &Snapshot, lock: Lock, progress: &dyn Progr
     .await
 }
 
-async fn fill<T: Indexed>(change: &mut Change, snapshot: &Snapshot, progress: &dyn Progress) -> Result<(), IndexError> {
-    let table = T::TABLE.name();
-    let total = int64s(snapshot, &format!("SELECT count(*) FROM {table}")).await?.first().copied();
-    progress.stage(&format!("indexing {table}"), total.and_then(|total| u64::try_from(total).ok()), Unit::Items);
-    // Two writers that stated the same at once left two rows; they are one document.
-    let repeated = int64s(snapshot, &format!("SELECT id FROM {table} GROUP BY id HAVING count(*) > 1")).await?;
-    let repeated: BTreeSet<Id> = repeated.into_iter().map(Id).collect();
-    let mut rows = snapshot.stream::<T>("").await?;
-    let mut waiting: Vec<T> = Vec::new();
-    loop {
-        let some = rows.try_next().await?;
-        let is_last = some.is_none();
-        waiting.extend(some.into_iter().flatten().filter(|row| !repeated.contains(&row.id())));
-        if waiting.len() >= CHUNK || is_last {
-            stop_if_cancelled(progress)?;
-            progress.advance(waiting.len() as u64);
-            for document in T::documents(snapshot, std::mem::take(&mut waiting)).await? {
-                change.add(&standing(change, document)?)?;
+fn alone(change: Arc<Change>) -> Result<Change, IndexError> {
+    Arc::try_unwrap(change).map_err(|_| IndexError::Cancelled)
+}
+
+fn only(list: &FileList, kind: Kind) -> FileList {
+    let name = kind.table().name();
+    BTreeMap::from([(name.to_owned(), list.get(name).cloned().unwrap_or_default())])
+}
+
+/// Of what is stated twice only the first row is a document.
+fn remove_repeated(change: &Change, snapshot: &Snapshot, kind: Kind, repeated: &[Id]) -> Result<(), IndexError> {
+    let mut rows = change.files().reader();
+    let mut gone = Vec::new();
+    for id in repeated {
+        gone.extend(counting(&mut rows, snapshot, kind, *id)?.into_iter().skip(1).map(|at| (kind, at)));
+    }
+    change.remove(gone)
+}
+
+/// Adds the held tracks.
+async fn add_held(
+    change: &Change,
+    snapshot: &Snapshot,
+    known: &super::known::Known,
+    tally: Tally,
+    progress: &dyn Progress,
+) -> Result<Tally, IndexError> {
+    progress.stage("indexing what is held", Some(known.held().len() as u64), Unit::Items);
+    let mut tally = tally;
+    for ids in known.held().chunks(HELD_CHUNK) {
+        stop_if_cancelled(progress)?;
+        let ids: Vec<Id> = ids.iter().copied().map(Id).collect();
+        let rows = Track::by_ids(snapshot, &ids).await?;
+        for document in Track::documents(snapshot, rows).await? {
+            let of_track = Aggregate::of_track(&document);
+            for container in containers(document.album_id, &document.artist_ids) {
+                tally.count(container, of_track);
+            }
+            change.add(row_of(change.files(), snapshot, Kind::Track, document.id)?, &document)?;
+        }
+        progress.advance(ids.len() as u64);
+    }
+    Ok(Tally::together(vec![tally]))
+}
+
+/// The ids in data files that went: what they say no longer counts.
+fn removed(generation: &Generation, list: &FileList) -> Result<Vec<(Kind, Id)>, IndexError> {
+    let mut ids = Vec::new();
+    for kind in Kind::ALL {
+        let entries = list.get(kind.table().name()).into_iter().flatten();
+        let kept: BTreeSet<&str> = entries.map(|entry| entry.path.as_str()).collect();
+        for (_, file) in generation.files.of(kind).iter().filter(|(_, file)| !kept.contains(file.path.as_str())) {
+            for block in 0..file.rows.blocks() {
+                ids.extend(file.rows.block(block)?.ids().iter().map(|id| (kind, *id)));
             }
         }
-        if is_last {
-            return put::<T>(change, snapshot, &repeated, progress).await;
-        }
     }
+    Ok(ids)
 }
 
 /// Gives an album or artist its place.
@@ -173,7 +281,7 @@ fn standing(change: &Change, document: Document) -> Result<Document, IndexError>
 
 /// A row that becomes a document.
 trait Indexed: Row {
-    fn id(&self) -> Id;
+    const KIND: Kind;
     async fn by_ids(snapshot: &Snapshot, ids: &[Id]) -> Result<Vec<Self>, CatalogError>;
     async fn documents(snapshot: &Snapshot, rows: Vec<Self>) -> Result<Vec<Document>, CatalogError>;
 }
@@ -181,9 +289,7 @@ trait Indexed: Row {
 macro_rules! indexed {
     ($($row:ident $by_ids:ident $documents:ident;)*) => {$(
         impl Indexed for $row {
-            fn id(&self) -> Id {
-                self.id
-            }
+            const KIND: Kind = Kind::$row;
 
             async fn by_ids(snapshot: &Snapshot, ids: &[Id]) -> Result<Vec<Self>, CatalogError> {
                 Ok(snapshot.$by_ids(ids).await?.into_values().collect())
@@ -200,12 +306,6 @@ indexed! {
     Track tracks of_tracks;
     Album albums of_albums;
     Artist artists of_artists;
-}
-
-/// The first column of a query's answer.
-async fn int64s(snapshot: &Snapshot, query: &str) -> Result<Vec<i64>, CatalogError> {
-    let batches = snapshot.sql(query).await?;
-    Ok(batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect())
 }
 
 fn by_name(versions: &Versions) -> TableVersions {

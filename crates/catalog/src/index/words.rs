@@ -5,6 +5,8 @@
 //! Scripts that put no spaces between words are cut into overlapping bigrams, as Lucene's CJK analyser does; the last
 //! character of such a run is a word of its own, so that every single character starts some word and is found as a prefix.
 
+use std::collections::BTreeSet;
+
 use unicode_normalization::UnicodeNormalization;
 
 /// Words of one text that are indexed; a text with more is not a name.
@@ -48,10 +50,54 @@ pub(crate) enum MatchBy {
 /// A query read in one way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reading {
-    /// What an exact title would be, as [`title_keys`] gives it.
+    /// What an exact title would be, folded.
     pub title: String,
     /// The words, all of which must be met.
     pub words: Vec<Word>,
+    /// The title's words, each once: a title with these and no others is the one that was typed.
+    pub whole: BTreeSet<String>,
+}
+
+impl Reading {
+    /// The terms of [`title_terms`] of which an exact title has one.
+    pub(crate) fn exact_terms(&self) -> Vec<String> {
+        let mut terms = vec![count_term(WHOLE, self.whole.len())];
+        if without_leading_article(&self.title).is_none() && !ARTICLES.contains(&self.title.as_str()) {
+            terms.push(count_term(WITHOUT_ARTICLE, self.whole.len()));
+        }
+        terms
+    }
+}
+
+/// Marks a term that is no word: how many words the title has …
+const WHOLE: char = '\u{1}';
+/// … how many without its leading article …
+const WITHOUT_ARTICLE: char = '\u{2}';
+/// … and, where there are other names, a title as a whole.
+const TITLE: char = '\u{3}';
+
+fn count_term(mark: char, count: usize) -> String {
+    format!("{mark}{}", count.min(MAX_WORDS))
+}
+
+/// The term that a document with this title has when it has several.
+pub(crate) fn title_term(title: &str) -> String {
+    format!("{TITLE}{}", title.replace(|c: char| c.is_ascii_whitespace(), "_"))
+}
+
+/// Terms among the words of a title that tell whether it was typed in full. A count is enough where there is one title
+/// only, and takes next to no room: whoever has all its words, and so many, has typed it. Of several titles each is a term.
+pub(crate) fn title_terms(title: &str, others: &[&str]) -> Vec<String> {
+    if !others.is_empty() {
+        let keys = std::iter::once(&title).chain(others).flat_map(|title| title_keys(title));
+        return keys.map(|key| title_term(&key)).collect::<BTreeSet<_>>().into_iter().collect();
+    }
+    let count = |text: &str| joined_words(text).into_iter().collect::<BTreeSet<_>>().len();
+    let mut terms = vec![count_term(WHOLE, count(title))];
+    if let Some(bare) = without_leading_article(&normal(title)) {
+        terms.push(count_term(WITHOUT_ARTICLE, count(bare)));
+    }
+    terms
 }
 
 /// The words that a document with this text is found by, in the order of the text, repetitions included.
@@ -65,6 +111,11 @@ pub(crate) fn words(text: &str) -> Vec<String> {
 }
 
 fn joined_words(text: &str) -> Vec<String> {
+    if text.is_ascii()
+        && let Some(found) = ascii_words(text)
+    {
+        return found;
+    }
     let mut found = Vec::new();
     for word in normal(text).split(' ').filter(|word| !word.is_empty()).take(MAX_WORDS) {
         for run in runs(word) {
@@ -80,6 +131,30 @@ fn joined_words(text: &str) -> Vec<String> {
     }
     found.truncate(MAX_WORDS);
     found
+}
+
+/// What [`joined_words`] gives, for most of the texts there are; None where nothing is a letter or a digit.
+fn ascii_words(text: &str) -> Option<Vec<String>> {
+    let mut found: Vec<String> = Vec::with_capacity(8);
+    let mut word = String::new();
+    let mut has_any = false;
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            has_any = true;
+            if word.len() < MAX_WORD_CHARS {
+                word.push(char::from(byte.to_ascii_lowercase()));
+            }
+        } else if !matches!(byte, b'\'' | b'`') && !word.is_empty() {
+            found.push(std::mem::take(&mut word));
+            if found.len() == MAX_WORDS {
+                return Some(found);
+            }
+        }
+    }
+    if !word.is_empty() {
+        found.push(word);
+    }
+    has_any.then_some(found)
 }
 
 /// The folded forms under which a title counts as typed in full: as it is, and without a leading article.
@@ -129,7 +204,7 @@ fn reading(text: &str) -> Reading {
         }
     }
     words.truncate(MAX_QUERY_WORDS);
-    Reading { title: text.to_owned(), words }
+    Reading { title: text.to_owned(), words, whole: joined_words(text).into_iter().collect() }
 }
 
 /// Folds a text. What folds to nothing but is something (the band "!!!") stands for itself.
@@ -231,6 +306,18 @@ mod tests {
             ("  ", vec![]),
         ] {
             assert_eq!(words(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn plain_texts_are_read_as_all_others_are() {
+        let slowly = |text: &str| -> Vec<String> {
+            normal(text).split(' ').filter(|word| !word.is_empty()).take(MAX_WORDS).map(clipped).collect()
+        };
+        let long = "Ab".repeat(40) + " c";
+        let many = "x' ".repeat(300);
+        for text in ["", "Don't `Stop` (Live) - 7\" Mix", "a--b__c", "!!!", "' '", &long, &many, "A\tB\nC", "9/11"] {
+            assert_eq!(joined_words(text), slowly(text), "{text}");
         }
     }
 

@@ -30,6 +30,10 @@ pub(crate) type BatchKey = (String, i64);
 pub(crate) struct BatchesOfTable(pub(crate) HashSet<BatchKey>);
 
 impl BatchesOfTable {
+    pub(crate) fn contains(&self, job: &str, number: i64) -> bool {
+        self.0.contains(&(job.to_owned(), number))
+    }
+
     /// Those that `visible` does not have, in order.
     pub(crate) fn without(&self, visible: &Self) -> BTreeSet<BatchKey> {
         self.0.difference(&visible.0).cloned().collect()

@@ -67,6 +67,19 @@ impl Snapshot {
         Ok(members)
     }
 
+    /// Those of `ids` to or from which links of this kind lead, whether they count or not.
+    pub(crate) async fn linked(&self, entity: LinkEntity, ids: &[Id]) -> Result<HashSet<Id>, CatalogError> {
+        let mut linked = HashSet::new();
+        for column in ["from_id", "to_id"] {
+            let batches =
+                self.keyed_batches(Table::Links.name(), &[column], column, id_keys(ids), Some(is(entity))).await?;
+            for batch in batches {
+                linked.extend(batch.column(0).as_primitive::<Int64Type>().values().iter().copied().map(Id));
+            }
+        }
+        Ok(linked)
+    }
+
     /// One hop: of each id that has links, the one that counts.
     async fn links_from(&self, entity: LinkEntity, ids: &[Id]) -> Result<HashMap<Id, Id>, CatalogError> {
         let mut links: Vec<Link> = self.keyed_if("from_id", id_keys(ids), Some(is(entity))).await?;

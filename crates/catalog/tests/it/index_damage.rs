@@ -12,14 +12,18 @@ use crate::sample::song;
 
 fn generation(dir: &Path) -> PathBuf {
     let generations = fs::read_dir(dir).expect("folder").filter_map(|entry| Some(entry.ok()?.path()));
-    let mut generations: Vec<PathBuf> = generations.filter(|path| path.is_dir()).collect();
+    let mut generations: Vec<PathBuf> =
+        generations.filter(|path| path.is_dir() && path.file_name().is_some_and(|name| name != "rows")).collect();
     assert_eq!(generations.len(), 1, "what was replaced is removed: {generations:?}");
     generations.remove(0)
 }
 
-fn segment_files(generation: &Path) -> Vec<PathBuf> {
-    let files = fs::read_dir(generation).expect("folder").filter_map(|entry| Some(entry.ok()?.path()));
-    let endings = ["term", "idx", "fast", "store", "fieldnorm"];
+/// The files of segments, and rows and keys of data files.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let folders = [generation(dir), dir.join("rows")];
+    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("folder"));
+    let files = files.filter_map(|entry| Some(entry.ok()?.path()));
+    let endings = ["term", "idx", "fast", "store", "fieldnorm", "rows", "keys"];
     let mut files: Vec<PathBuf> = files
         .filter(|path| path.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known)))
         .collect();
@@ -38,8 +42,8 @@ async fn a_truncated_file_says_what_to_do() {
     let expected = search(&index, "one");
     drop(index);
     let dir = folder(&archive);
-    let files = segment_files(&generation(&dir));
-    assert!(files.len() >= 4, "{files:?}");
+    let files = files(&dir);
+    assert!(files.len() >= 4 + 6, "{files:?}");
     for file in &files {
         let whole = fs::read(file).expect("read");
         for left in [0, 1, whole.len() / 2, whole.len() - 1] {
@@ -53,12 +57,15 @@ async fn a_truncated_file_says_what_to_do() {
         assert_eq!(search(&Index::open(&dir).expect("whole again"), "one"), expected);
     }
     // One wrong bit is found by who reads everything.
-    let file = &files[files.len() - 1];
-    let mut bytes = fs::read(file).expect("read");
-    bytes[0] ^= 1;
-    fs::write(file, &bytes).expect("write");
-    if let Ok(index) = Index::open(&dir) {
-        assert_says_rebuild(&index.verify().expect_err("a wrong checksum"));
+    for file in &files {
+        let whole = fs::read(file).expect("read");
+        let mut bytes = whole.clone();
+        bytes[whole.len() / 3] ^= 1;
+        fs::write(file, &bytes).expect("write");
+        if let Ok(index) = Index::open(&dir) {
+            assert_says_rebuild(&index.verify().expect_err("a wrong checksum"));
+        }
+        fs::write(file, if file == &files[files.len() - 1] { &bytes } else { &whole }).expect("write");
     }
     let snapshot = catalog.snapshot().await.expect("snapshot");
     let index = Index::rebuild_in(&dir, &snapshot, &Silent).await.expect("rebuild");
@@ -75,9 +82,9 @@ async fn what_else_can_be_wrong_says_what_to_do() {
     for text in [
         "",
         "{}",
-        "{\"format\":2,\"generation\":\"1\"}",
-        "{\"format\":1,\"generation\":\"../x\"}",
-        "{\"format\":1,\"generation\":\"99\"}",
+        "{\"format\":3,\"generation\":\"1\"}",
+        "{\"format\":2,\"generation\":\"../x\"}",
+        "{\"format\":2,\"generation\":\"99\"}",
     ] {
         fs::write(&current, text).expect("write");
         assert_says_rebuild(&Index::open(&dir).expect_err(text));
@@ -86,13 +93,44 @@ async fn what_else_can_be_wrong_says_what_to_do() {
     Index::rebuild_in(&dir, &snapshot, &Silent).await.expect("rebuild");
     let meta = generation(&dir).join("meta.json");
     let text = fs::read_to_string(&meta).expect("read");
-    for (from, to) in [("\\\"format\\\":1", "\\\"format\\\":7"), ("\"title_words\"", "\"other_words\""), ("{", "")] {
+    for (from, to) in [("\\\"format\\\":2", "\\\"format\\\":7"), ("\"title_words\"", "\"some_words\""), ("{", "")] {
         assert!(text.contains(from), "{from}: {text}");
         fs::write(&meta, text.replacen(from, to, 1)).expect("write");
         assert_says_rebuild(&Index::open(&dir).expect_err(to));
     }
     fs::write(&meta, text).expect("restore");
     Index::open(&dir).expect("whole again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_format_is_replaced_by_itself() {
+    let (archive, catalog, index) = indexed(song("one")).await;
+    let expected = search(&index, "one");
+    drop(index);
+    let dir = folder(&archive);
+    let old = generation(&dir);
+    fs::write(dir.join("current"), format!("{{\"format\":1,\"generation\":{:?}}}", old.file_name().expect("name")))
+        .expect("write");
+    let index = Index::open(&dir).expect("an empty one");
+    catch_up(&index, &catalog).await;
+    assert_eq!(search(&index, "one"), expected);
+    assert_ne!(generation(&dir), old);
+}
+
+/// A killed build leaves rows and keys that are whole, and one that is half written.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_and_keys_that_belong_to_nothing_are_removed() {
+    let (archive, catalog, index) = indexed(song("one")).await;
+    let rows = folder(&archive).join("rows");
+    for name in ["0123456789abcdef.rows", "0123456789abcdef.keys", "0123456789abcdef.rows.new"] {
+        fs::write(rows.join(name), "half").expect("write");
+    }
+    commit(&catalog, "library", 2, song("two")).await;
+    catch_up(&index, &catalog).await;
+    // Two data files each of tracks, albums and artists.
+    assert_eq!(fs::read_dir(&rows).expect("folder").count(), 12);
+    index.verify().expect("sound");
+    assert_eq!(search(&index, "two").len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

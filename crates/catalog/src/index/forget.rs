@@ -1,0 +1,67 @@
+//! Deleting documents by their rows: no term of the index says which document a row has, columns do.
+
+use std::sync::Arc;
+
+use tantivy::query::{EnableScoring, Explanation, Query, Scorer, Weight};
+use tantivy::{DocId, DocSet, Score, SegmentReader, TERMINATED, TantivyError};
+
+use super::columns::Columns;
+use super::document::{Kind, RowAt};
+use super::fields::Fields;
+
+/// Matches the documents of some rows.
+#[derive(Debug, Clone)]
+pub(crate) struct OfRows {
+    pub rows: Arc<Vec<(Kind, RowAt)>>,
+    pub fields: Fields,
+}
+
+impl Query for OfRows {
+    fn weight(&self, _scoring: EnableScoring<'_>) -> Result<Box<dyn Weight>, TantivyError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Weight for OfRows {
+    fn scorer(&self, segment: &SegmentReader, _boost: Score) -> Result<Box<dyn Scorer>, TantivyError> {
+        let columns = Columns::of(segment)?;
+        let mut docs = Vec::new();
+        for (kind, at) in self.rows.iter() {
+            docs.extend(columns.documents_of(segment, &self.fields, *kind, *at)?);
+        }
+        docs.sort_unstable();
+        docs.dedup();
+        Ok(Box::new(Docs { docs, next: 0 }))
+    }
+
+    fn explain(&self, _segment: &SegmentReader, _doc: DocId) -> Result<Explanation, TantivyError> {
+        Ok(Explanation::new("of these rows", 1.0))
+    }
+}
+
+/// Documents in order.
+struct Docs {
+    docs: Vec<DocId>,
+    next: usize,
+}
+
+impl DocSet for Docs {
+    fn advance(&mut self) -> DocId {
+        self.next += 1;
+        self.doc()
+    }
+
+    fn doc(&self) -> DocId {
+        self.docs.get(self.next).copied().unwrap_or(TERMINATED)
+    }
+
+    fn size_hint(&self) -> u32 {
+        (self.docs.len() - self.next.min(self.docs.len())) as u32
+    }
+}
+
+impl Scorer for Docs {
+    fn score(&mut self) -> Score {
+        1.0
+    }
+}

@@ -1,0 +1,181 @@
+//! Pages of all tracks, at any offset: in the order of popularity, or album by album as the tables have them.
+//!
+//! By popularity every segment is in order, and the page begins where as many tracks as are skipped lie before it in all
+//! segments together: that place is found by halving the range of keys. How many tracks lie before a document is summed up
+//! once a commit, every [`STEP`] documents.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tantivy::{DocAddress, DocId, Searcher, SegmentReader, TantivyError};
+
+use super::columns::Columns;
+use super::document::{Kind, SortKey};
+use super::error::IndexError;
+use super::files::row_at;
+use super::search::Search;
+use super::{Hit, View};
+
+/// Documents between two sums.
+const STEP: u32 = 512;
+/// Tracks on one page.
+const MAX_PAGE: usize = 10_000;
+
+/// An order of all tracks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// The most popular first, as in a search without words.
+    Popularity,
+    /// As the tables have them: album by album, where their source does.
+    Album,
+}
+
+/// Some of all tracks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Listing {
+    /// In order.
+    pub tracks: Vec<Hit>,
+    /// The offset of the next page; none: there are no more.
+    pub next: Option<u64>,
+}
+
+/// How many tracks lie before a document, for each segment.
+pub(super) struct Counts {
+    segments: Vec<Vec<u64>>,
+}
+
+fn is_listed(segment: &SegmentReader, columns: &Columns, doc: DocId) -> bool {
+    columns.key(doc).kind() == Kind::Track && !columns.facts(doc).withdrawn() && !segment.is_deleted(doc)
+}
+
+fn listed(segment: &SegmentReader, columns: &Columns, docs: Range<DocId>) -> u64 {
+    docs.filter(|doc| is_listed(segment, columns, *doc)).count() as u64
+}
+
+impl Counts {
+    /// Looks at every document once.
+    pub(super) fn of(searcher: &Searcher) -> Result<Self, TantivyError> {
+        let mut segments = Vec::new();
+        for segment in searcher.segment_readers() {
+            let columns = Columns::of(segment)?;
+            let mut sums = vec![0];
+            let mut sum = 0;
+            for from in (0..segment.max_doc()).step_by(STEP as usize) {
+                sum += listed(segment, &columns, from..segment.max_doc().min(from + STEP));
+                sums.push(sum);
+            }
+            segments.push(sums);
+        }
+        Ok(Self { segments })
+    }
+
+    fn before(&self, number: usize, segment: &SegmentReader, columns: &Columns, doc: DocId) -> u64 {
+        let step = doc / STEP;
+        self.segments[number][step as usize] + listed(segment, columns, step * STEP..doc)
+    }
+}
+
+impl View {
+    /// See [`super::Index::page`].
+    pub(super) fn page(&self, order: Order, offset: u64, limit: usize) -> Result<Listing, IndexError> {
+        let mut search = self.search(&super::NO_FILTERS);
+        let limit = limit.min(MAX_PAGE);
+        match order {
+            Order::Popularity => self.by_popularity(&mut search, offset, limit),
+            Order::Album => self.by_album(&mut search, offset, limit),
+        }
+    }
+
+    fn by_popularity(&self, search: &mut Search<'_>, offset: u64, limit: usize) -> Result<Listing, IndexError> {
+        let engine = || IndexError::engine(&self.path);
+        let counts: Arc<Counts> = self.counts()?;
+        let segments = self.searcher.segment_readers();
+        let columns = segments.iter().map(Columns::of).collect::<Result<Vec<_>, _>>().map_err(engine())?;
+        // Of each segment, where what comes after the skipped ones begins, were it to begin behind this key.
+        let starts = |key: SortKey| -> Vec<DocId> {
+            let first =
+                |(columns, segment): (&Columns, &SegmentReader)| columns.first_not_above(key, segment.max_doc());
+            columns.iter().zip(segments).map(first).collect()
+        };
+        let before = |starts: &[DocId]| -> u64 {
+            let of = |number: usize| counts.before(number, &segments[number], &columns[number], starts[number]);
+            (0..segments.len()).map(of).sum()
+        };
+        // The least key in front of which no more than the skipped ones lie. Ties go by parts, hence by their shortened keys.
+        let (mut low, mut high) = (0_u64, SortKey(u64::MAX).tie().0);
+        let whole = |tie: u64| SortKey(SortKey::whole(tie));
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if before(&starts(whole(middle))) <= offset { high = middle } else { low = middle + 1 }
+        }
+        let mut next = starts(whole(low));
+        let mut skip = offset - before(&next).min(offset);
+        let files = search.rows.files();
+        let mut page: Vec<DocAddress> = Vec::new();
+        let mut ended = true;
+        // All of one tie at a time, since their order is that of their parts' ranks.
+        loop {
+            let keys = next.iter().enumerate().filter(|(number, doc)| **doc < segments[*number].max_doc());
+            let Some(tie) = keys.map(|(number, doc)| columns[number].key(*doc).tie()).max() else { break };
+            let mut tied: Vec<(u32, DocAddress)> = Vec::new();
+            for (number, segment) in segments.iter().enumerate() {
+                while next[number] < segment.max_doc() && columns[number].key(next[number]).tie() == tie {
+                    if is_listed(segment, &columns[number], next[number]) {
+                        let at = columns[number].key(next[number]).at();
+                        let address = DocAddress::new(number as u32, next[number]);
+                        tied.push((files.rank(Kind::Track, at.part), address));
+                    }
+                    next[number] += 1;
+                }
+            }
+            tied.sort_unstable();
+            for (_, address) in tied {
+                if skip > 0 {
+                    skip -= 1;
+                } else if page.len() < limit {
+                    page.push(address);
+                } else {
+                    ended = false;
+                }
+            }
+            if !ended {
+                break;
+            }
+        }
+        let next = (!ended).then_some(offset + page.len() as u64);
+        Ok(Listing { tracks: shown(search, &page)?, next })
+    }
+
+    fn by_album(&self, search: &mut Search<'_>, offset: u64, limit: usize) -> Result<Listing, IndexError> {
+        let mut files: Vec<_> = self.files.of(Kind::Track).iter().collect();
+        files.sort_unstable_by(|(_, a), (_, b)| a.path.cmp(&b.path));
+        let mut page: Vec<DocAddress> = Vec::new();
+        let mut at = 0_u64;
+        for (first, file) in files {
+            let rows = u64::from(file.rows.rows());
+            let start = offset.saturating_sub(at).min(rows);
+            for row in start..rows {
+                if page.len() == limit {
+                    return Ok(Listing { tracks: shown(search, &page)?, next: Some(at + row) });
+                }
+                let Some(address) = search.document_of(Kind::Track, row_at(*first, row as u32))? else { continue };
+                if !search.columns(address)?.facts(address.doc_id).withdrawn() {
+                    page.push(address);
+                }
+            }
+            at += rows;
+        }
+        Ok(Listing { tracks: shown(search, &page)?, next: None })
+    }
+}
+
+fn shown(search: &mut Search<'_>, page: &[DocAddress]) -> Result<Vec<Hit>, IndexError> {
+    page.iter()
+        .map(|address| {
+            let key = search.columns(*address)?.key(address.doc_id);
+            search.hit(*address, i32::from(key.standing().popularity))
+        })
+        .collect()
+}

@@ -1,0 +1,254 @@
+//! The bytes of a block back to rows.
+
+use fonoteca_model::{BlobId, Id};
+
+use super::encode::isrc_tag;
+use super::{BLOCK_ROWS, StoredRow};
+use crate::beside::{Cursor, Wrong};
+
+/// A block, taken apart.
+#[derive(Debug, Default)]
+pub(crate) struct Block {
+    ids: Vec<Id>,
+    titles: String,
+    /// Where each title ends.
+    title_ends: Vec<usize>,
+    artists: Shared<String>,
+    credits: Shared<Vec<Id>>,
+    albums: Vec<Option<Id>>,
+    isrcs: Vec<Option<String>>,
+    years: Vec<Option<i64>>,
+    discs: Vec<Option<i64>>,
+    numbers: Vec<Option<i64>>,
+    durations: Vec<Option<i64>>,
+    covers: Shared<Option<BlobId>>,
+    sources: Shared<String>,
+}
+
+#[derive(Debug)]
+struct Shared<T> {
+    values: Vec<T>,
+    of_rows: Vec<u8>,
+}
+
+impl<T> Default for Shared<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), of_rows: Vec::new() }
+    }
+}
+
+impl<T> Shared<T> {
+    fn read<'a>(
+        bytes: &mut Cursor<'a>,
+        rows: usize,
+        mut value: impl FnMut(&mut Cursor<'a>) -> Result<T, Wrong>,
+    ) -> Result<Self, Wrong> {
+        let count = bytes.count(1)?;
+        if count > rows || count == 0 && rows > 0 {
+            return Err(Wrong("a block has more values than rows"));
+        }
+        let values = (0..count).map(|_| value(bytes)).collect::<Result<Vec<T>, Wrong>>()?;
+        let of_rows = if count > 1 { bytes.take(rows)?.to_vec() } else { Vec::new() };
+        if of_rows.iter().any(|place| usize::from(*place) >= count) {
+            return Err(Wrong("a row points beyond the values of its block"));
+        }
+        Ok(Self { values, of_rows })
+    }
+
+    fn get(&self, row: usize) -> &T {
+        &self.values[self.of_rows.get(row).map_or(0, |place| usize::from(*place))]
+    }
+}
+
+/// The ids in front of a block: those of its rows, and others that its rows refer to.
+pub(super) fn read_ids(bytes: &mut Cursor<'_>) -> Result<(Vec<Id>, Vec<Id>), Wrong> {
+    let mut list = |most: usize| -> Result<Vec<Id>, Wrong> {
+        let count = bytes.count(8)?;
+        if count > most {
+            return Err(Wrong("a block has too many ids"));
+        }
+        let taken = bytes.take(count * 8)?;
+        Ok(taken.as_chunks::<8>().0.iter().map(|eight| Id(i64::from_le_bytes(*eight))).collect())
+    };
+    Ok((list(BLOCK_ROWS)?, list(usize::MAX)?))
+}
+
+impl Block {
+    pub(super) fn read(ids: Vec<Id>, others: &[Id], rest: &[u8]) -> Result<Self, Wrong> {
+        let rows = ids.len();
+        let bytes = &mut Cursor(rest);
+        let other = |place: u64| {
+            let place = usize::try_from(place).ok().and_then(|place| others.get(place));
+            place.copied().ok_or(Wrong("a row points beyond the ids of its block"))
+        };
+        let mut title_ends = Vec::with_capacity(rows);
+        let mut end = 0_usize;
+        for _ in 0..rows {
+            let length = bytes.varint()?;
+            let next = usize::try_from(length).ok().and_then(|length| end.checked_add(length));
+            end = next.filter(|end| *end <= rest.len()).ok_or(Wrong("a title is longer than its block"))?;
+            title_ends.push(end);
+        }
+        let titles = std::str::from_utf8(bytes.take(end)?).map_err(|_| Wrong("titles are not UTF-8"))?.to_owned();
+        if title_ends.iter().any(|end| !titles.is_char_boundary(*end)) {
+            return Err(Wrong("a title ends within a character"));
+        }
+        let artists = Shared::read(bytes, rows, |bytes| bytes.text().map(str::to_owned))?;
+        let credits = Shared::read(bytes, rows, |bytes| {
+            let count = bytes.count(1)?;
+            (0..count).map(|_| other(bytes.varint()?)).collect()
+        })?;
+        let mut albums: Vec<Option<Id>> = Vec::with_capacity(rows);
+        for _ in 0..rows {
+            let album = match bytes.varint()? {
+                0 => None,
+                1 => albums.last().copied().ok_or(Wrong("the first row has the album of the one before"))?,
+                place => Some(other(place - 2)?),
+            };
+            albums.push(album);
+        }
+        let isrcs = read_isrcs(bytes, rows)?;
+        let [years, discs, numbers, durations] = [
+            read_numbers(bytes, rows)?,
+            read_numbers(bytes, rows)?,
+            read_numbers(bytes, rows)?,
+            read_numbers(bytes, rows)?,
+        ];
+        let covers = Shared::read(bytes, rows, |bytes| {
+            Ok(match bytes.byte()? {
+                0 => None,
+                _ => Some(BlobId(bytes.take(32)?.try_into().expect("32 bytes"))),
+            })
+        })?;
+        let sources = Shared::read(bytes, rows, |bytes| bytes.text().map(str::to_owned))?;
+        Ok(Self {
+            ids,
+            titles,
+            title_ends,
+            artists,
+            credits,
+            albums,
+            isrcs,
+            years,
+            discs,
+            numbers,
+            durations,
+            covers,
+            sources,
+        })
+    }
+
+    /// The ids of the rows, in order.
+    pub(crate) fn ids(&self) -> &[Id] {
+        &self.ids
+    }
+
+    pub(crate) fn album_id(&self, row: usize) -> Option<Id> {
+        self.albums.get(row).copied().flatten()
+    }
+
+    pub(crate) fn artist_ids(&self, row: usize) -> &[Id] {
+        self.credits.get(row)
+    }
+
+    pub(crate) fn isrc(&self, row: usize) -> Option<&str> {
+        self.isrcs.get(row)?.as_deref()
+    }
+
+    pub(crate) fn title(&self, row: usize) -> &str {
+        let start = if row == 0 { 0 } else { self.title_ends[row - 1] };
+        &self.titles[start..self.title_ends[row]]
+    }
+
+    pub(crate) fn year(&self, row: usize) -> Option<u16> {
+        self.years[row].and_then(|year| u16::try_from(year).ok())
+    }
+
+    pub(crate) fn cover_root(&self, row: usize) -> Option<BlobId> {
+        *self.covers.get(row)
+    }
+
+    /// One row; it must be in the block.
+    pub(crate) fn row(&self, row: usize) -> StoredRow {
+        let small = |number: Option<i64>| number.and_then(|number| i32::try_from(number).ok());
+        StoredRow {
+            id: self.ids[row],
+            title: self.title(row).to_owned(),
+            artist: self.artists.get(row).clone(),
+            artist_ids: self.credits.get(row).clone(),
+            album_id: self.albums[row],
+            isrc: self.isrcs[row].clone(),
+            year: self.year(row),
+            disc: small(self.discs[row]),
+            number: small(self.numbers[row]),
+            duration_ms: self.durations[row],
+            cover_root: self.cover_root(row),
+            source: self.sources.get(row).clone(),
+        }
+    }
+}
+
+fn read_numbers(bytes: &mut Cursor<'_>, rows: usize) -> Result<Vec<Option<i64>>, Wrong> {
+    if bytes.byte()? == 0 {
+        return Ok(vec![None; rows]);
+    }
+    let mut last = 0_i64;
+    let mut numbers = Vec::with_capacity(rows);
+    for _ in 0..rows {
+        numbers.push(match bytes.varint()? {
+            0 => None,
+            code => {
+                last = if code == 1 {
+                    bytes.signed()?
+                } else {
+                    let coded = code - 2;
+                    last.wrapping_add((coded >> 1) as i64 ^ -((coded & 1) as i64))
+                };
+                Some(last)
+            }
+        });
+    }
+    Ok(numbers)
+}
+
+fn read_isrcs(bytes: &mut Cursor<'_>, rows: usize) -> Result<Vec<Option<String>>, Wrong> {
+    if bytes.byte()? == 0 {
+        return Ok(vec![None; rows]);
+    }
+    let tags = bytes.take(rows)?;
+    let new = tags.iter().filter(|tag| **tag == isrc_tag::NEW_PREFIX).count();
+    let mut prefixes = bytes.take(new * 5)?.chunks_exact(5);
+    let mut prefix: &[u8] = b"\0\0\0\0\0";
+    let mut last = 0_i64;
+    // First all numbers, then all that is no ISRC.
+    let mut coded: Vec<Option<(&[u8], i64)>> = Vec::with_capacity(rows);
+    for tag in tags {
+        match *tag {
+            isrc_tag::SAME_PREFIX => last = last.wrapping_add(bytes.signed()?),
+            isrc_tag::NEW_PREFIX => {
+                prefix = prefixes.next().ok_or(Wrong("a part of an ISRC is missing"))?;
+                last = i64::try_from(bytes.varint()?).map_err(|_| Wrong("an ISRC has too large a number"))?;
+            }
+            _ => {
+                coded.push(None);
+                continue;
+            }
+        }
+        coded.push(Some((prefix, last)));
+    }
+    let mut isrcs = Vec::with_capacity(rows);
+    for (tag, parts) in tags.iter().zip(coded) {
+        isrcs.push(match (*tag, parts) {
+            (isrc_tag::OTHER, _) => Some(bytes.text()?.to_owned()),
+            (_, Some((prefix, number))) => {
+                let prefix = std::str::from_utf8(prefix).map_err(|_| Wrong("an ISRC is not UTF-8"))?;
+                if !(0..10_000_000).contains(&number) {
+                    return Err(Wrong("an ISRC has too large a number"));
+                }
+                Some(format!("{prefix}{number:07}"))
+            }
+            _ => None,
+        });
+    }
+    Ok(isrcs)
+}

@@ -1,0 +1,134 @@
+//! Reading a row store.
+
+use std::path::Path;
+
+use zstd::dict::DecoderDictionary;
+
+use super::block::read_ids;
+use super::{BLOCK_ROWS, BatchOf, Block, FORMAT, Origin};
+use crate::beside::{BesideError, Cursor, Frame, Wrong};
+
+/// Longest block that is believed, before compression.
+const MAX_BLOCK_BYTES: u64 = 256 << 20;
+const HEAD: u64 = 12;
+
+/// A row store, open. Reads take no lock: any number of threads may read at once.
+pub(crate) struct RowStore {
+    frame: Frame,
+    origin: Origin,
+    rows: u32,
+    dictionary: Option<DecoderDictionary<'static>>,
+    /// Where each block begins, and where the last one ends.
+    starts: Vec<u64>,
+    batches: Vec<BatchOf>,
+    batch_of_rows: Vec<(u32, u16)>,
+}
+
+impl RowStore {
+    pub(crate) fn open(path: &Path) -> Result<Self, BesideError> {
+        let (frame, footer) = Frame::open(path, FORMAT)?;
+        Self::parse(frame, &footer).map_err(|(frame, Wrong(what))| frame.damaged(what))
+    }
+
+    fn parse(frame: Frame, footer: &[u8]) -> Result<Self, (Frame, Wrong)> {
+        let mut bytes = Cursor(footer);
+        let mut read = || -> Result<_, Wrong> {
+            let origin = Origin { path: bytes.text()?.to_owned(), size: bytes.varint()? };
+            let rows = u32::try_from(bytes.varint()?).map_err(|_| Wrong("it has too many rows"))?;
+            let length = bytes.count(1)?;
+            let dictionary = bytes.take(length)?;
+            let dictionary = (length > 0).then(|| DecoderDictionary::copy(dictionary));
+            let blocks = bytes.count(1)?;
+            if blocks != (rows as usize).div_ceil(BLOCK_ROWS) {
+                return Err(Wrong("it has more or fewer blocks than its rows need"));
+            }
+            let mut starts = Vec::with_capacity(blocks + 1);
+            let mut at = HEAD;
+            starts.push(at);
+            for _ in 0..blocks {
+                at = at.checked_add(bytes.varint()?).ok_or(Wrong("a block is too long"))?;
+                starts.push(at);
+            }
+            let count = bytes.count(1)?;
+            let mut batches = Vec::with_capacity(count);
+            for _ in 0..count {
+                batches.push(match bytes.byte()? {
+                    0 => None,
+                    _ => Some((bytes.text()?.to_owned(), bytes.signed()?)),
+                });
+            }
+            let count = bytes.count(2)?;
+            let mut batch_of_rows = Vec::with_capacity(count);
+            for _ in 0..count {
+                let first = u32::try_from(bytes.varint()?).map_err(|_| Wrong("a batch begins beyond the rows"))?;
+                let place = u16::try_from(bytes.varint()?).ok().filter(|place| usize::from(*place) < batches.len());
+                batch_of_rows.push((first, place.ok_or(Wrong("a row is of a batch that is not listed"))?));
+            }
+            Ok((origin, rows, dictionary, starts, batches, batch_of_rows))
+        };
+        match read() {
+            Ok((origin, rows, dictionary, starts, batches, batch_of_rows)) => {
+                Ok(Self { frame, origin, rows, dictionary, starts, batches, batch_of_rows })
+            }
+            Err(wrong) => Err((frame, wrong)),
+        }
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    pub(crate) const fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    /// The number of blocks.
+    pub(crate) fn blocks(&self) -> u32 {
+        self.starts.len() as u32 - 1
+    }
+
+    /// The batch of a row.
+    pub(crate) fn batch_of(&self, row: u32) -> Option<&(String, i64)> {
+        let after = self.batch_of_rows.partition_point(|(first, _)| *first <= row);
+        let (_, place) = self.batch_of_rows.get(after.checked_sub(1)?)?;
+        self.batches[usize::from(*place)].as_ref()
+    }
+
+    /// A block, whole.
+    pub(crate) fn block(&self, block: u32) -> Result<Block, BesideError> {
+        let beyond = || self.frame.damaged("a block beyond its end is asked for");
+        let ends = self.starts.get(block as usize..block as usize + 2).ok_or_else(beyond)?;
+        let length = usize::try_from(ends[1] - ends[0]).map_err(|_| beyond())?;
+        let bytes = self.frame.read(ends[0], length)?;
+        let wrong = |Wrong(what)| self.frame.damaged(format!("block {block}: {what}"));
+        let mut cursor = Cursor(&bytes);
+        let checksum = cursor.u32().map_err(wrong)?;
+        if crc32fast::hash(cursor.0) != checksum {
+            return Err(wrong(Wrong("a wrong checksum")));
+        }
+        let unpacked = cursor.varint().map_err(wrong)?;
+        let (ids, others) = read_ids(&mut cursor).map_err(wrong)?;
+        let rows = (self.rows as usize - block as usize * BLOCK_ROWS).min(BLOCK_ROWS);
+        if ids.len() != rows || unpacked > MAX_BLOCK_BYTES {
+            return Err(wrong(Wrong("it has another length than it says")));
+        }
+        let rest = self.unpack(cursor.0, unpacked as usize);
+        let rest = rest.map_err(|error| self.frame.damaged(format!("block {block}: {error}")))?;
+        Block::read(ids, &others, &rest).map_err(wrong)
+    }
+
+    fn unpack(&self, packed: &[u8], length: usize) -> std::io::Result<Vec<u8>> {
+        match &self.dictionary {
+            Some(dictionary) => {
+                zstd::bulk::Decompressor::with_prepared_dictionary(dictionary)?.decompress(packed, length)
+            }
+            None => zstd::bulk::Decompressor::new()?.decompress(packed, length),
+        }
+    }
+
+    /// Reads everything: the checksum of the whole, and each block.
+    pub(crate) fn verify(&self) -> Result<(), BesideError> {
+        self.frame.verify()?;
+        (0..self.blocks()).try_for_each(|block| self.block(block).map(drop))
+    }
+}
