@@ -8,6 +8,7 @@
 //! Arrow already go into [`Staging`] directly. `docs/design/catalogue.md` says why.
 
 mod compare;
+pub mod discogs;
 mod input;
 mod journal;
 mod lines;

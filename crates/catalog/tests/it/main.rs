@@ -3,6 +3,7 @@
 mod archive;
 mod browse;
 mod changes;
+mod discogs;
 mod docs;
 mod failing;
 mod format;
@@ -19,6 +20,7 @@ mod recordings;
 mod rights;
 mod round_trip;
 mod sample;
+mod shared;
 mod stats;
 mod two_writers;
 mod visibility;
