@@ -21,6 +21,7 @@
 mod catalog;
 mod delta;
 mod error;
+pub mod identity;
 pub mod import;
 pub mod index;
 mod ordered;

@@ -7,6 +7,7 @@ mod docs;
 mod failing;
 mod format;
 mod golden;
+mod identity;
 mod index;
 mod index_damage;
 mod index_library;
