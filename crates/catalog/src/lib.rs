@@ -22,6 +22,7 @@ mod beside;
 mod catalog;
 mod delta;
 mod error;
+pub mod identity;
 pub mod import;
 pub mod index;
 mod keys;

@@ -8,6 +8,7 @@ mod docs;
 mod failing;
 mod format;
 mod golden;
+mod identity;
 mod imports;
 mod index;
 mod index_damage;
