@@ -57,16 +57,17 @@ pub fn command(ffmpeg: &OsStr, mime: &str, side: u32) -> Option<(Command, Made)>
     Some((command, made))
 }
 
-/// Width and height of a picture that the command made; `None` if it is none.
-pub fn dimensions(made: Made, picture: &[u8]) -> Option<(u32, u32)> {
-    match made {
-        Made::Jpeg => jpeg_dimensions(picture),
-        Made::Png => {
+/// Width and height of a JPEG or PNG picture as its header has them; `None` for what is none, or of another type.
+pub fn dimensions(mime: &str, picture: &[u8]) -> Option<(u32, u32)> {
+    match mime {
+        "image/jpeg" => jpeg_dimensions(picture),
+        "image/png" => {
             // The signature, then IHDR (PNG, 3rd edition, 11.2.1).
             let header = picture.strip_prefix(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")?;
             let number = |at: usize| Some(u32::from_be_bytes(header.get(at..at + 4)?.try_into().ok()?));
             Some((number(0)?, number(4)?))
         }
+        _ => None,
     }
 }
 
@@ -103,16 +104,16 @@ mod tests {
     }
 
     #[test]
-    fn dimensions_of_what_was_made() {
+    fn dimensions_by_the_header() {
         let jpeg = b"\xff\xd8\xff\xe0\0\x04ab\xff\xc0\0\x08\x08\x01\x2c\x00\xc8\x03";
-        assert_eq!(dimensions(Made::Jpeg, jpeg), Some((200, 300)));
+        assert_eq!(dimensions("image/jpeg", jpeg), Some((200, 300)));
         let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\x2c\0\0\0\xc8";
-        assert_eq!(dimensions(Made::Png, png), Some((300, 200)));
+        assert_eq!(dimensions("image/png", png), Some((300, 200)));
         for cut in 0..jpeg.len() {
-            assert_eq!(dimensions(Made::Jpeg, &jpeg[..cut]), None, "{cut}");
+            assert_eq!(dimensions("image/jpeg", &jpeg[..cut]), None, "{cut}");
         }
-        assert_eq!(dimensions(Made::Jpeg, b"\xff\xd8\xff\xe0\0\0"), None, "a segment shorter than its length");
-        assert_eq!(dimensions(Made::Png, &png[..20]), None);
-        assert_eq!(dimensions(Made::Png, jpeg), None);
+        assert_eq!(dimensions("image/jpeg", b"\xff\xd8\xff\xe0\0\0"), None, "a segment shorter than its length");
+        assert_eq!(dimensions("image/png", &png[..20]), None);
+        assert_eq!(dimensions("image/png", jpeg), None);
     }
 }

@@ -119,6 +119,13 @@ async fn smaller(app: &App, cover: &Cover, side: u32) -> Result<Smaller, Interna
     let picture = app.archive.store().read_all(cover.root, Limits::default().cover_bytes).await;
     // Whoever sends the original tells what is wrong with it.
     let Ok(picture) = picture else { return Ok(None) };
+    let longer =
+        |mime: &str, picture: &Bytes| scale::dimensions(mime, picture).map(|(width, height)| width.max(height));
+    let came = longer(&cover.mime, &picture);
+    if came.is_some_and(|came| came <= side) {
+        app.covers.keep(key, None);
+        return Ok(None);
+    }
     let made = match tokio::time::timeout(PATIENCE, run(command, picture)).await {
         Ok(Ok(made)) => made,
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -126,10 +133,9 @@ async fn smaller(app: &App, cover: &Cover, side: u32) -> Result<Smaller, Interna
         Err(_) => None,
     };
     drop(turn);
-    // A picture that was small enough comes out in its own size, and is better sent as it is.
+    // What was small enough already is better sent as it is; where its header did not tell, the copy's size does.
     let made = made.filter(|bytes| {
-        scale::dimensions(kind, bytes).is_some_and(|(width, height)| width.max(height) == side)
-            && (bytes.len() as u64) < cover.size
+        longer(kind.mime(), bytes) == Some(side) && (came.is_some() || (bytes.len() as u64) < cover.size)
     });
     if made.is_none() {
         tracing::debug!(root = %cover.root, side, "the cover is sent as it is");
@@ -170,7 +176,7 @@ mod tests {
         let side = async |mime, side, picture: &Bytes| {
             let (command, kind) = scale::command(ffmpeg, mime, side).expect("it is read");
             let made = run(command, picture.clone()).await.expect("it runs")?;
-            scale::dimensions(kind, &made)
+            scale::dimensions(kind.mime(), &made)
         };
         assert_eq!(side("image/png", 96, &picture).await, Some((96, 96)));
         assert_eq!(side("image/png", 900, &picture).await, Some((400, 400)), "never larger");
