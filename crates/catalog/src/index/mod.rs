@@ -48,6 +48,7 @@ mod files;
 mod forget;
 mod generation;
 mod known;
+mod latin;
 mod make;
 mod page;
 mod scan;
@@ -167,6 +168,9 @@ pub struct Hit {
     pub album_id: Option<Id>,
     /// A track's artists.
     pub artist_ids: Vec<Id>,
+    /// Its place in the answer of a search, for [`Query::after`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<Cursor>,
 }
 
 /// The search index of one archive. Clones share what they have open.

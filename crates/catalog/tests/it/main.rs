@@ -14,6 +14,7 @@ mod index_updates;
 mod kills;
 mod model;
 mod queries;
+mod ranking;
 mod recordings;
 mod rights;
 mod round_trip;
