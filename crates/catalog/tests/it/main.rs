@@ -9,6 +9,7 @@ mod format;
 mod golden;
 mod index;
 mod index_damage;
+mod index_kills;
 mod index_library;
 mod index_updates;
 mod kills;
