@@ -1,20 +1,23 @@
 //! The search index: search as you type over tracks, albums and artists, and look-up by exact keys.
 //!
-//! It is a Tantivy index below `<archive>/index/`, derived from the tables and carrying the table versions that it was
-//! built from: [`Index::catch_up`] brings it to a snapshot, [`Index::rebuild`] makes it anew and gives the same answers.
+//! Three things below `<archive>/index/`, all derived from the tables (`docs/formats/index.md`): words in a Tantivy index,
+//! and for each data file the rows as hits show them ([`crate::rowstore`]) and the keys by which they are looked up
+//! ([`crate::keys`]). The Tantivy index carries the table versions that it was built from: [`Index::catch_up`] brings it to a
+//! snapshot, [`Index::rebuild`] makes it anew and gives the same answers.
 //!
 //! # The order of documents
-//! Every segment is sorted by one number, the largest first: popularity (0 to 100), then listens, then artists before
-//! albums before tracks, then the id's leading bits; the whole id settles what is left. An album or artist stands where
-//! the best of its tracks stands, a track where its recording does. Reading a posting list from its start therefore reads
-//! the most popular matches first, and a search stops as soon as it has enough of them.
+//! Every segment is sorted by one number, the largest first: popularity (0 to 100), then listens (to one part in 64), then
+//! artists before albums before tracks, then the row's place in its data file; what is equal even then is ordered by the
+//! path of the data file. An album or artist stands where the best of its tracks stands, a track where its recording does.
+//! Reading a posting list from its start therefore reads the most popular matches first, and a search stops as soon as it
+//! has enough of them.
 //!
 //! # The ranking formula
 //! `score = worth of the match + popularity`; equal scores fall back to the order above. A match is worth
 //!
 //! | worth | the query's words are |
 //! |---|---|
-//! | 60 | the whole title (or an artist's name or alias), a leading article aside |
+//! | 60 | the whole title (or an artist's name or alias) in any order, a leading article aside |
 //! | 40 | all words of the title, in any order |
 //! | 25 | all words of title, artist and album, in any order and mix |
 //! | 15 | the same in the title, the last one a beginning |
@@ -28,7 +31,7 @@
 //! matches of each row hold the right answer, whatever lies behind them; at most 10,000 matches a row and segment are read.
 //!
 //! Versions of one recording are one hit, ranked as the best match among them. The copy that is shown is held rather than
-//! not held, then more popular, then of the smaller id, among those that match by spelling as it does (by a typo only where
+//! not held, then more popular, then of the earlier row, among those that match by spelling as it does (by a typo only where
 //! none does without). What was withdrawn is found by no words, only by
 //! [`Index::lookup`]. Without words, everything that passes the filters is listed in the order of documents.
 //!
@@ -48,6 +51,7 @@ mod files;
 mod forget;
 mod generation;
 mod known;
+mod latin;
 mod make;
 mod page;
 mod scan;
@@ -167,6 +171,9 @@ pub struct Hit {
     pub album_id: Option<Id>,
     /// A track's artists.
     pub artist_ids: Vec<Id>,
+    /// Its place in the answer of a search, for [`Query::after`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<Cursor>,
 }
 
 /// The search index of one archive. Clones share what they have open.

@@ -85,13 +85,14 @@ impl Search<'_> {
         let (tiers, ranked) = inner().map_err(engine)?;
         let page: Vec<(Group, Best)> = ranked.into_iter().skip(query.offset).take(query.limit).collect();
         let copies = self.best_copies(&tiers, &page).map_err(IndexError::engine(self.path))?;
-        let files = self.rows.files();
-        let next = page.last().filter(|_| page.len() == query.limit);
-        let next = next.map(|(_, best)| Cursor::at(files, best.rank.score, best.key));
+        let is_full = page.len() == query.limit;
         let mut hits = Vec::with_capacity(page.len());
         for (group, best) in page {
-            hits.push(self.hit(copies.get(&group).copied().unwrap_or(best.address.0), best.rank.score)?);
+            let copy = copies.get(&group).copied().unwrap_or(best.address.0);
+            let cursor = Cursor::at(self.rows.files(), best.rank.score, best.key);
+            hits.push(Hit { cursor: Some(cursor), ..self.hit(copy, best.rank.score)? });
         }
+        let next = hits.last().filter(|_| is_full).and_then(|hit| hit.cursor);
         Ok(Page { hits, next })
     }
 
@@ -331,6 +332,7 @@ impl Search<'_> {
             cover_root,
             album_id: row.album_id,
             artist_ids: row.artist_ids,
+            cursor: None,
         })
     }
 }

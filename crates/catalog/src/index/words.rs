@@ -4,10 +4,13 @@
 //! Hebrew final letters) or that people type in two ways (Arabic ya and ta marbuta, Persian kaf and ya, the tatweel).
 //! Scripts that put no spaces between words are cut into overlapping bigrams, as Lucene's CJK analyser does; the last
 //! character of such a run is a word of its own, so that every single character starts some word and is found as a prefix.
+//! Cyrillic, Greek and kana are found in Latin letters as well ([`super::latin`]).
 
 use std::collections::BTreeSet;
 
 use unicode_normalization::UnicodeNormalization;
+
+use super::latin::latin_words;
 
 /// Words of one text that are indexed; a text with more is not a name.
 const MAX_WORDS: usize = 256;
@@ -106,6 +109,7 @@ pub(crate) fn words(text: &str) -> Vec<String> {
     if text.contains(APOSTROPHES) {
         found.extend(joined_words(&text.replace(APOSTROPHES, " ")));
     }
+    found.extend(latin_words(text).iter().map(|word| clipped(word)));
     found.truncate(MAX_WORDS);
     found
 }
@@ -296,10 +300,13 @@ mod tests {
             ("Don’t", vec!["dont", "don", "t"]),
             ("東京事変", vec!["東京", "京事", "事変", "変"]),
             ("桜", vec!["桜"]),
-            ("Perfumeのニューアルバム", vec!["perfume", "のニ", "ニュ", "ュー", "ーア", "アル", "ルハ", "ハム", "ム"]),
+            (
+                "Perfumeのニューアルバム",
+                vec!["perfume", "のニ", "ニュ", "ュー", "ーア", "アル", "ルハ", "ハム", "ム", "nonyuarubamu"],
+            ),
             ("사랑", vec!["사랑", "랑"]),
-            ("Коробе́йники", vec!["коробеиники"]),
-            ("ΟΔΟΣ οδος", vec!["οδοσ", "οδοσ"]),
+            ("Коробе́йники", vec!["коробеиники", "korobeiniki"]),
+            ("ΟΔΟΣ οδος", vec!["οδοσ", "οδοσ", "odos", "odos"]),
             ("שלום", vec!["שלומ"]),
             ("الحُبّ", vec!["الحب", "حب"]),
             ("!!!", vec!["!!!"]),

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use fonoteca_catalog::index::{Filters, Hit, Index, Kind, Query};
-use fonoteca_catalog::{Batch, Catalog};
+use fonoteca_catalog::{Batch, Catalog, Listens};
 use fonoteca_model::{Id, Silent};
 
 use crate::archive::{Archive, commit};
 use crate::index_library::{library, track_id};
-use crate::sample::{album, artist, file, holding, id, recording, root, song, track};
+use crate::sample::{AT, album, artist, file, holding, id, recording, root, song, track};
 
 pub fn folder(archive: &Archive) -> PathBuf {
     archive.path().join("index")
@@ -28,7 +28,7 @@ pub async fn catch_up(index: &Index, catalog: &Catalog) {
     assert!(index.catch_up(&snapshot, &Silent).await.expect("catch up"));
 }
 
-fn shown(hit: &Hit) -> String {
+pub fn shown(hit: &Hit) -> String {
     match hit.kind {
         Kind::Track => format!("{} @ {}", hit.title, hit.artist),
         Kind::Album => format!("album:{}", hit.title),
@@ -120,8 +120,41 @@ async fn pages_follow_each_other() {
             }
             paged.extend(page);
         }
-        assert_eq!(paged, whole, "{words:?}");
+        let as_shown = |hits: &[Hit]| hits.iter().map(|hit| (hit.id, hit.cursor)).collect::<Vec<_>>();
+        assert_eq!(as_shown(&paged), as_shown(&whole), "{words:?}");
+        // From place to place.
+        let mut followed = Vec::new();
+        let mut after = None;
+        loop {
+            let page = index.search_page(&Query { after, limit: 7, ..Query::new(words) }).expect("search");
+            followed.extend(page.hits);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(as_shown(&followed), as_shown(&whole), "{words:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_outlasts_what_comes_before_it() {
+    let (_archive, catalog, index) = indexed(library()).await;
+    let query = |after| Query { after, limit: 5, ..Query::new("river") };
+    let first = index.search_page(&query(None)).expect("search");
+    let second = index.search_page(&query(first.next)).expect("search");
+    let mut batch = song("river");
+    batch.listens = vec![Listens { recording_id: id("river"), as_of: AT, count: 1, popularity: 100 }];
+    commit(&catalog, "more", 1, batch).await;
+    catch_up(&index, &catalog).await;
+    assert_eq!(search(&index, "river")[0].id, id("river"));
+    assert_eq!(index.search_page(&query(first.next)).expect("search"), second);
+    // Nothing is shown twice when the hit itself went to another place.
+    let last = first.hits.last().expect("hits").id;
+    let listens = vec![Listens { recording_id: last, as_of: AT.plus_seconds(9), count: 1, popularity: 99 }];
+    commit(&catalog, "more", 2, Batch { listens, ..Batch::default() }).await;
+    catch_up(&index, &catalog).await;
+    assert_eq!(index.search_page(&query(first.next)).expect("search"), second);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! A library to search in: songs in many scripts beside a few hundred plain ones.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use fonoteca_catalog::{Album, Batch, LinkEntity, Listens, Rights, Track};
 use fonoteca_model::Id;
@@ -52,14 +52,20 @@ fn prefixed(prefix: &str, name: &str) -> String {
 
 /// The whole library as one batch.
 pub fn library() -> Batch {
-    let mut batch = Batch::default();
-    let mut albums: HashMap<String, Album> = HashMap::new();
     let lines = include_str!("index_library.tsv").lines().filter(|line| !line.starts_with('#'));
-    let lines: Vec<String> = lines.map(str::to_owned).chain(plain_songs()).collect();
+    rows_of(lines.map(str::to_owned).chain(plain_songs()))
+}
+
+/// The rows of lines as they are in `index_library.tsv`.
+pub fn rows_of(lines: impl Iterator<Item = String>) -> Batch {
+    let mut batch = Batch::default();
+    let mut artists: HashSet<Id> = HashSet::new();
+    let mut albums: HashMap<String, Album> = HashMap::new();
+    let lines: Vec<String> = lines.collect();
     for line in lines.iter().map(|line| Line::read(line)) {
         let name = format!("{} / {}", line.artist, line.title);
         let artist_name = prefixed("artist", line.artist);
-        if batch.artists.iter().all(|known| known.id != id(&artist_name)) {
+        if artists.insert(id(&artist_name)) {
             let mut row = artist(line.artist);
             (row.id, row.source_id) = (id(&artist_name), artist_name.clone());
             batch.artists.push(row);

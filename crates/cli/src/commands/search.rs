@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use fonoteca_catalog::index::{Filters, Hit, Kind, Query};
+use fonoteca_catalog::index::{Cursor, Filters, Hit, Kind, Query};
 use serde::Serialize;
 
 use super::Ended;
@@ -51,6 +51,9 @@ pub struct Args {
     /// Hits to skip
     #[arg(long, value_name = "N", default_value_t = 0)]
     offset: usize,
+    /// Only hits behind this one: the `cursor` of a hit that the same search gave with --json
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<Cursor>,
 }
 
 /// A line of `search --json`.
@@ -67,6 +70,9 @@ pub struct Found<'a> {
     pub held: bool,
     pub score: f64,
     pub recording_id: Option<String>,
+    /// For `--after`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<Cursor>,
 }
 
 impl<'a> From<&'a Hit> for Found<'a> {
@@ -83,6 +89,7 @@ impl<'a> From<&'a Hit> for Found<'a> {
             held: hit.held,
             score: hit.score,
             recording_id: hit.recording_id.map(|id| id.to_string()),
+            cursor: hit.cursor,
         }
     }
 }
@@ -107,6 +114,7 @@ pub async fn run(args: Args, context: &Context) -> Ended {
         },
         limit: args.limit,
         offset: args.offset,
+        after: args.after,
     };
     let hits = archive.index()?.search(&query)?;
     let output = context.output();

@@ -26,6 +26,10 @@ fn filters_filter() {
     assert!(recent.iter().all(|hit| hit["year"].as_u64() >= Some(2020) && hit["kind"] == "album"));
     let page = world.here(&["search", "--kind", "album", "--json", "--limit", "1", "--offset", "1"]).json();
     assert_eq!(page, all[1..2]);
+    let cursor = all[0]["cursor"].as_str().expect("a cursor");
+    let page = world.here(&["search", "--kind", "album", "--json", "--limit", "1", "--after", cursor]).json();
+    assert_eq!(page, all[1..2]);
+    assert_eq!(world.here(&["search", "--after", "nowhere"]).code, 2);
     let none = world.here(&["search", "zzzzzz", "--not-held"]);
     assert_eq!((none.code, none.out.as_str()), (0, ""));
     assert!(none.err.contains("nothing found"));

@@ -32,6 +32,7 @@ impl Library<'_> {
             filters: Filters { kind: Some(kind), held: Some(true), ..Filters::default() },
             limit: page.limit as usize,
             offset: page.offset as usize,
+            after: None,
         };
         let hits = tokio::task::spawn_blocking(move || index.search(&query)).await;
         let hits: Vec<Hit> = hits
