@@ -11,7 +11,7 @@ mod compare;
 mod input;
 mod journal;
 mod lines;
-//pub mod musicbrainz;
+pub mod musicbrainz;
 mod replace;
 mod run;
 mod seen;

@@ -14,6 +14,7 @@ mod index_library;
 mod index_updates;
 mod kills;
 mod model;
+mod musicbrainz;
 mod queries;
 mod recordings;
 mod rights;
