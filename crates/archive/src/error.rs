@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use fonoteca_catalog::CatalogError;
+use fonoteca_catalog::import::ImportError;
 use fonoteca_catalog::index::IndexError;
 use fonoteca_model::BlobId;
 use fonoteca_store::StoreError;
@@ -67,6 +68,9 @@ pub enum ArchiveError {
     /// The search index.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// An import.
+    #[error(transparent)]
+    Import(ImportError),
     /// Making a torrent.
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -144,6 +148,7 @@ impl ArchiveError {
                 CatalogError::Missing
                 | CatalogError::Format { .. }
                 | CatalogError::Pending { .. }
+                | CatalogError::PendingImport { .. }
                 | CatalogError::Rows { .. }
                 | CatalogError::Delta { .. }
                 | CatalogError::Decision { .. }
@@ -174,6 +179,16 @@ impl ArchiveError {
     pub(crate) fn io(path: impl Into<PathBuf>, what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, what, source }
+    }
+}
+
+impl From<ImportError> for ArchiveError {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Cancelled => Self::Cancelled,
+            ImportError::Catalog(error) => Self::Catalog(error),
+            error => Self::Import(error),
+        }
     }
 }
 

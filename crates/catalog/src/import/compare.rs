@@ -3,11 +3,11 @@
 //! Rows are compared by their ids and a hash of all columns, sorted and merged by DataFusion, which spills to disk where
 //! memory runs out. Rows without ids of their own (what is told about something) are their own ids.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, Int64Array, RecordBatch, UInt64Array};
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::{DataType, Int64Type, UInt64Type};
 use datafusion::common::hash_utils::{QualityRandomState, create_hashes};
 use datafusion::common::{DataFusionError, JoinType};
 use datafusion::execution::config::SessionConfig;
@@ -67,15 +67,15 @@ pub(super) async fn compare(
     Ok(all)
 }
 
-/// Which of `wanted` are ids of rows in these files.
+/// Which of `wanted` are ids of rows in these files, with the hashes of those rows.
 pub(super) async fn staged_among(
     shared: &Arc<Shared>,
     table: Table,
     files: &[Add],
     wanted: &HashSet<i64>,
-) -> Result<HashSet<i64>, ImportError> {
+) -> Result<HashMap<i64, u64>, ImportError> {
     let failed = || CatalogError::query("looking for ids that came before");
-    let mut known = HashSet::new();
+    let mut known = HashMap::new();
     if files.is_empty() {
         return Ok(known);
     }
@@ -84,11 +84,13 @@ pub(super) async fn staged_among(
     let keys = RecordBatch::try_from_iter([("key", keys)]).map_err(CatalogError::rows(table))?;
     let keys = context.read_batch(keys).map_err(failed())?;
     let staged = staged(&context, table, files).await?;
-    let found =
-        staged.select(vec![col("id")]).and_then(|ids| ids.join(keys, JoinType::LeftSemi, &["id"], &["key"], None));
+    let found = staged.join(keys, JoinType::LeftSemi, &["id"], &["key"], None);
+    let found = found.and_then(|rows| hashed(rows, table, "staged"));
     let mut stream = found.map_err(failed())?.execute_stream().await.map_err(failed())?;
     while let Some(batch) = stream.next().await {
-        known.extend(batch.map_err(failed())?.column(0).as_primitive::<Int64Type>().values());
+        let batch = batch.map_err(failed())?;
+        let (ids, hashes) = (batch.column(0).as_primitive::<Int64Type>(), batch.column(1).as_primitive::<UInt64Type>());
+        known.extend(ids.values().iter().copied().zip(hashes.values().iter().copied()));
     }
     Ok(known)
 }
@@ -151,13 +153,23 @@ fn hashed(rows: DataFrame, table: Table, prefix: &str) -> datafusion::error::Res
     if has_ids { Ok(rows) } else { rows.distinct() }
 }
 
+/// Hashes of rows as [`row_hash`] gives them.
+pub(super) fn hashes(rows: &RecordBatch) -> Result<Vec<u64>, CatalogError> {
+    hashes_of(rows.columns(), rows.num_rows()).map_err(CatalogError::query("comparing rows"))
+}
+
+fn hashes_of(columns: &[ArrayRef], rows: usize) -> datafusion::error::Result<Vec<u64>> {
+    let mut hashes = vec![0; rows];
+    create_hashes(columns, &QualityRandomState::with_seed(0), &mut hashes)?;
+    Ok(hashes)
+}
+
 /// A hash of all columns of a table, nulls and lists included; the same within one process.
 fn row_hash(table: Table) -> ScalarUDF {
     let types: Vec<DataType> = table.row_fields().iter().map(|field| field.data_type().clone()).collect();
     let hash = |arguments: &[ColumnarValue]| {
         let arrays = ColumnarValue::values_to_arrays(arguments)?;
-        let mut hashes = vec![0; arrays.first().map_or(0, |array| array.len())];
-        create_hashes(&arrays, &QualityRandomState::with_seed(0), &mut hashes)?;
+        let hashes = hashes_of(&arrays, arrays.first().map_or(0, |array| array.len()))?;
         Ok(ColumnarValue::Array(Arc::new(UInt64Array::from(hashes))))
     };
     create_udf("row_hash", types, DataType::UInt64, Volatility::Immutable, Arc::new(hash))

@@ -137,6 +137,12 @@ impl Input {
         Ok(Self { name, unpacked: Box::new(BufReader::with_capacity(1 << 18, counted)), raw, meter: meter.clone() })
     }
 
+    /// The same input with some bytes put back in front, which were read to look at them.
+    #[must_use]
+    pub fn behind(self, first: Vec<u8>) -> Self {
+        Self { unpacked: Box::new(io::Cursor::new(first).chain(self.unpacked)), ..self }
+    }
+
     /// What it is called.
     pub fn name(&self) -> &str {
         &self.name

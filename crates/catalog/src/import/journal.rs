@@ -191,14 +191,15 @@ impl Journal {
         Ok(())
     }
 
-    /// Puts the rejects where they are to stay, if there are any. Blocks.
+    /// Adds the rejects to the file where they are to stay. Blocks.
     pub(super) fn keep_rejects(&mut self, to: &Path) -> Result<(), ImportError> {
         let mut keep = || -> io::Result<()> {
             self.rejects.flush()?;
             if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
                 fs::create_dir_all(folder)?;
             }
-            fs::copy(self.folder.join("rejects.jsonl"), to).map(drop)
+            let mut kept = File::options().create(true).append(true).open(to)?;
+            io::copy(&mut File::open(self.folder.join("rejects.jsonl"))?, &mut kept).map(drop)
         };
         keep().map_err(failed("write", to))
     }

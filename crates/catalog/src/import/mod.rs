@@ -12,7 +12,7 @@ pub mod discogs;
 mod input;
 mod journal;
 mod lines;
-//pub mod musicbrainz;
+pub mod musicbrainz;
 mod replace;
 mod run;
 mod seen;

@@ -27,10 +27,8 @@ impl Default for SeenLimits {
 pub(super) enum Seen {
     /// It comes for the first time.
     New,
-    /// It came before.
+    /// It came before, or perhaps it did.
     Before,
-    /// It may have come before.
-    Perhaps,
 }
 
 pub(super) struct SeenIds {
@@ -47,7 +45,8 @@ impl SeenIds {
         Self { limits, exact: HashSet::new(), blocks: Vec::new() }
     }
 
-    /// Notes that `id` came, and says whether it came before.
+    /// Notes that `id` came, and says whether it came before. What came is never called new; what is new is rarely called
+    /// anything else.
     pub(super) fn insert(&mut self, id: i64) -> Seen {
         if self.blocks.is_empty() {
             if !self.exact.insert(id) {
@@ -61,7 +60,7 @@ impl SeenIds {
             }
             return Seen::New;
         }
-        if set(&mut self.blocks, id) { Seen::Perhaps } else { Seen::New }
+        if set(&mut self.blocks, id) { Seen::Before } else { Seen::New }
     }
 }
 
@@ -99,7 +98,7 @@ mod tests {
         let suspected = (1001..100_000).filter(|n| seen.insert(id(*n)) != Seen::New).count();
         // 21 bits an id.
         assert!(suspected < 200, "{suspected} of 99,000 suspected without cause");
-        assert!((0..100_000).all(|n| seen.insert(id(n)) == Seen::Perhaps));
+        assert!((0..100_000).all(|n| seen.insert(id(n)) == Seen::Before));
         let mut few = SeenIds::new(SeenLimits::default());
         assert_eq!([7, 8, 7].map(|id| few.insert(id)), [Seen::New, Seen::New, Seen::Before]);
     }

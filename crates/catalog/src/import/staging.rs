@@ -105,8 +105,10 @@ pub struct Report {
     pub removed: u64,
     /// Things that were not understood.
     pub rejected: u64,
-    /// Records that no table is for.
+    /// Records that give no row: no table is for them, or the same was said before.
     pub passed_over: u64,
+    /// The datasets that the file has, if more than one.
+    pub parts: Vec<String>,
     /// Where the rejects are, if there are any.
     pub rejects_file: Option<PathBuf>,
 }
@@ -124,6 +126,7 @@ impl Report {
             removed: row.removed as u64,
             rejected: row.rejected as u64,
             passed_over: row.passed_over as u64,
+            parts: row.parts.iter().flat_map(|parts| parts.split(',')).map(str::to_owned).collect(),
             rejects_file,
         }
     }
@@ -270,50 +273,35 @@ impl Staging {
         Ok(looked_at)
     }
 
-    /// Leaves out the rows whose ids came before, and lays aside those of which one has to find out. What is told about a
+    /// Lays aside the rows whose ids came before, or may have: at the end of the batch one finds out. What is told about a
     /// row goes where the row goes. `before` is the last record of the chunk before.
     fn sift(
         &mut self,
         parts: Vec<(Rows, Option<Vec<Seen>>)>,
         before: u64,
     ) -> Result<Vec<(Rows, Option<Vec<Seen>>)>, ImportError> {
-        let mut repeated = HashSet::new();
         let mut suspected = HashSet::new();
         for (part, seen) in &parts {
-            let Some(seen) = seen else { continue };
-            for (row, seen) in seen.iter().enumerate() {
-                match seen {
-                    Seen::New => {}
-                    Seen::Before => {
-                        repeated.insert(part.key(row));
-                        let number = part.numbers.as_ref().map_or(before + row as u64 + 1, |numbers| numbers[row]);
-                        self.reject(number, &came_before(part, row))?;
-                    }
-                    Seen::Perhaps => {
-                        suspected.insert(part.key(row));
-                    }
-                }
-            }
+            let came_before = seen.iter().flatten().enumerate().filter(|(_, seen)| **seen == Seen::Before);
+            suspected.extend(came_before.map(|(row, _)| part.key(row)));
         }
         // A record that names one thing twice: the first stands, and with it what is told about it.
         for (part, seen) in &parts {
             let news = seen.iter().flat_map(|seen| seen.iter().enumerate()).filter(|(_, seen)| **seen == Seen::New);
             for (row, _) in news {
-                repeated.remove(&part.key(row));
+                suspected.remove(&part.key(row));
             }
         }
         let mut sifted = Vec::new();
         for (part, seen) in parts {
             let fate = |row: usize| match &seen {
                 Some(seen) => seen[row],
-                None if part.table != Table::Supplements => Seen::New,
-                None if suspected.contains(&part.key(row)) => Seen::Perhaps,
-                None if repeated.contains(&part.key(row)) => Seen::Before,
+                None if part.table == Table::Supplements && suspected.contains(&part.key(row)) => Seen::Before,
                 None => Seen::New,
             };
             let fates: Vec<Seen> = (0..part.rows.num_rows()).map(fate).collect();
             let waiting: Vec<u64> =
-                (0..).zip(&fates).filter(|(_, fate)| **fate == Seen::Perhaps).map(|(row, _)| row).collect();
+                (0..).zip(&fates).filter(|(_, fate)| **fate == Seen::Before).map(|(row, _)| row).collect();
             if !waiting.is_empty() {
                 let number =
                     |row: &u64| part.numbers.as_ref().map_or(before + row + 1, |numbers| numbers[*row as usize]);
@@ -366,7 +354,7 @@ impl Staging {
         self.finish_files().await?;
         let suspects = std::mem::take(&mut self.suspects);
         self.suspected = 0;
-        let mut rejected = HashSet::new();
+        let (mut repeated, mut said_again) = (HashSet::new(), HashSet::new());
         let (own, told): (Vec<Rows>, Vec<Rows>) = suspects.into_iter().partition(|part| has_own_ids(part.table));
         for table in [Table::Artists, Table::Albums, Table::Tracks] {
             let of_table: Vec<&Rows> = own.iter().filter(|part| part.table == table).collect();
@@ -378,20 +366,31 @@ impl Staging {
             let mut known = compare::staged_among(&self.catalog.shared, table, &files, &wanted).await?;
             for part in of_table {
                 let mut keep = Vec::new();
-                for (row, id) in ids(&part.rows).iter().enumerate() {
-                    let is_new = known.insert(*id);
-                    keep.push(is_new);
-                    if !is_new {
-                        let (number, _) = part.key(row);
-                        rejected.insert(part.key(row));
-                        self.reject(number, &came_before(part, row))?;
+                let hashes = compare::hashes(&part.rows)?;
+                for (row, (id, hash)) in ids(&part.rows).iter().zip(hashes).enumerate() {
+                    let said = known.get(id).copied();
+                    keep.push(said.is_none());
+                    match said {
+                        None => {
+                            known.insert(*id, hash);
+                        }
+                        // The same once more: nothing is lost.
+                        Some(said) if said == hash => {
+                            self.counts.passed_over += u64::from(said_again.insert(part.key(row).0));
+                            repeated.insert(part.key(row));
+                        }
+                        Some(_) => {
+                            let (number, _) = part.key(row);
+                            repeated.insert(part.key(row));
+                            self.reject(number, &came_before(part, row))?;
+                        }
                     }
                 }
                 self.write_kept(part, keep).await?;
             }
         }
         for part in &told {
-            let keep = (0..part.rows.num_rows()).map(|row| !rejected.contains(&part.key(row))).collect();
+            let keep = (0..part.rows.num_rows()).map(|row| !repeated.contains(&part.key(row))).collect();
             self.write_kept(part, keep).await?;
         }
         self.finish_files().await?;
@@ -452,6 +451,7 @@ impl Staging {
             sha256,
             bytes: bytes as i64,
             licence: facts.licence,
+            parts: facts.parts,
             options: self.origin.options.clone(),
             read: counts.read as i64,
             added: 0,
@@ -517,6 +517,8 @@ pub struct Facts {
     pub dump_date: Option<String>,
     /// The licence of the data.
     pub licence: Option<String>,
+    /// The datasets that the file has, with commas between, if more than one.
+    pub parts: Option<String>,
 }
 
 impl Rows {

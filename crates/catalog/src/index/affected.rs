@@ -14,8 +14,13 @@ use super::error::IndexError;
 use super::fields::Mark;
 use crate::catalog::Versions;
 use crate::error::CatalogError;
-use crate::schema::{Album, Artist, CollectionEntry, File, Holding, Link, LinkEntity, Listens, Rights, Row, Track};
+use crate::schema::{
+    Album, Artist, CollectionEntry, File, Holding, Link, LinkEntity, Listens, Rights, Row, Table, Track,
+};
 use crate::snapshot::Snapshot;
+
+/// Tables whose rows imports replace, and that documents follow from.
+const REPLACED: [Table; 5] = [Table::Artists, Table::Albums, Table::Tracks, Table::Listens, Table::Links];
 
 /// The documents to make anew.
 #[derive(Debug, Default)]
@@ -44,6 +49,10 @@ pub(crate) async fn affected(
     removed: Vec<(Kind, Id)>,
     most: usize,
 ) -> Result<Option<Affected>, IndexError> {
+    // What is gone cannot be looked up; an import replaces so much that the index is made anew in any case.
+    if snapshot.has_lost_files(since, &REPLACED).await? {
+        return Ok(None);
+    }
     let mut found = Affected {
         tracks: gather(snapshot, since, |row: Track| row.id).await?,
         albums: gather(snapshot, since, |row: Album| row.id).await?,

@@ -63,7 +63,7 @@ tables! {
         artists: Vec<Credit>,
         /// UPC or EAN, 8 or 13 digits.
         upc: Option<String> => key,
-        /// MusicBrainz release id.
+        /// MusicBrainz id of the release, or of the release group where the row is about one.
         mbid: Option<String> => key,
         /// The label.
         label: Option<String>,
@@ -99,7 +99,7 @@ tables! {
         album_id: Option<Id> => key,
         /// The disc, from 1.
         disc: Option<i32>,
-        /// The number on the disc, from 1.
+        /// The number on the disc, from 1; 0: hidden before the first.
         number: Option<i32>,
         /// Milliseconds.
         duration_ms: Option<i64>,
@@ -355,6 +355,8 @@ tables! {
         bytes: i64,
         /// The licence of the data.
         licence: Option<String>,
+        /// The datasets that the file has, with commas between, if more than this one.
+        parts: Option<String>,
         /// What was asked for beside the usual, such as `no-supplements`.
         options: Option<String>,
         /// Records read.
@@ -367,7 +369,7 @@ tables! {
         removed: i64,
         /// Things that were not understood.
         rejected: i64,
-        /// Records that are understood and that no table is for.
+        /// Records that are understood and give no row: no table is for them, or the same was said before.
         passed_over: i64,
         /// When.
         at: Timestamp,

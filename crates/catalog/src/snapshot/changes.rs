@@ -61,6 +61,23 @@ impl Snapshot {
         Ok(futures::stream::iter(streams).flatten().boxed())
     }
 
+    /// Whether rows of these tables went since: an import replaced them. Also true where somebody compacted a table, since
+    /// only reading it would tell.
+    pub(crate) async fn has_lost_files(&self, since: &Versions, tables: &[Table]) -> Result<bool, CatalogError> {
+        for table in tables {
+            let Some((then, now)) = since.get(table).zip(self.inner.tables.get(table)) else { continue };
+            if *then >= delta::version(now) {
+                continue;
+            }
+            let left = paths(now, *table)?;
+            let before = paths(&delta::open_at(&self.inner.shared.objects, *table, *then).await?, *table)?;
+            if !before.is_subset(&left) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     async fn batches_at(&self, version: i64) -> Result<Arc<super::BatchesOfTable>, CatalogError> {
         let now = &self.inner.tables[&Table::Files];
         if version == delta::version(now) {

@@ -17,6 +17,7 @@ mod index_library;
 mod index_updates;
 mod kills;
 mod model;
+mod musicbrainz;
 mod queries;
 mod ranking;
 mod recordings;

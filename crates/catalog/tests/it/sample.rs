@@ -145,6 +145,7 @@ pub fn import(id: &str, rows: i64) -> Import {
         sha256: Sha256Hash([7; 32]),
         bytes: rows,
         licence: (rows > 0).then(|| "CC0-1.0".into()),
+        parts: (rows > 0).then(|| "artist,release".into()),
         options: (rows > 0).then(|| "no-supplements".into()),
         read: rows,
         added: rows,

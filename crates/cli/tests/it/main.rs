@@ -11,6 +11,7 @@ mod durability;
 mod feed;
 mod help;
 mod hostile;
+mod imports;
 mod index;
 mod ingest;
 mod init;

@@ -100,7 +100,7 @@ impl Dump {
 fn open(path: &Path) -> Result<Opened, ImportError> {
     let meter = Meter::default();
     let input = Input::open(path, InputLimits::default(), &meter)?;
-    let facts = Facts { dump_date: Some("2026-11".into()), licence: Some("CC0-1.0".into()) };
+    let facts = Facts { dump_date: Some("2026-11".into()), licence: Some("CC0-1.0".into()), parts: None };
     Ok(Opened { records: Box::new(Lines { input, number: 0 }), meter, facts: Box::new(|| facts) })
 }
 

@@ -1,4 +1,4 @@
-//! `fonoteca import`: read what others publish about music.
+//! `fonoteca import listenbrainz`: count listens.
 
 use std::path::PathBuf;
 
@@ -8,24 +8,20 @@ use super::Ended;
 use crate::context::Context;
 use crate::exit::Exit;
 
-/// Import what others publish about music
-#[derive(Debug, clap::Subcommand)]
-pub enum Command {
-    /// Count the listens of a ListenBrainz file and set popularity anew
-    ///
-    /// The file has one listen a line, as in the dumps of ListenBrainz and in an export of one's own listens. A listen
-    /// counts for the recording that its ISRC, its MusicBrainz recording id, or else artist and title name. Popularity,
-    /// 0 to 100, follows: it orders search and says which torrents come first. The same file is never counted twice.
-    #[command(name = "listenbrainz")]
-    #[command(after_help = "Example:\n  fonoteca import listenbrainz listens.jsonl")]
-    ListenBrainz {
-        /// The file, in JSON Lines
-        file: PathBuf,
-    },
+/// Count the listens of a ListenBrainz file and set popularity anew
+///
+/// The file has one listen a line, as in the dumps of ListenBrainz and in an export of one's own listens. A listen
+/// counts for the recording that its ISRC, its MusicBrainz recording id, or else artist and title name. Popularity,
+/// 0 to 100, follows: it orders search and says which torrents come first. The same file is never counted twice.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  fonoteca import listenbrainz listens.jsonl")]
+pub struct Args {
+    /// The file, in JSON Lines
+    file: PathBuf,
 }
 
-pub async fn run(command: Command, context: &Context) -> Ended {
-    let Command::ListenBrainz { file } = command;
+pub async fn run(args: Args, context: &Context) -> Ended {
+    let file = args.file;
     let archive = context.open().await?;
     let progress = context.job();
     let report = listens::import(&archive, &file, &progress).await?;

@@ -1,0 +1,82 @@
+//! What the commands that import dumps have in common: files, a list of rejects, and how an import is told.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use fonoteca_archive::import::Request;
+use fonoteca_catalog::import::Report;
+use serde_json::json;
+
+use crate::error::CommandError;
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// Files, and what is done with them.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The files, packed (gz, bz2, xz, zst) or not; `-` reads standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// List what was not understood in this file, in JSON Lines [default: a new file in the archive's state/rejects]
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// Rows of a batch; a kill costs at most one [default: 4000000]
+    #[arg(long, value_name = "N", hide_short_help = true, value_parser = clap::value_parser!(u64).range(1..))]
+    batch_rows: Option<u64>,
+}
+
+impl Args {
+    /// One request a file. The list of rejects begins empty.
+    pub fn requests(&self) -> Result<Vec<Request>, CommandError> {
+        if let Some(path) = &self.rejects {
+            File::create(path).map_err(|error| {
+                CommandError::usage(format!("{} cannot be written: {error}", path.display()))
+                    .hint("name another file with --rejects FILE, or none")
+            })?;
+        }
+        let requests = self.files.iter().map(|file| Request {
+            file: (file.as_path() != Path::new("-")).then(|| file.clone()),
+            rejects: self.rejects.clone(),
+            batch_rows: self.batch_rows,
+            process: std::process::id(),
+        });
+        Ok(requests.collect())
+    }
+}
+
+/// Tells what an import did, and how the program ends for it.
+pub fn tell(output: &Output, file: &str, report: &Report) -> Exit {
+    let value = json!({
+        "file": file,
+        "source": report.source,
+        "dataset": report.dataset,
+        "import_id": report.import_id,
+        "already": report.already,
+        "read": report.read,
+        "added": report.added,
+        "changed": report.changed,
+        "removed": report.removed,
+        "rejected": report.rejected,
+        "passed_over": report.passed_over,
+        "rejects_file": report.rejects_file.as_ref().map(|path| path.display().to_string()),
+    });
+    output.result(&value, |output| {
+        let dataset = &report.dataset;
+        if report.already {
+            output.line(format_args!("{file}: {dataset} is imported already; nothing was written"));
+            return;
+        }
+        let mut told = format!(
+            "{file}: {} {dataset} records read; {} rows added, {} changed, {} removed; {} rejected",
+            report.read, report.added, report.changed, report.removed, report.rejected
+        );
+        if let Some(path) = &report.rejects_file {
+            told.push_str(&format!(", listed in {}", path.display()));
+        }
+        if report.passed_over > 0 {
+            told.push_str(&format!("; {} have no table here and were passed over", report.passed_over));
+        }
+        output.line(told);
+    });
+    Exit::done_if(report.already || report.rejected == 0, Exit::SomeFailed)
+}
