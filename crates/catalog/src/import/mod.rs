@@ -4,6 +4,7 @@
 //! not understand. It knows nothing of tables on disk, of batches or of commits, so that each is tested on bytes alone.
 
 pub mod discogs;
+pub mod table;
 
 use crate::schema::Batch;
 

@@ -21,5 +21,7 @@ mod round_trip;
 mod sample;
 mod shared;
 mod stats;
+mod tables;
+mod tables_hostile;
 mod two_writers;
 mod visibility;
