@@ -3,6 +3,7 @@
 //! An importer is a [`Records`]: it reads one record of its source at a time, in constant memory, and says what it could
 //! not understand. It knows nothing of tables on disk, of batches or of commits, so that each is tested on bytes alone.
 
+pub mod decisions;
 pub mod discogs;
 pub mod table;
 

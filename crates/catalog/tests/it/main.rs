@@ -3,6 +3,7 @@
 mod archive;
 mod browse;
 mod changes;
+mod decisions;
 mod discogs;
 mod docs;
 mod failing;

@@ -367,6 +367,7 @@ fn a_wrong_map_is_named_by_its_place() {
         ("source = ", "the map is no TOML"),
         ("", "`source` is missing"),
         ("source = 'local'\n[[file]]", "\"local\" is what the archive itself took in"),
+        ("source = 'a b'\n[[file]]", "\"a b\" is no name: 1 to 40 letters, digits"),
         ("source = 'x'", "there is no [[file]]"),
         ("source = 'x'\n[[file]]", "in the map, file 1: nothing is made of the file"),
         ("source = 'x'\n[[file]]\n[file.track]\nid = 'a'", "in the map, file 1, track: `title` is missing"),
@@ -470,7 +471,7 @@ fn a_guess_reads_the_file_that_it_was_made_for() {
             1,
             vec!["id = \"id\"", "artists = \"artist.name\""],
         ),
-        ("odd.csv", "a,b,\"\"\"c\\\",b\n1,2,3,4\n", 1, vec!["source = \"odd\""]),
+        ("ödd file.csv", "a,b,\"\"\"c\\\",b\n1,2,3,4\n", 1, vec!["source = \"ddfile\""]),
     ] {
         let map = guess(name, stream(text)).expect(name);
         for expected in expected {

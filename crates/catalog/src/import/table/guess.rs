@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use fonoteca_model::{Isrc, Mbid, PartialDate, Upc};
 
 use super::cells::{Cell, Limits, Rows};
-use super::map::{Format, Reading, base_name, uncompressed};
+use super::map::{Format, Reading, base_name, is_name, uncompressed};
 use super::{ImportError, Input, open};
 
 /// Rows that are looked at.
@@ -174,7 +174,9 @@ fn write(name: &str, columns: &[Column]) -> String {
         "\n# Who publishes the data, and under which licence (SPDX). Ids follow from `source`: choose it once."
             .to_owned(),
     );
-    line(format!("source = {}", quoted(if stem.is_empty() || stem == "-" { "unnamed" } else { stem })));
+    let source: String = stem.chars().filter(|c| is_name(c.encode_utf8(&mut [0; 4]))).take(40).collect();
+    let named = source.bytes().any(|byte| byte.is_ascii_alphanumeric()) && source != "local";
+    line(format!("source = {}", quoted(if named { &source } else { "unnamed" })));
     line("# licence = \"CC0-1.0\"\n".to_owned());
     line("[[file]]".to_owned());
     line(format!("name = {}", quoted(file)));

@@ -243,12 +243,15 @@ impl Map {
         let Some(source) = source else {
             return Err(keys.problem("`source` is missing: a short name for who publishes the data, such as \"fma\""));
         };
-        if source == "local" || source.chars().any(char::is_control) {
+        let dataset = keys.text("dataset")?.unwrap_or_else(|| "tables".to_owned());
+        if source == "local" {
             return Err(
                 keys.problem("`source` is the name of a publisher; \"local\" is what the archive itself took in")
             );
         }
-        let dataset = keys.text("dataset")?.unwrap_or_else(|| "tables".to_owned());
+        if let Some(name) = [&source, &dataset].into_iter().find(|name| !is_name(name)) {
+            return Err(keys.problem(format!("{name:?} is no name: 1 to 40 letters, digits, `-`, `_` and `.`")));
+        }
         let licence = keys.text("licence")?;
         let about = keys.text("about")?;
         let mut lookups = Vec::new();
@@ -315,6 +318,11 @@ impl Map {
             None => Ok(found),
         }
     }
+}
+
+/// Whether a text can name a source or a dataset.
+pub(super) fn is_name(text: &str) -> bool {
+    (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 pub(super) fn base_name(path: &str) -> &str {
