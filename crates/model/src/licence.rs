@@ -247,6 +247,14 @@ fn cc_name(words: &[&str]) -> Option<LicenceMatch> {
     let rest = match words {
         ["creative", "commons", rest @ ..] | ["cc", rest @ ..] => rest,
         ["by", ..] => words,
+        // A name without the house's: only where another term of it, or a version, shows that one is meant.
+        ["attribution", rest @ ..]
+            if rest
+                .iter()
+                .any(|word| is_version(word) || matches!(*word, "noncommercial" | "noderivatives" | "sharealike")) =>
+        {
+            words
+        }
         [first, ..] if first.starts_with("ccby") => return None,
         _ => return None,
     };
@@ -337,6 +345,7 @@ mod tests {
                 "Licensed to the public under http://creativecommons.org/licenses/by/4.0/ verify at http://example.org",
                 "CC-BY-4.0",
             ),
+            ("Attribution-NonCommercial-ShareAlike 3.0 International", "CC-BY-NC-SA-3.0"),
             ("GPL-2.0+", "GPL-2.0-or-later"),
             ("GPL-2.0-or-later", "GPL-2.0-or-later"),
             ("https://www.gnu.org/licenses/gpl-3.0.html", "GPL-3.0-or-later"),
@@ -355,6 +364,8 @@ mod tests {
             "(C) 1999 Somebody",
             "not CC BY",
             "CC BY not really",
+            "Attribution",
+            "Attribution required, no sharealike",
             "http://example.org/licenses/by/3.0/",
         ] {
             assert_eq!(read(raw), LicenceMatch::Unknown, "{raw}");

@@ -8,6 +8,7 @@
 //! Arrow already go into [`Staging`] directly. `docs/design/catalogue.md` says why.
 
 mod compare;
+pub mod decisions;
 pub mod discogs;
 mod input;
 mod journal;
@@ -17,6 +18,7 @@ mod replace;
 mod run;
 mod seen;
 mod staging;
+pub mod table;
 mod tar;
 
 use std::path::PathBuf;

@@ -119,13 +119,13 @@ tables! {
         raw: Option<String>,
     }
 
-    /// What is told about a track, album or artist under a licence of its own; left out of releases by default.
+    /// What is told about a track, album, artist or label under a licence of its own; left out of releases by default.
     Supplements / supplements: Supplement {
         /// Who says so.
         source: String,
-        /// What `id` is the id of: `track`, `album` or `artist`.
+        /// What `id` is the id of: `track`, `album`, `artist` or `label`.
         kind_of: String,
-        /// The track, album or artist.
+        /// The track, album, artist or label.
         id: Id => key,
         /// `genre`, `tag`, `rating`, `annotation`, `comment` or `lyrics`.
         kind: String,

@@ -3,6 +3,7 @@
 mod archive;
 mod browse;
 mod changes;
+mod decisions;
 mod discogs;
 mod docs;
 mod failing;
@@ -26,5 +27,7 @@ mod round_trip;
 mod sample;
 mod shared;
 mod stats;
+mod tables;
+mod tables_hostile;
 mod two_writers;
 mod visibility;

@@ -90,7 +90,7 @@ impl<R: BufRead> Splitter<R> {
     /// that name may lie; anywhere else it begins the next element, and the one before it was never closed.
     pub(super) fn next(&mut self, name: &str, nested: Option<&str>) -> io::Result<Piece> {
         if self.ended {
-            return Ok(Piece::End);
+            return self.end();
         }
         let first = loop {
             let tag = match self.pending.take() {
@@ -101,7 +101,7 @@ impl<R: BufRead> Splitter<R> {
                 Some(Tag::Other) => {}
                 Some(Tag::Close(closed)) if closed == self.root => {
                     self.ended = true;
-                    return Ok(Piece::End);
+                    return self.end();
                 }
                 // An end tag that ends nothing: what it belonged to has been reported.
                 Some(Tag::Close(_)) => {}
@@ -155,6 +155,12 @@ impl<R: BufRead> Splitter<R> {
             trouble.get_or_insert_with(|| format!("its elements are nested deeper than {}", self.limits.depth));
         }
         Ok(trouble.map_or(Piece::Element, Piece::Broken))
+    }
+
+    /// Reads what follows the root, so that whatever unpacks the dump comes to its checksum.
+    fn end(&mut self) -> io::Result<Piece> {
+        io::copy(&mut self.input, &mut io::sink())?;
+        Ok(Piece::End)
     }
 
     /// Reads up to the end of the next tag, into `token`. Text beyond the limit is dropped, which makes the element too
