@@ -12,17 +12,14 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::writer::{DeltaWriter as _, RecordBatchWriter};
 use deltalake::{DeltaTable, DeltaTableError, TableProperty};
 use object_store::ObjectStore;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
-use parquet::schema::types::ColumnPath;
 use url::Url;
 
 use crate::error::CatalogError;
-use crate::schema::{Column, ColumnType, Table};
+use crate::properties;
+use crate::schema::Table;
 
 /// A checkpoint every so many commits, so that opening a table reads at most this many small files.
 const CHECKPOINT_INTERVAL: u32 = 20;
-const ZSTD_LEVEL: i32 = 6;
 
 /// The log of one table. The URL is only a name for DataFusion: all bytes go through `objects`.
 fn log_store(objects: &Arc<dyn ObjectStore>, table: Table) -> Result<LogStoreRef, DeltaTableError> {
@@ -108,13 +105,23 @@ pub(crate) async fn append(
 
 /// Writes `rows` as one Parquet file into the table's folder. It belongs to the table once [`commit`] names it.
 pub(crate) async fn write_file(delta: &DeltaTable, table: Table, rows: RecordBatch) -> Result<Vec<Add>, CatalogError> {
+    let mut writer = file_writer(delta, table, Some(rows.num_rows()))?;
     let inner = async {
-        let properties = writer_properties(&table.columns(), rows.num_rows() as u64);
-        let mut writer = RecordBatchWriter::for_table(delta)?.with_writer_properties(properties);
         writer.write(rows).await?;
         writer.flush().await
     };
     inner.await.map_err(CatalogError::delta(APPEND, table))
+}
+
+/// Writes rows as they come into one Parquet file in the table's folder; `rows` is how many there will be, where that is
+/// known and few.
+pub(crate) fn file_writer(
+    delta: &DeltaTable,
+    table: Table,
+    rows: Option<usize>,
+) -> Result<RecordBatchWriter, CatalogError> {
+    let writer = RecordBatchWriter::for_table(delta).map_err(CatalogError::delta(APPEND, table))?;
+    Ok(writer.with_writer_properties(properties::of(table, rows)))
 }
 
 /// Commits files that come ([`Action::Add`]) and go ([`Action::Remove`]) in one step that records `(job, number)`.
@@ -137,22 +144,4 @@ pub(crate) async fn commit(
         delta.update_incremental(None).await
     };
     inner.await.map_err(CatalogError::delta(APPEND, table))
-}
-
-/// Keys are mostly unique: a dictionary would only cost, and a Bloom filter of the right size lets a look-up skip the file.
-fn writer_properties(columns: &[Column], rows: u64) -> WriterProperties {
-    let level = ZstdLevel::try_new(ZSTD_LEVEL).expect("a level that zstd has");
-    let mut properties = WriterProperties::builder().set_compression(Compression::ZSTD(level));
-    for column in columns {
-        let path = ColumnPath::from(column.name);
-        if column.key && !crate::schema::JOB_COLUMNS.contains(&column.name) {
-            properties = properties
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_bloom_filter_enabled(path.clone(), true)
-                .set_column_bloom_filter_max_ndv(path, rows.max(1));
-        } else if column.kind == ColumnType::Bytes {
-            properties = properties.set_column_dictionary_enabled(path, false);
-        }
-    }
-    properties.build()
 }

@@ -18,6 +18,7 @@
 //! # Ok(()) }
 //! ```
 
+pub mod bulk;
 mod catalog;
 mod delta;
 mod error;
@@ -26,6 +27,7 @@ pub mod index;
 mod ordered;
 pub mod parquet;
 mod pending;
+mod properties;
 mod rows;
 pub mod schema;
 mod snapshot;

@@ -19,5 +19,6 @@ mod rights;
 mod round_trip;
 mod sample;
 mod stats;
+mod synthetic;
 mod two_writers;
 mod visibility;
