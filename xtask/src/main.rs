@@ -51,6 +51,8 @@ enum Task {
         /// Print the rows as JSON, one a line
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        scale: bench::Scale,
     },
 }
 
@@ -61,7 +63,7 @@ fn main() -> ExitCode {
         Task::Test { only, no_corpus } => suite::run(&workspace, only, no_corpus),
         Task::Tidy => tidy::run(&workspace),
         Task::Corpus { all } => corpus::fetch(&workspace, all).map(|_| ()),
-        Task::Bench { name, json } => bench::run(&workspace, name, json),
+        Task::Bench { name, json, scale } => bench::run(&workspace, name, json, &scale),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -182,7 +182,7 @@ enum Wait {
 impl Shared {
     /// All tables at their latest versions. `files` is read first: each batch that it shows was committed to the other tables
     /// before, so that they, read after it, show it too.
-    async fn latest(&self) -> Result<BTreeMap<Table, DeltaTable>, CatalogError> {
+    pub(crate) async fn latest(&self) -> Result<BTreeMap<Table, DeltaTable>, CatalogError> {
         let mut loaded = self.loaded.lock().await;
         let mut tables = BTreeMap::new();
         let files = self.load(loaded.get(&Table::Files).cloned(), Table::Files).await?;

@@ -12,17 +12,14 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::writer::{DeltaWriter as _, RecordBatchWriter};
 use deltalake::{DeltaTable, DeltaTableError, TableProperty};
 use object_store::ObjectStore;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
-use parquet::schema::types::ColumnPath;
 use url::Url;
 
 use crate::error::CatalogError;
-use crate::schema::{Column, ColumnType, Table};
+use crate::properties;
+use crate::schema::Table;
 
 /// A checkpoint every so many commits, so that opening a table reads at most this many small files.
 const CHECKPOINT_INTERVAL: u32 = 20;
-const ZSTD_LEVEL: i32 = 6;
 
 /// What [`append`], [`create`] and [`add_missing`] are called in errors.
 pub(crate) const APPEND: &str = "append to";
@@ -154,13 +151,9 @@ pub(crate) async fn append(
 
 /// Writes `rows` as one Parquet file into the table's folder. It belongs to the table once [`commit`] names it.
 pub(crate) async fn write_file(delta: &DeltaTable, table: Table, rows: RecordBatch) -> Result<Vec<Add>, CatalogError> {
-    let inner = async {
-        let properties = writer_properties(&table.columns(), rows.num_rows() as u64);
-        let mut writer = RecordBatchWriter::for_table(delta)?.with_writer_properties(properties);
-        writer.write(rows).await?;
-        writer.flush().await
-    };
-    inner.await.map_err(CatalogError::delta(APPEND, table))
+    let mut file = FileInProgress::begin(delta, table, Some(rows.num_rows()))?;
+    file.write(rows).await?;
+    file.finish().await
 }
 
 /// One Parquet file that is being written, row by row; memory holds no more than a row group of it.
@@ -170,10 +163,10 @@ pub(crate) struct FileInProgress {
 }
 
 impl FileInProgress {
-    /// Begins a file that is to have some `rows` rows.
-    pub(crate) fn begin(delta: &DeltaTable, table: Table, rows: u64) -> Result<Self, CatalogError> {
+    /// Begins a file; `rows` is how many it will have, where that is known.
+    pub(crate) fn begin(delta: &DeltaTable, table: Table, rows: Option<usize>) -> Result<Self, CatalogError> {
         let writer = RecordBatchWriter::for_table(delta).map_err(CatalogError::delta(APPEND, table))?;
-        Ok(Self { table, writer: writer.with_writer_properties(writer_properties(&table.columns(), rows)) })
+        Ok(Self { table, writer: writer.with_writer_properties(properties::of(table, rows)) })
     }
 
     /// Adds rows.
@@ -207,22 +200,4 @@ pub(crate) async fn commit(
         delta.update_incremental(None).await
     };
     inner.await.map_err(CatalogError::delta(APPEND, table))
-}
-
-/// Keys are mostly unique: a dictionary would only cost, and a Bloom filter of the right size lets a look-up skip the file.
-fn writer_properties(columns: &[Column], rows: u64) -> WriterProperties {
-    let level = ZstdLevel::try_new(ZSTD_LEVEL).expect("a level that zstd has");
-    let mut properties = WriterProperties::builder().set_compression(Compression::ZSTD(level));
-    for column in columns {
-        let path = ColumnPath::from(column.name);
-        if column.key && !Column::is_stamp(column.name) {
-            properties = properties
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_bloom_filter_enabled(path.clone(), true)
-                .set_column_bloom_filter_max_ndv(path, rows.max(1));
-        } else if column.kind == ColumnType::Bytes {
-            properties = properties.set_column_dictionary_enabled(path, false);
-        }
-    }
-    properties.build()
 }

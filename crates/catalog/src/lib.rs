@@ -19,6 +19,7 @@
 //! ```
 
 mod beside;
+pub mod bulk;
 mod catalog;
 mod delta;
 mod error;
@@ -29,6 +30,7 @@ mod keys;
 mod ordered;
 pub mod parquet;
 mod pending;
+mod properties;
 mod rows;
 mod rowstore;
 pub mod schema;

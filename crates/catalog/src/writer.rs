@@ -51,8 +51,7 @@ impl Writer {
     /// Where the batch has rows of `files`, all its rows count from that commit on. Where it has none, each table's rows
     /// count as soon as they are committed.
     pub async fn commit(self, job: &str, number: i64, batch: Batch) -> Result<Versions, CatalogError> {
-        let fits = (1..=JOB_BYTES).contains(&job.len()) && job.bytes().all(|byte| byte.is_ascii_graphic());
-        if !fits || number < 0 {
+        if !is_job(job) || number < 0 {
             return Err(CatalogError::Job { job: job.chars().take(80).collect() });
         }
         self.snapshot.refuse_cycles(&batch.links).await?;
@@ -78,6 +77,11 @@ impl Writer {
         drop(lock);
         Ok(versions)
     }
+}
+
+/// Whether it can name a job.
+pub(crate) fn is_job(job: &str) -> bool {
+    (1..=JOB_BYTES).contains(&job.len()) && job.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Whether a killed process left a batch or an import.

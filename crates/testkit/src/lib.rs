@@ -4,6 +4,8 @@
 //! Tests that need something a machine may lack say that they are skipped and why; [`corpus`] and [`shared_data`] decide
 //! that in one place.
 
+#[cfg(feature = "catalogue")]
+pub mod catalogue;
 mod clock;
 mod content;
 pub mod http;

@@ -11,7 +11,7 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Outcome, Row, alternate, median, timed};
+use super::{Outcome, Row, TargetIs, alternate, median, timed};
 use crate::corpus;
 use crate::workspace::{Workspace, output};
 
@@ -55,13 +55,15 @@ pub fn measure(workspace: &Workspace) -> Result<Outcome> {
             figure: "ingest".to_owned(),
             unit: "MB/s",
             ours,
-            peer,
-            peer_name: "sha256sum + fpcalc + ffmpeg ebur128, two at a time",
-            ratio,
-            target: TARGET,
-            meets: ratio >= TARGET,
+            peer: Some(peer),
+            peer_name: Some("sha256sum + fpcalc + ffmpeg ebur128, two at a time"),
+            ratio: Some(ratio),
+            target: Some(TARGET),
+            target_is: TargetIs::Ratio,
+            meets: Some(ratio >= TARGET),
         }],
         rounds,
+        phases: Vec::new(),
     })
 }
 

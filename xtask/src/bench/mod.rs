@@ -3,10 +3,12 @@
 //! Each bench warms up once, runs both sides at least three times in turn and takes medians. The rows are printed and
 //! kept in `benches/results/` with the machine they were measured on, all rounds included.
 
+mod catalog;
 mod ingest;
 mod machine;
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -23,6 +25,34 @@ const ROUNDS: usize = 3;
 pub enum Name {
     /// Taking files in, against a script of the usual tools that learns the same facts
     Ingest,
+    /// The catalogue at any size: load, index, look-ups, searches, SQL; beside SQLite and DuckDB
+    Catalog,
+}
+
+/// What `bench catalog` takes besides.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Scale {
+    /// Tracks (catalog)
+    #[arg(long, default_value_t = 1_000_000)]
+    rows: u64,
+    /// Keep the data in this folder; phases that are done there are not done again (catalog)
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// Ours alone (catalog)
+    #[arg(long)]
+    no_peers: bool,
+}
+
+/// What has to be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum TargetIs {
+    /// The target is a ratio.
+    Ratio,
+    /// Ours is to be no more than the target.
+    AtMost,
+    /// Ours is to be no less.
+    AtLeast,
 }
 
 /// One figure.
@@ -31,13 +61,14 @@ struct Row {
     figure: String,
     unit: &'static str,
     ours: f64,
-    peer: f64,
-    peer_name: &'static str,
+    peer: Option<f64>,
+    peer_name: Option<&'static str>,
     /// More than 1 when ours is better.
-    ratio: f64,
-    /// The ratio to reach.
-    target: f64,
-    meets: bool,
+    ratio: Option<f64>,
+    target: Option<f64>,
+    target_is: TargetIs,
+    /// Whether the target is reached, where there is one.
+    meets: Option<bool>,
 }
 
 /// A bench's outcome, before it is given a date and a machine.
@@ -47,7 +78,11 @@ struct Outcome {
     work: String,
     rows: Vec<Row>,
     /// Seconds of every round, ours and the peer's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     rounds: Vec<[f64; 2]>,
+    /// What else was measured, by phase.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    phases: Vec<serde_json::Value>,
 }
 
 #[derive(Serialize)]
@@ -60,40 +95,44 @@ struct Kept<'a> {
 }
 
 /// Runs a bench, prints its rows and keeps them.
-pub fn run(workspace: &Workspace, name: Name, json: bool) -> Result<()> {
+pub fn run(workspace: &Workspace, name: Name, json: bool, scale: &Scale) -> Result<()> {
     let (name, outcome) = match name {
-        Name::Ingest => ("ingest", ingest::measure(workspace)?),
+        Name::Ingest => ("ingest".to_owned(), ingest::measure(workspace)?),
+        Name::Catalog => (format!("catalog-{}", scale.rows), catalog::measure(workspace, scale)?),
     };
     if !json {
         println!("{}", outcome.work);
     }
     for row in &outcome.rows {
-        if json {
-            println!("{}", serde_json::to_string(row)?);
-        } else {
-            let verdict = if row.meets { "meets" } else { "misses" };
-            println!(
-                "{}: ours {:.2} {unit}, {} {:.2} {unit}: ratio {:.2}, {verdict} the target of {:.2}",
-                row.figure,
-                row.ours,
-                row.peer_name,
-                row.peer,
-                row.ratio,
-                row.target,
-                unit = row.unit
-            );
-        }
+        if json { println!("{}", serde_json::to_string(row)?) } else { println!("{}", row.in_words()) }
     }
     let date = output(workspace.command("date").args(["-u", "+%F"]))?;
     let date = date.trim();
     let folder = workspace.root.join("benches/results");
     let file = folder.join(format!("{name}-{date}.json"));
-    let kept = Kept { bench: name, date, machine: machine::Machine::this(), outcome: &outcome };
+    let kept = Kept { bench: &name, date, machine: machine::Machine::this(), outcome: &outcome };
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     fs::write(&file, serde_json::to_string_pretty(&kept)? + "\n")
         .with_context(|| format!("cannot write {}", file.display()))?;
     eprintln!("kept in {}", file.display());
     Ok(())
+}
+
+impl Row {
+    fn in_words(&self) -> String {
+        let Self { figure, unit, ours, .. } = self;
+        let peer = match (self.peer, self.peer_name, self.ratio) {
+            (Some(peer), Some(name), Some(ratio)) => format!(", {name} {peer:.2} {unit}: ratio {ratio:.2}"),
+            _ => String::new(),
+        };
+        let verdict = match (self.target, self.meets) {
+            (Some(target), Some(meets)) => {
+                format!(", {} the target of {target}", if meets { "meets" } else { "misses" })
+            }
+            _ => String::new(),
+        };
+        format!("{figure}: ours {ours:.2} {unit}{peer}{verdict}")
+    }
 }
 
 /// Runs both sides in turn: once to warm up, then `ROUNDS` times; seconds of each round.

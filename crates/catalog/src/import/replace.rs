@@ -206,7 +206,7 @@ async fn write_anew(
         let batch = conform(table, &batch.map_err(failed())?).map_err(CatalogError::rows(table))?;
         let mut open = match file.take() {
             Some(open) => open,
-            None => FileInProgress::begin(delta, table, FILE_ROWS)?,
+            None => FileInProgress::begin(delta, table, None)?,
         };
         written += batch.num_rows() as u64;
         open.write(batch).await?;

@@ -328,7 +328,7 @@ impl Staging {
         let open = self.table(table).await?;
         let mut file = match open.file.take() {
             Some(file) => file,
-            None => FileInProgress::begin(&open.delta, table, batch_rows)?,
+            None => FileInProgress::begin(&open.delta, table, usize::try_from(batch_rows).ok())?,
         };
         file.write(rows).await?;
         open.file = Some(file);

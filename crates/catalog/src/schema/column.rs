@@ -23,7 +23,7 @@ pub struct Column {
     pub kind: ColumnType,
     /// Whether it may be null.
     pub nullable: bool,
-    /// Rows are looked up by it: it gets statistics and a Bloom filter, and no dictionary.
+    /// Rows are looked up by it: it gets statistics, in small files a Bloom filter, and no dictionary.
     pub key: bool,
     /// What it means.
     pub about: String,

@@ -29,5 +29,6 @@ mod shared;
 mod stats;
 mod tables;
 mod tables_hostile;
+mod synthetic;
 mod two_writers;
 mod visibility;
