@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::error::CatalogError;
 use crate::properties;
-use crate::schema::Table;
+use crate::schema::{Column, Table};
 
 /// A checkpoint every so many commits, so that opening a table reads at most this many small files.
 const CHECKPOINT_INTERVAL: u32 = 20;
