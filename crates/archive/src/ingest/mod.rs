@@ -74,6 +74,10 @@ impl Options {
     }
 }
 
+/// What is committed is in the search index within so many seconds, or at the end: bringing it up to date takes longer than
+/// the commit of a small batch does.
+const SHOW_AFTER_SECONDS: i64 = 3;
+
 /// Takes everything in. `report` is told of each file once it is settled: for a kept file, after its batch is committed.
 ///
 /// Returns [`ArchiveError::Cancelled`] when the user stopped it, and any other error when going on makes no sense (a full
@@ -95,23 +99,44 @@ pub async fn ingest(
     }
     summary.ignored = walked.ignored;
     progress.stage("ingesting", Some(walked.candidates.len() as u64), Unit::Items);
-    let mut batch_number = 0;
+    let taken = take_all(archive, options, &walked.candidates, progress, &mut summary, report).await;
+    // Also what came in before it was stopped is found from now on.
+    let shown = archive.refresh_index().await;
+    taken.and(shown)?;
+    // A clock may be set back meanwhile.
+    summary.seconds = (archive.now().0 - started.0).max(0) as f64 / 1e6;
+    Ok(summary)
+}
+
+async fn take_all(
+    archive: &Archive,
+    options: &Options,
+    candidates: &[Candidate],
+    progress: &dyn Progress,
+    summary: &mut Summary,
+    report: &mut (dyn FnMut(FileOutcome) + Send),
+) -> Result<(), ArchiveError> {
     let mut batch_files = options.first_batch.max(1);
-    let mut rest = walked.candidates.as_slice();
+    let mut batch_number = 0;
+    let mut rest = candidates;
+    let mut shown = archive.now();
     while !rest.is_empty() {
         let (chunk, later) = rest.split_at(batch_files.min(rest.len()));
         rest = later;
         batch_files = (batch_files * 2).min(Options::LARGEST_BATCH.max(options.first_batch));
-        take_chunk(archive, options, chunk, batch_number, progress, &mut summary, report).await?;
+        take_chunk(archive, options, chunk, batch_number, progress, summary, report).await?;
         batch_number += 1;
         if progress.cancelled() {
             return Err(ArchiveError::Cancelled);
         }
+        // A clock may be set back meanwhile. The last batch is shown by whoever called.
+        let since = archive.now().as_seconds() - shown.as_seconds();
+        if !rest.is_empty() && !(0..SHOW_AFTER_SECONDS).contains(&since) {
+            archive.refresh_index().await?;
+            shown = archive.now();
+        }
     }
-    archive.refresh_index().await?;
-    // A clock may be set back meanwhile.
-    summary.seconds = (archive.now().0 - started.0).max(0) as f64 / 1e6;
-    Ok(summary)
+    Ok(())
 }
 
 /// Tells a person who is watching.
@@ -200,7 +225,6 @@ async fn take_chunk(
         for (outcome, bytes) in commit(archive, writer, options, number, described).await? {
             settle(outcome, bytes);
         }
-        archive.refresh_index().await?;
     }
     if cancelled {
         return Err(ArchiveError::Cancelled);
