@@ -210,7 +210,8 @@ impl Journal {
     }
 }
 
-/// Takes the journals that nobody can go on with: of standard input, whose process has ended. Blocks.
+/// Takes the journals that nobody can go on with: of standard input, whose process has ended, and of files that are gone or
+/// not the same any more. Blocks.
 pub(super) fn take_abandoned(state: &Path) -> Result<Vec<(Header, Vec<Entry>)>, ImportError> {
     let folder = folder_of_all(state);
     let entries = match fs::read_dir(&folder) {
@@ -226,7 +227,7 @@ pub(super) fn take_abandoned(state: &Path) -> Result<Vec<(Header, Vec<Entry>)>, 
             continue;
         }
         if let Ok(Some((header, entries))) = read(&folder.join("journal.jsonl"))
-            && header.file.is_none()
+            && header.file.as_ref().is_none_or(|file| FileIdentity::of(file.path.as_ref()).ok().as_ref() != Some(file))
         {
             abandoned.push((header, entries));
             fs::remove_dir_all(&folder).map_err(failed("remove", &folder))?;

@@ -7,6 +7,7 @@
 //! says which are complete, and in the end one commit a table replaces the rows of the import before. Rows that are
 //! Arrow already go into [`Staging`] directly. `docs/design/catalogue.md` says why.
 
+mod chunk;
 mod compare;
 pub mod decisions;
 pub mod discogs;
@@ -15,6 +16,7 @@ mod journal;
 mod lines;
 pub mod musicbrainz;
 mod replace;
+mod report;
 mod run;
 mod seen;
 mod staging;
@@ -26,12 +28,14 @@ use std::path::PathBuf;
 use crate::error::CatalogError;
 use crate::schema::Batch;
 
+pub use chunk::{Chunk, Rows};
 pub use input::{FileIdentity, Input, InputLimits, Meter};
 pub use lines::{Line, read_line};
 pub(crate) use replace::{is_pending, roll_forward};
+pub use report::{Facts, Origin, Report};
 pub use run::{Opened, Source, run};
 pub use seen::SeenLimits;
-pub use staging::{Chunk, Facts, Origin, Report, Rows, Staging, StagingLimits};
+pub use staging::{Staging, StagingLimits};
 pub use tar::{Member, Tar, is_tar};
 
 /// A source's records, in the order of the source.

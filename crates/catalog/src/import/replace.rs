@@ -121,9 +121,8 @@ async fn earlier(
     let mut actions = Vec::new();
     for file in snapshot.log_data().iter() {
         match file.stats().as_deref().map_or(OfImports::Untold, of_file) {
-            OfImports::None => {}
             OfImports::One(one) if is_earlier(&one, import) => actions.push(Action::Remove(file.remove_action(true))),
-            OfImports::One(_) => {}
+            OfImports::None | OfImports::One(_) => {}
             OfImports::Untold => {
                 let path = file.path().into_owned();
                 let imports = imports_in(shared, table, delta, &path).await?;

@@ -9,8 +9,10 @@ use fonoteca_model::Timestamp;
 use fonoteca_model::progress::{Progress, Unit};
 use tokio::sync::mpsc;
 
+use super::chunk::Chunk;
 use super::input::hash_file;
-use super::staging::{Chunk, Facts, Origin, Report, Staging, StagingLimits, blocking};
+use super::report::{Facts, Origin, Report};
+use super::staging::{Staging, StagingLimits, blocking};
 use super::{FileIdentity, ImportError, Meter, Records, Reject};
 use crate::catalog::Catalog;
 use crate::schema::{Batch, Table};

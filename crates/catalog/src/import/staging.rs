@@ -1,47 +1,32 @@
 //! Rows on their way into the tables: Parquet files that no version names yet, a batch of them at a time.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{AsArray as _, BooleanArray, RecordBatch, UInt64Array};
+use arrow::array::{BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::{filter_record_batch, take_record_batch};
-use arrow::datatypes::Int64Type;
 use deltalake::DeltaTable;
 use deltalake::kernel::Add;
 use fonoteca_model::progress::Progress;
-use fonoteca_model::{Id, Sha256Hash, Timestamp};
+use fonoteca_model::{Sha256Hash, Timestamp};
 use object_store::{ObjectStoreExt as _, path::Path as Key};
-use serde::Serialize;
 
+use super::chunk::{Chunk, Rows, came_before, has_own_ids, ids};
 use super::journal::{Counts, Entry, Header, Journal, take_abandoned};
 use super::replace::{self, Replacement};
+use super::report::{Facts, Origin, Report};
 use super::seen::{Seen, SeenIds, SeenLimits};
-use super::{FileIdentity, ImportError, Reject, compare};
+use super::{ImportError, Reject, compare};
 use crate::catalog::{Catalog, Shared};
 use crate::delta::{self, FileInProgress};
 use crate::error::CatalogError;
 use crate::rows::{fits_rows, stamp_import};
-use crate::schema::{Batch, Import, Table};
+use crate::schema::{Import, Table};
 use crate::writer::JOB_BYTES;
 
 /// Rows that wait because their ids may have come before, at most: then the batch ends early.
 const SUSPECTS: usize = 100_000;
-
-/// What is imported.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// Who published it: `musicbrainz` …
-    pub source: String,
-    /// Which part of it; an import replaces the one before it of the same source and dataset.
-    pub dataset: String,
-    /// The file's name, as it is recorded; `-` for standard input.
-    pub name: String,
-    /// The file; None: it cannot be read twice, so an interrupted import begins anew.
-    pub file: Option<FileIdentity>,
-    /// What was asked for beside the usual.
-    pub options: Option<String>,
-}
 
 /// How much is staged at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,80 +40,6 @@ pub struct StagingLimits {
 impl Default for StagingLimits {
     fn default() -> Self {
         Self { batch_rows: 4_000_000, seen: SeenLimits::default() }
-    }
-}
-
-/// Rows of one table.
-#[derive(Debug, Clone)]
-pub struct Rows {
-    /// The table.
-    pub table: Table,
-    /// Its columns but `job`, `batch` and `import_id`, in their order.
-    pub rows: RecordBatch,
-    /// The record that each row is from; None: each is a record of its own.
-    pub numbers: Option<Vec<u64>>,
-}
-
-/// Some records' rows, and what was not understood of them.
-#[derive(Debug, Clone, Default)]
-pub struct Chunk {
-    /// The rows.
-    pub rows: Vec<Rows>,
-    /// The number of the last record. Numbers grow from chunk to chunk, and the same source is cut at the same places.
-    pub last: u64,
-    /// Records.
-    pub read: u64,
-    /// Those of them that no table is for.
-    pub passed_over: u64,
-    /// What was not understood, with the numbers of the records.
-    pub rejects: Vec<(u64, Reject)>,
-}
-
-/// What an import did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Report {
-    /// The import's id; of the earlier one where nothing was to be done.
-    pub import_id: String,
-    /// Who published it.
-    pub source: String,
-    /// Which part of it.
-    pub dataset: String,
-    /// The same file is in the tables already, so nothing was written.
-    pub already: bool,
-    /// Records read.
-    pub read: u64,
-    /// Rows that the import before did not have.
-    pub added: u64,
-    /// Rows that are not as they were.
-    pub changed: u64,
-    /// Rows that are gone.
-    pub removed: u64,
-    /// Things that were not understood.
-    pub rejected: u64,
-    /// Records that give no row: no table is for them, or the same was said before.
-    pub passed_over: u64,
-    /// The datasets that the file has, if more than one.
-    pub parts: Vec<String>,
-    /// Where the rejects are, if there are any.
-    pub rejects_file: Option<PathBuf>,
-}
-
-impl Report {
-    pub(super) fn of(row: &Import, already: bool, rejects_file: Option<PathBuf>) -> Self {
-        Self {
-            import_id: row.id.clone(),
-            source: row.source.clone(),
-            dataset: row.dataset.clone(),
-            already,
-            read: row.read as u64,
-            added: row.added as u64,
-            changed: row.changed as u64,
-            removed: row.removed as u64,
-            rejected: row.rejected as u64,
-            passed_over: row.passed_over as u64,
-            parts: row.parts.iter().flat_map(|parts| parts.split(',')).map(str::to_owned).collect(),
-            rejects_file,
-        }
     }
 }
 
@@ -508,49 +419,6 @@ impl Staging {
         discard(&self.catalog.shared, &header, &entries).await?;
         blocking(move || journal.remove()).await
     }
-}
-
-/// What is recorded of an import beside what was counted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// The date of the dump, as precise as it says it.
-    pub dump_date: Option<String>,
-    /// The licence of the data.
-    pub licence: Option<String>,
-    /// The datasets that the file has, with commas between, if more than one.
-    pub parts: Option<String>,
-}
-
-impl Rows {
-    /// Of a row, the record and the id that it is about.
-    fn key(&self, row: usize) -> (u64, i64) {
-        (self.numbers.as_ref().map_or(0, |numbers| numbers[row]), ids(&self.rows)[row])
-    }
-}
-
-impl Chunk {
-    /// The rows of a batch; `numbers` has for each table the record that each row is from.
-    pub(super) fn rows_of(batch: &Batch, mut numbers: BTreeMap<Table, Vec<u64>>) -> Result<Vec<Rows>, CatalogError> {
-        let encoded = batch.encode()?;
-        Ok(encoded.into_iter().map(|(table, rows)| Rows { table, rows, numbers: numbers.remove(&table) }).collect())
-    }
-}
-
-fn has_own_ids(table: Table) -> bool {
-    matches!(table, Table::Artists | Table::Albums | Table::Tracks)
-}
-
-/// The ids of a part, where its table has ids that are numbers.
-fn ids(rows: &RecordBatch) -> &[i64] {
-    let column = rows.column_by_name("id").and_then(|column| column.as_primitive_opt::<Int64Type>());
-    column.map_or(&[], |ids| ids.values())
-}
-
-fn came_before(part: &Rows, row: usize) -> Reject {
-    let id = Id(ids(&part.rows)[row]);
-    let named = part.rows.column_by_name("source_id").and_then(|column| column.as_string_opt::<i32>());
-    let named = named.map_or_else(String::new, |names| format!(" ({:?})", names.value(row)));
-    Reject::of("id", format!("the id {id}{named} came before in `{}`: the first one stands", part.table.name()))
 }
 
 /// Removes files that no version of a table names and none will: of an import that is given up.

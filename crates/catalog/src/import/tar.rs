@@ -45,7 +45,7 @@ impl<R: BufRead> Tar<R> {
     }
 
     /// Passes over the rest of the current member and goes to the next one; None at the end.
-    pub fn next(&mut self) -> io::Result<Option<Member>> {
+    pub fn next_member(&mut self) -> io::Result<Option<Member>> {
         let (mut long_path, mut long_size) = (None, None);
         loop {
             self.pass_over(self.left + self.padding)?;
@@ -102,7 +102,7 @@ impl<R: BufRead> Tar<R> {
         let mut bytes = Vec::new();
         let wanted = self.left;
         self.read_to_end(&mut bytes)?;
-        if bytes.len() as u64 != wanted { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(bytes) }
+        if bytes.len() as u64 == wanted { Ok(bytes) } else { Err(cut_off()) }
     }
 
     fn pass_over(&mut self, bytes: u64) -> io::Result<()> {

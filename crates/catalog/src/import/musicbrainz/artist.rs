@@ -7,8 +7,8 @@ use super::fields::{Fields, row_id};
 use super::{SOURCE, raw, supplements};
 use crate::schema::{Artist, Batch};
 
-pub(super) fn rows(mbid: Mbid, mut fields: Fields<'_>, with_supplements: bool, rows: &mut Batch) {
-    let id = row_id(&mbid);
+pub(super) fn rows(mbid: &Mbid, mut fields: Fields<'_>, with_supplements: bool, rows: &mut Batch) {
+    let id = row_id(mbid);
     let Some(name) = fields.text("name") else { return fields.reject_whole("has no name") };
     supplements::take(&mut fields, "artist", id, with_supplements, rows);
     rows.artists.push(Artist {

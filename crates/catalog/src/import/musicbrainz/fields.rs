@@ -113,13 +113,12 @@ impl<'a> Fields<'a> {
         found
     }
 
-    /// Takes a barcode. One that is none stays in the raw record.
+    /// Takes a barcode. MusicBrainz takes any digits for one: what is no UPC or EAN stays in the raw record.
     pub(super) fn barcode(&mut self, key: &str) -> Option<String> {
         let text = self.text(key)?;
         match text.parse::<Upc>() {
             Ok(code) => Some(code.to_string()),
-            Err(error) => {
-                self.reject(key, error.to_string());
+            Err(_) => {
                 self.keep(key, text);
                 None
             }

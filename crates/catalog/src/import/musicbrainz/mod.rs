@@ -34,7 +34,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use super::lines::{Line, read_line};
-use super::staging::Facts;
+use super::report::Facts;
 use super::{ImportError, Input, InputLimits, Record, Records, Reject, Tar, is_tar};
 use crate::schema::Batch;
 use fields::Fields;
@@ -219,7 +219,7 @@ impl Dump {
             Lines::Member(tar) => {
                 let mut about = self.about.lock();
                 loop {
-                    match tar.next() {
+                    match tar.next_member() {
                         Ok(Some(member)) => about.parts.extend(entity_of(&member.path)),
                         Ok(None) => break,
                         Err(error) => return Err(tar.input().error(error)),
@@ -257,10 +257,10 @@ impl Dump {
         let Some(id) = fields.own_id() else { return };
         let supplements = self.options.supplements;
         match self.entity {
-            Entity::Artist => artist::rows(id, fields, supplements, rows),
-            Entity::Release => release::rows(id, fields, supplements, rows),
-            Entity::Recording => recording::rows(id, fields, supplements, rows),
-            Entity::ReleaseGroup => release::group_rows(id, fields, supplements, rows),
+            Entity::Artist => artist::rows(&id, fields, supplements, rows),
+            Entity::Release => release::rows(&id, fields, supplements, rows),
+            Entity::Recording => recording::rows(&id, fields, supplements, rows),
+            Entity::ReleaseGroup => release::group_rows(&id, fields, supplements, rows),
             Entity::Label => {}
         }
     }
@@ -304,7 +304,7 @@ fn entity_of(path: &str) -> Option<Entity> {
 
 /// Goes to the first member about a (or the wanted) entity.
 fn first_member(tar: &mut Tar<Input>, wanted: Option<Entity>, about: &mut About) -> io::Result<Option<Entity>> {
-    while let Some(member) = tar.next()? {
+    while let Some(member) = tar.next_member()? {
         if member.path.rsplit('/').next() == Some("TIMESTAMP") && member.bytes < 1000 {
             let mut text = String::new();
             tar.read_to_string(&mut text)?;

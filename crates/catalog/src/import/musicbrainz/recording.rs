@@ -7,8 +7,8 @@ use super::fields::{Fields, row_id};
 use super::{SOURCE, raw, supplements};
 use crate::schema::{Batch, Track};
 
-pub(super) fn rows(mbid: Mbid, mut fields: Fields<'_>, with_supplements: bool, rows: &mut Batch) {
-    let id = row_id(&mbid);
+pub(super) fn rows(mbid: &Mbid, mut fields: Fields<'_>, with_supplements: bool, rows: &mut Batch) {
+    let id = row_id(mbid);
     let Some(title) = fields.text("title") else { return fields.reject_whole("has no title") };
     supplements::take(&mut fields, "track", id, with_supplements, rows);
     let mut credits = Credits::take(&mut fields).unwrap_or_default();

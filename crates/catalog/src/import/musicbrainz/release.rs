@@ -12,8 +12,8 @@ use crate::schema::{Album, Batch, Track};
 /// What MusicBrainz writes where a release has no catalogue number.
 const NO_NUMBER: &str = "[none]";
 
-pub(super) fn rows(mbid: Mbid, mut fields: Fields<'_>, with_supplements: bool, rows: &mut Batch) {
-    let id = row_id(&mbid);
+pub(super) fn rows(mbid: &Mbid, mut fields: Fields<'_>, with_supplements: bool, rows: &mut Batch) {
+    let id = row_id(mbid);
     let Some(title) = fields.text("title") else { return fields.reject_whole("has no title") };
     supplements::take(&mut fields, "album", id, with_supplements, rows);
     let mut credits = Credits::take(&mut fields).unwrap_or_default();
@@ -57,8 +57,8 @@ pub(super) fn rows(mbid: Mbid, mut fields: Fields<'_>, with_supplements: bool, r
 }
 
 /// A group of releases: their title, kind and first date; it has no tracks of its own.
-pub(super) fn group_rows(mbid: Mbid, mut fields: Fields<'_>, with_supplements: bool, rows: &mut Batch) {
-    let id = row_id(&mbid);
+pub(super) fn group_rows(mbid: &Mbid, mut fields: Fields<'_>, with_supplements: bool, rows: &mut Batch) {
+    let id = row_id(mbid);
     let Some(title) = fields.text("title") else { return fields.reject_whole("has no title") };
     supplements::take(&mut fields, "album", id, with_supplements, rows);
     let mut credits = Credits::take(&mut fields).unwrap_or_default();

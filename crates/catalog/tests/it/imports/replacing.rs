@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use fonoteca_catalog::arrow::array::RecordBatch;
 use fonoteca_catalog::{Batch, Catalog, Import, Table, Track};
 use sha2::Digest as _;
 
@@ -142,7 +143,7 @@ async fn rows_of_others_survive_in_files_that_were_compacted() {
     assert_eq!(rows(&catalog).await, rows(&fresh).await);
     let ids =
         catalog.snapshot().await.expect("snapshot").sql("SELECT DISTINCT import_id FROM tracks").await.expect("ids");
-    assert_eq!(ids.iter().map(|batch| batch.num_rows()).sum::<usize>(), 3, "null, other and the second");
+    assert_eq!(ids.iter().map(RecordBatch::num_rows).sum::<usize>(), 3, "null, other and the second");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -26,7 +26,7 @@ fn real_entities_are_read_without_a_reject() {
     }
     assert_eq!(lines.len(), 5);
     for (entity, values) in lines {
-        let text: String = values.iter().map(|value| format!("{value}\n")).collect();
+        let text = values.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
         let found = of(entity, text);
         assert!(found.rejects.is_empty(), "{entity}: {:?}", found.rejects);
         assert_eq!(found.read, values.len() as u64);

@@ -66,17 +66,19 @@ pub fn tell(output: &Output, file: &str, report: &Report) -> Exit {
             output.line(format_args!("{file}: {dataset} is imported already; nothing was written"));
             return;
         }
-        let mut told = format!(
-            "{file}: {} {dataset} records read; {} rows added, {} changed, {} removed; {} rejected",
-            report.read, report.added, report.changed, report.removed, report.rejected
-        );
-        if let Some(path) = &report.rejects_file {
-            told.push_str(&format!(", listed in {}", path.display()));
-        }
+        let rejected = match &report.rejects_file {
+            Some(path) => format!("{} rejected, listed in {}", report.rejected, path.display()),
+            None => format!("{} rejected", report.rejected),
+        };
+        let mut told = vec![
+            format!("{} {dataset} records read", report.read),
+            format!("{} rows added, {} changed, {} removed", report.added, report.changed, report.removed),
+            rejected,
+        ];
         if report.passed_over > 0 {
-            told.push_str(&format!("; {} have no table here and were passed over", report.passed_over));
+            told.push(format!("{} gave no row and were passed over", report.passed_over));
         }
-        output.line(told);
+        output.line(format_args!("{file}: {}", told.join("; ")));
     });
     Exit::done_if(report.already || report.rejected == 0, Exit::SomeFailed)
 }
