@@ -41,7 +41,11 @@ pub(super) fn read(release: &Element, rows: &mut Batch, notes: &mut Notes) {
         let theirs: Vec<Credit> = credits(std::slice::from_ref(&person)).collect();
         match lines.named(&person.tracks) {
             _ if person.tracks.is_empty() => album_credits.extend(theirs),
-            Some(at) => at.into_iter().for_each(|at| entries[at].credits.extend(theirs.iter().cloned())),
+            Some(lines) => {
+                for at in lines {
+                    entries[at].credits.extend(theirs.iter().cloned());
+                }
+            }
             None => {
                 let mut credit = Raw::default();
                 credit.text("name", person.name.clone());

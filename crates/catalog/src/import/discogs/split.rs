@@ -98,13 +98,12 @@ impl<R: BufRead> Splitter<R> {
                 None => self.tag()?,
             };
             match tag {
-                Some(Tag::Other) => {}
                 Some(Tag::Close(closed)) if closed == self.root => {
                     self.ended = true;
                     return self.end();
                 }
-                // An end tag that ends nothing: what it belonged to has been reported.
-                Some(Tag::Close(_)) => {}
+                // An end tag here ends nothing: what it belonged to has been reported.
+                Some(Tag::Other | Tag::Close(_)) => {}
                 Some(tag @ (Tag::Open(_) | Tag::Empty(_))) => break tag,
                 None => return Ok(Piece::Truncated),
             }
