@@ -251,7 +251,8 @@ fn isrc(value: &str, description: &str, entries: &mut [Entry], lines: &Lines) ->
     entry.isrc.as_deref() == Some(isrc.as_str())
 }
 
-/// The first label and its number; the list as it stands goes to `raw`, since labels have numbers and there may be more.
+/// The first label and its number; the list as it stands goes to `raw`, since labels have numbers and there may be
+/// more.
 fn labels(release: &Element, raw: &mut Raw, notes: &mut Notes) -> (Option<String>, Option<String>) {
     let mut first = None;
     let mut all = Vec::new();

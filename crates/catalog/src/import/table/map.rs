@@ -1,4 +1,5 @@
-//! The map: which file of a source is read how, and what becomes of its columns. `docs/formats/import-map.md` describes it.
+//! The map: which file of a source is read how, and what becomes of its columns. `docs/formats/import-map.md` describes
+//! it.
 
 use toml::{Table, Value as Toml};
 
