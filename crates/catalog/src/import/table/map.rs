@@ -295,6 +295,13 @@ impl Map {
         self.readings().map(|reading| reading.pattern.as_deref().unwrap_or("*")).collect()
     }
 
+    /// Whether the file that is number `at` of [`Map::names`], and is called `name`, must be a file that lies on disk,
+    /// not compressed: see [`Format::needs_file`].
+    pub fn needs_file(&self, at: usize, name: &str) -> bool {
+        let format = self.readings().nth(at).and_then(|reading| reading.format).or_else(|| Format::of_name(name));
+        format.is_some_and(Format::needs_file)
+    }
+
     /// Which of the files given is which of [`Map::names`]. A single file may be called anything.
     pub fn assign(&self, given: &[&str]) -> Result<Vec<usize>, MapError> {
         let names = self.names();
