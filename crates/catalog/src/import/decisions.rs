@@ -1,8 +1,8 @@
 //! Decisions about rights that come with an import.
 //!
-//! They are not rows of the import: an import replaces what the one before it said, and decisions are only ever added. So they
-//! are taken out of what the records say ([`TakingDecisions`]) and recorded on their own ([`record`]), before the import's
-//! rows count. Recorded again, they add nothing.
+//! They are not rows of the import: an import replaces what the one before it said, and decisions are only ever added.
+//! So they are taken out of what the records say ([`TakingDecisions`]) and recorded on their own ([`record`]), before
+//! the import's rows count. Recorded again, they add nothing.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,8 +20,8 @@ const DECISIONS: usize = 4096;
 /// What records the decisions that it is given.
 type Sink = Box<dyn FnMut(Vec<Rights>) -> Result<(), ImportError> + Send>;
 
-/// Records without their decisions, which go to `sink`, some thousands at a time. The last ones go before the end is told:
-/// once the records have ended, all decisions are recorded.
+/// Records without their decisions, which go to `sink`, some thousands at a time. The last ones go before the end is
+/// told: once the records have ended, all decisions are recorded.
 pub struct TakingDecisions<R> {
     records: R,
     taken: Vec<Rights>,

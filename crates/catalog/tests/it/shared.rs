@@ -5,6 +5,7 @@ use std::process::Command;
 
 /// The folder of that name in `shared/data` beside the repository (or beside the folder of a worktree); otherwise says
 /// that `test` is skipped.
+#[allow(clippy::print_stderr, reason = "a skipped test must say so where it is read")]
 pub fn data(folder: &str, test: &str) -> Option<PathBuf> {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the repository's root");
     let found = repository
@@ -20,6 +21,7 @@ pub fn data(folder: &str, test: &str) -> Option<PathBuf> {
 }
 
 /// What a Python script prints as JSON; `None`, said aloud, where there is no Python.
+#[allow(clippy::print_stderr, reason = "a skipped test must say so where it is read")]
 pub fn python(script: &str, arguments: &[&Path], test: &str) -> Option<serde_json::Value> {
     let output = Command::new("python3").arg("-c").arg(script).args(arguments).output();
     let Ok(output) = output else {

@@ -8,7 +8,8 @@ use super::element::Element;
 use super::{LICENCE, Notes, Raw, SOURCE, id, numbered, one_line, supplements};
 use crate::schema::{Album, Artist, Batch, Supplement};
 
-/// A master stands for all releases of one album: an album of kind `master`, without tracks of its own. Releases name it.
+/// A master stands for all releases of one album: an album of kind `master`, without tracks of its own. Releases name
+/// it.
 pub(super) fn master(master: &Element, rows: &mut Batch, notes: &mut Notes) {
     let Some(number) = notes.number(&master.attribute("id")) else { return };
     let source_id = format!("m{number}");

@@ -9,13 +9,13 @@
 //! | artists | an artist | `a239` |
 //! | labels | a supplement of kind `annotation` about `label`, whose value is the label as JSON | `l5` |
 //!
-//! The letters are those of Discogs' own markup (`[a239]`, `[r1]`), because its numbers mean something else in each dump.
-//! A dump is cut into elements ([`split`]), each of which is parsed into a small tree ([`element`]) and read from there, so
-//! memory does not grow with the dump, and what is broken costs one element. Genres and styles are supplements. Images
-//! and videos are left out: they are links to other sites.
+//! The letters are those of Discogs' own markup (`[a239]`, `[r1]`), because its numbers mean something else in each
+//! dump. A dump is cut into elements (`split`), each of which is parsed into a small tree (`element`) and read from
+//! there, so memory does not grow with the dump, and what is broken costs one element. Genres and styles are
+//! supplements. Images and videos are left out: they are links to other sites.
 //!
-//! Source: the dumps and their notes at <https://data.discogs.com>; positions by Discogs' submission guidelines, section
-//! 12 (tracklisting).
+//! Source: the dumps and their notes at <https://data.discogs.com>; positions by Discogs' submission guidelines,
+//! section 12 (tracklisting).
 
 mod credits;
 mod element;

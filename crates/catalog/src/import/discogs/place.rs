@@ -29,9 +29,9 @@ pub(super) struct Placed {
 
 /// Disc and number of each line, both from 1.
 ///
-/// Numbers are as printed. Where sides are, tracks are counted through the sides of one disc (`A1 A2 B1` are 1, 2, 3), two
-/// sides a disc. Media are counted as they appear, and discs that are numbered keep their numbers. Parts of one track have
-/// its number. A heading has no place.
+/// Numbers are as printed. Where sides are, tracks are counted through the sides of one disc (`A1 A2 B1` are 1, 2, 3),
+/// two sides a disc. Media are counted as they appear, and discs that are numbered keep their numbers. Parts of one
+/// track have its number. A heading has no place.
 pub(super) fn places(lines: &[Placed]) -> Vec<(Option<i32>, Option<i32>)> {
     let mut places = vec![(None, None); lines.len()];
     if lines.iter().all(|line| !line.printed) {
@@ -124,7 +124,8 @@ impl Discs {
         (Some(disc.number), Some(disc.tracks))
     }
 
-    /// The number of a side from 0: one letter's place in the alphabet, and for others their order (`A` and `AA` are two).
+    /// The number of a side from 0: one letter's place in the alphabet, and for others their order (`A` and `AA` are
+    /// two).
     fn side(&mut self, medium: &str, side: &str) -> usize {
         let seen = self.sides_seen.entry(medium.to_owned()).or_default();
         let at = match side.as_bytes() {

@@ -41,7 +41,11 @@ pub(super) fn read(release: &Element, rows: &mut Batch, notes: &mut Notes) {
         let theirs: Vec<Credit> = credits(std::slice::from_ref(&person)).collect();
         match lines.named(&person.tracks) {
             _ if person.tracks.is_empty() => album_credits.extend(theirs),
-            Some(at) => at.into_iter().for_each(|at| entries[at].credits.extend(theirs.iter().cloned())),
+            Some(lines) => {
+                for at in lines {
+                    entries[at].credits.extend(theirs.iter().cloned());
+                }
+            }
             None => {
                 let mut credit = Raw::default();
                 credit.text("name", person.name.clone());
@@ -247,7 +251,8 @@ fn isrc(value: &str, description: &str, entries: &mut [Entry], lines: &Lines) ->
     entry.isrc.as_deref() == Some(isrc.as_str())
 }
 
-/// The first label and its number; the list as it stands goes to `raw`, since labels have numbers and there may be more.
+/// The first label and its number; the list as it stands goes to `raw`, since labels have numbers and there may be
+/// more.
 fn labels(release: &Element, raw: &mut Raw, notes: &mut Notes) -> (Option<String>, Option<String>) {
     let mut first = None;
     let mut all = Vec::new();

@@ -1,7 +1,7 @@
 //! Cuts a dump into its top-level elements, in constant memory, without trusting that they are well-formed.
 //!
-//! Only tags are looked at here; each element is parsed on its own afterwards. So one broken element costs itself and not
-//! the dump, and one that is too large is passed over without being held.
+//! Only tags are looked at here; each element is parsed on its own afterwards. So one broken element costs itself and
+//! not the dump, and one that is too large is passed over without being held.
 
 use std::io::{self, BufRead, Read};
 
@@ -86,8 +86,8 @@ impl<R: BufRead> Splitter<R> {
         &self.element
     }
 
-    /// Reads one element. `name` is what elements of this dump are called, and `nested` the only element in which one of
-    /// that name may lie; anywhere else it begins the next element, and the one before it was never closed.
+    /// Reads one element. `name` is what elements of this dump are called, and `nested` the only element in which one
+    /// of that name may lie; anywhere else it begins the next element, and the one before it was never closed.
     pub(super) fn next(&mut self, name: &str, nested: Option<&str>) -> io::Result<Piece> {
         if self.ended {
             return self.end();
@@ -98,13 +98,12 @@ impl<R: BufRead> Splitter<R> {
                 None => self.tag()?,
             };
             match tag {
-                Some(Tag::Other) => {}
                 Some(Tag::Close(closed)) if closed == self.root => {
                     self.ended = true;
                     return self.end();
                 }
-                // An end tag that ends nothing: what it belonged to has been reported.
-                Some(Tag::Close(_)) => {}
+                // An end tag here ends nothing: what it belonged to has been reported.
+                Some(Tag::Other | Tag::Close(_)) => {}
                 Some(tag @ (Tag::Open(_) | Tag::Empty(_))) => break tag,
                 None => return Ok(Piece::Truncated),
             }

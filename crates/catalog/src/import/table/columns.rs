@@ -36,7 +36,9 @@ pub(super) fn resolve(file: &mut FileMap, columns: &[String], name: &str) -> Res
                 kept.at.push(position(columns, column, name)?.ok_or_else(|| missing(columns, column, name))?);
             }
         }
-        kept.at.iter().for_each(|at| wanted[*at] = true);
+        for at in &kept.at {
+            wanted[*at] = true;
+        }
     }
     Ok(wanted)
 }

@@ -1,5 +1,6 @@
 //! CSV, TSV and their like. Parsed without holding more of a row than the limit, whatever its quotes promise.
 
+use std::fmt::Write as _;
 use std::io::BufRead;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
@@ -169,7 +170,7 @@ impl<R: BufRead + Send> Delimited<R> {
             if ends == 0 {
                 return Ok(());
             }
-            let lines = input[..ends].iter().filter(|byte| **byte == b'\n').count();
+            let lines = input[..ends].split(|byte| *byte == b'\n').count() - 1;
             self.core.set_line(self.core.line() + lines as u64);
             self.input.consume(ends);
         }
@@ -216,7 +217,7 @@ impl<R: BufRead + Send> Rows for Delimited<R> {
         if !fits {
             let mut broken = format!("has {} fields, and there are {columns} columns", self.count);
             if to > place {
-                broken.push_str(&format!("; it goes on to line {to}: is a quote open?"));
+                let _ = write!(broken, "; it goes on to line {to}: is a quote open?");
             }
             return Ok(Some(Line { broken: Some(broken), ..Line::sound(place) }));
         }

@@ -22,7 +22,14 @@ pub(super) struct JsonLines<R> {
     line: u64,
     columns: Vec<String>,
     wanted: Vec<bool>,
-    sample: VecDeque<(u64, Result<Value, String>)>,
+    sample: VecDeque<Parsed>,
+}
+
+/// A line that is not blank.
+struct Parsed {
+    line: u64,
+    value: Result<Value, String>,
+    bytes: usize,
 }
 
 impl<R: BufRead + Send> JsonLines<R> {
@@ -38,18 +45,18 @@ impl<R: BufRead + Send> JsonLines<R> {
         };
         let mut bytes = 0;
         while table.sample.len() < SAMPLE_LINES && bytes < SAMPLE_BYTES {
-            let Some((line, size)) = table.read()? else { break };
-            bytes += size;
-            if let Ok(Value::Object(object)) = &line.1 {
+            let Some(parsed) = table.read()? else { break };
+            bytes += parsed.bytes;
+            if let Ok(Value::Object(object)) = &parsed.value {
                 collect(object, "", DEPTH, table.limits.columns, &mut table.columns);
             }
-            table.sample.push_back(line);
+            table.sample.push_back(parsed);
         }
         if table.columns.is_empty() {
             let found = match table.sample.front() {
                 None => "it is empty".to_owned(),
-                Some((line, Err(reason))) => format!("line {line} {reason}"),
-                Some((line, Ok(_))) => format!("line {line} is no object"),
+                Some(Parsed { line, value: Err(reason), .. }) => format!("line {line} {reason}"),
+                Some(Parsed { line, .. }) => format!("line {line} is no object"),
             };
             return Err(not(name, "JSON Lines", found, "each line is one JSON object"));
         }
@@ -57,8 +64,7 @@ impl<R: BufRead + Send> JsonLines<R> {
         Ok(table)
     }
 
-    /// The next line that is not blank, parsed, and its size.
-    fn read(&mut self) -> Result<Option<((u64, Result<Value, String>), usize)>, ImportError> {
+    fn read(&mut self) -> Result<Option<Parsed>, ImportError> {
         loop {
             let (size, line) = read_line(&mut self.input, self.limits.row_bytes)
                 .map_err(|source| ImportError::Read { name: self.name.clone(), source })?;
@@ -68,14 +74,14 @@ impl<R: BufRead + Send> JsonLines<R> {
             self.line += 1;
             let Some(line) = line else {
                 let reason = format!("is longer than {} bytes", self.limits.row_bytes);
-                return Ok(Some(((self.line, Err(reason)), self.limits.row_bytes)));
+                return Ok(Some(Parsed { line: self.line, value: Err(reason), bytes: size }));
             };
             let text = if self.line == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line) } else { &line };
             if text.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
             let value = serde_json::from_slice(text).map_err(|error| format!("is no JSON: {error}"));
-            return Ok(Some(((self.line, value), line.len())));
+            return Ok(Some(Parsed { line: self.line, value, bytes: size }));
         }
     }
 }
@@ -133,7 +139,9 @@ fn walk(value: &Value, path: &str, texts: &mut Vec<String>, many: &mut bool) {
     match value {
         Value::Array(list) => {
             *many = true;
-            list.iter().for_each(|item| walk(item, path, texts, many));
+            for item in list {
+                walk(item, path, texts, many);
+            }
         }
         Value::Object(object) if !path.is_empty() => {
             if let Some(value) = object.get(path) {
@@ -166,13 +174,11 @@ impl<R: BufRead + Send> Rows for JsonLines<R> {
 
     fn next(&mut self, cells: &mut Vec<Cell>) -> Result<Option<Line>, ImportError> {
         cells.clear();
-        let (place, value) = match self.sample.pop_front() {
-            Some(line) => line,
-            None => match self.read()? {
-                Some((line, _)) => line,
-                None => return Ok(None),
-            },
+        let parsed = match self.sample.pop_front() {
+            Some(parsed) => Some(parsed),
+            None => self.read()?,
         };
+        let Some(Parsed { line: place, value, .. }) = parsed else { return Ok(None) };
         let broken = match value {
             Ok(value @ Value::Object(_)) => {
                 let cell =

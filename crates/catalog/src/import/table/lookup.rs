@@ -1,6 +1,7 @@
 //! Files whose rows other files look up by a key: read into memory, the columns that are wanted, within a limit.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::super::ImportError;
 use super::cells::{Cell, Limits, Line, Rows, not};
@@ -118,10 +119,13 @@ impl Loaded {
                     "join the two files before the import",
                 ));
             }
-            if self.found.contains_key(&key) {
-                fault(line.place, &format!("key {key:?} was in an earlier row"));
-            } else {
-                self.found.insert(key, std::mem::take(&mut cells).into_boxed_slice());
+            match self.found.entry(key) {
+                Entry::Occupied(there) => {
+                    fault(line.place, &format!("key {:?} was in an earlier row", there.key()));
+                }
+                Entry::Vacant(place) => {
+                    place.insert(std::mem::take(&mut cells).into_boxed_slice());
+                }
             }
         }
         Ok(())

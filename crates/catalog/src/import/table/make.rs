@@ -350,7 +350,8 @@ impl Maker {
         }
     }
 
-    /// Decisions. A licence that no rule knows is recorded as found, and named; where none is stated, nothing is decided.
+    /// Decisions. A licence that no rule knows is recorded as found, and named; where none is stated, nothing is
+    /// decided.
     fn rights(&self, file: &FileMap, row: &mut Row, rows: &mut Batch, named: &Named) {
         for map in &file.rights {
             let Some((id, true)) = self.about(map.of, map.id.as_ref(), row, named) else { continue };

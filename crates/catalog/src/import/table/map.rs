@@ -1,4 +1,5 @@
-//! The map: which file of a source is read how, and what becomes of its columns. `docs/formats/import-map.md` describes it.
+//! The map: which file of a source is read how, and what becomes of its columns. `docs/formats/import-map.md` describes
+//! it.
 
 use toml::{Table, Value as Toml};
 
@@ -292,6 +293,13 @@ impl Map {
     /// The names of the files that the map reads, in the order in which it reads them.
     pub fn names(&self) -> Vec<&str> {
         self.readings().map(|reading| reading.pattern.as_deref().unwrap_or("*")).collect()
+    }
+
+    /// Whether the file that is number `at` of [`Map::names`], and is called `name`, must be a file that lies on disk,
+    /// not compressed: see [`Format::needs_file`].
+    pub fn needs_file(&self, at: usize, name: &str) -> bool {
+        let format = self.readings().nth(at).and_then(|reading| reading.format).or_else(|| Format::of_name(name));
+        format.is_some_and(Format::needs_file)
     }
 
     /// Which of the files given is which of [`Map::names`]. A single file may be called anything.

@@ -1,8 +1,9 @@
 //! Tables of others: CSV, TSV, JSON Lines, Parquet and SQLite, by a map from their columns to ours.
 //!
-//! A [`Map`] is a TOML text (`docs/formats/import-map.md`); those of [`shipped`] come with the program, and [`guess`] writes
-//! a first one for a file that none is for. [`Tables`] reads the files of a map one after the other, a row at a time. What
-//! it remembers are the ids of artists and albums that have a row already, and what a map looks up in another file.
+//! A [`Map`] is a TOML text (`docs/formats/import-map.md`); those of [`shipped`] come with the program, and [`guess`]
+//! writes a first one for a file that none is for. [`Tables`] reads the files of a map one after the other, a row at a
+//! time. What it remembers are the ids of artists and albums that have a row already, and what a map looks up in
+//! another file.
 //!
 //! Text formats come as streams, unpacked by whoever calls; Parquet and SQLite are read in place.
 
@@ -87,8 +88,9 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Opens the files of a map, given in the order of [`Map::names`] with the names that errors call them by, and looks
-    /// whether they have the columns that the map names. `at` is the moment that decisions about rights are recorded with.
+    /// Opens the files of a map, given in the order of [`Map::names`] with the names that errors call them by, and
+    /// looks whether they have the columns that the map names. `at` is the moment that decisions about rights are
+    /// recorded with.
     pub fn open(map: &Map, inputs: Vec<(String, Input)>, at: Timestamp) -> Result<Self, ImportError> {
         Self::with_limits(map, inputs, at, Limits::default())
     }

@@ -46,8 +46,8 @@ impl ParquetFile {
     }
 }
 
-/// Runs what reads the file. The Parquet library panics on some damaged files (a negative length in the metadata is one);
-/// to whoever imports, that is a damaged file like any other.
+/// Runs what reads the file. The Parquet library panics on some damaged files (a negative length in the metadata is
+/// one); to whoever imports, that is a damaged file like any other.
 fn guarded<T, E: ToString>(read: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(read)) {
         Ok(result) => result.map_err(|error| error.to_string()),
