@@ -9,6 +9,7 @@ pub mod error;
 pub mod feed;
 pub mod fixity;
 mod hashing;
+pub mod identity;
 pub mod ingest;
 pub mod keys;
 pub mod listens;

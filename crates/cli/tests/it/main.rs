@@ -15,6 +15,7 @@ mod index;
 mod ingest;
 mod init;
 mod interrupt;
+mod links;
 mod mirror;
 mod mirrors;
 mod readers;
