@@ -130,6 +130,12 @@ pub enum ArchiveError {
     /// The user stopped it.
     #[error("interrupted: what was finished is kept; run the same command again to go on")]
     Cancelled,
+    /// Somebody is at the same work.
+    #[error("another `{what}` is at work on this archive: wait until it has ended")]
+    Busy {
+        /// The command.
+        what: &'static str,
+    },
     /// A mistake in the program.
     #[error("internal error: {0}")]
     Bug(String),
@@ -156,6 +162,7 @@ impl ArchiveError {
             ) => Blame::Archive,
             Self::Catalog(error) if error.is_damage() => Blame::Archive,
             Self::Index(error) if error.needs_rebuild() => Blame::Archive,
+            Self::Busy { .. } => Blame::Archive,
             Self::Refused(_) => Blame::Rights,
             Self::Bug(_) => Blame::Bug,
             _ => Blame::Outside,

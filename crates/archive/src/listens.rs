@@ -112,7 +112,14 @@ pub async fn import(archive: &Archive, path: &Path, progress: &dyn Progress) -> 
     for (recording, count) in snapshot.listen_counts().await? {
         *by_recording.entry(recording).or_default() += count;
     }
-    let largest = by_recording.values().copied().max().unwrap_or(0);
+    // What was counted under ids that are one recording by now is as popular as all of it together.
+    let counted: Vec<Id> = by_recording.keys().copied().collect();
+    let ends = snapshot.recording_of(&counted).await?;
+    let mut together: HashMap<Id, i64> = HashMap::new();
+    for (recording, count) in &by_recording {
+        *together.entry(ends[recording]).or_default() += count;
+    }
+    let largest = together.values().copied().max().unwrap_or(0);
     let now = later_than(archive, &snapshot, "listens", "as_of").await?;
     let mut listens: Vec<Listens> = by_recording
         .into_iter()
@@ -120,7 +127,7 @@ pub async fn import(archive: &Archive, path: &Path, progress: &dyn Progress) -> 
             recording_id,
             as_of: now,
             count,
-            popularity: popularity(count, largest),
+            popularity: popularity(together[&ends[&recording_id]], largest),
         })
         .collect();
     listens.sort_by_key(|listens| listens.recording_id);

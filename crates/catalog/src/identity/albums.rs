@@ -17,7 +17,7 @@ use crate::snapshot::Snapshot;
 /// A recording on more albums than this says nothing about them.
 const ALBUMS_OF_ONE_RECORDING: usize = 64;
 /// Of the tracks of the larger of two albums, so many must be on the other.
-const SHARED: f32 = 0.75;
+const SHARED: f32 = 0.7;
 /// With a code in common, titles must only not be at odds.
 const CODED_TITLE: f32 = 0.6;
 
@@ -245,8 +245,9 @@ fn judge(a: &Facts, b: &Facts, edge: &Edge) -> Option<f32> {
         return (titles >= compare::TITLE || artists >= compare::ARTIST).then_some(0.85 + 0.1 * titles);
     }
     let share = edge.score / a.tracks.max(b.tracks).max(1) as f32;
-    let alike = titles >= compare::TITLE && artists >= compare::ARTIST && share >= SHARED;
-    alike.then_some(0.5 * titles + 0.3 * artists + 0.2 * share.min(1.0))
+    // Two recordings in common say more than how the credit is written; of one alone, the credit must agree too.
+    let alike = titles >= compare::TITLE && share >= SHARED && (artists >= compare::ARTIST || edge.score >= 2.0);
+    alike.then_some(0.6 * titles + 0.1 * artists + 0.3 * share.min(1.0))
 }
 
 /// Tracks of unknown length at one place of albums that are one, with one title.

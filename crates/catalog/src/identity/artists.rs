@@ -7,7 +7,7 @@ use super::albums::authority;
 use super::compare;
 use super::ends::Ends;
 use super::features::{Features, hash};
-use super::names::Artists;
+use super::names::{Artists, Title};
 use super::settle::{Item, Node, settle};
 use super::spill::{Edge, Record, Spilled, Spilling, parts, put_text, take_bytes, take_i64, take_text};
 use super::{IdentityError, Report, Work, reason};
@@ -73,6 +73,7 @@ struct Row {
 #[derive(Deserialize)]
 struct Credited {
     id: i64,
+    title: String,
     artists: Vec<Credit>,
 }
 
@@ -88,13 +89,14 @@ pub(super) async fn join(
     work.stage("comparing artists", Some(tracks.len()));
     let mut edges = Spilling::new(work.folder, "artist-pairs", 1)?;
     let mut credited = Spilling::new(work.folder, "credited", parts(tracks.len(), 40))?;
-    let mut batches = snapshot.sql_stream("SELECT id, artists FROM tracks").await?;
+    let mut batches = snapshot.sql_stream("SELECT id, title, artists FROM tracks").await?;
     while let Some(batch) = batches.try_next().await? {
         let rows: Vec<Credited> = serde_arrow::from_record_batch(&batch).map_err(CatalogError::rows(Table::Tracks))?;
         work.done(rows.len() as u64)?;
         for row in rows {
             let recording = recordings.of(row.id);
-            if recordings.is_joined(recording) {
+            // An "Intro" in common is no song in common.
+            if recordings.is_joined(recording) && !Title::read(&row.title).is_generic() {
                 for credit in row.artists {
                     let pair = Edge { a: recording, b: credit.artist_id.0, reason: 0, score: 0.0 };
                     credited.add(hash(recording), &pair)?;

@@ -9,6 +9,8 @@ pub(super) const TOLERANCE_MS: i64 = 4_000;
 pub(super) const SPAN_MS: i64 = 8_000;
 /// With a code in common, lengths may differ by this, or by a twentieth.
 const CODED_TOLERANCE_MS: i64 = 10_000;
+/// The same where they have one ISRC; or a tenth.
+pub(super) const CODED_SPAN_MS: i64 = 20_000;
 /// Titles below are different titles.
 pub(super) const TITLE: f32 = 0.85;
 /// Credits below are different artists.

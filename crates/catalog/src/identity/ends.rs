@@ -91,12 +91,13 @@ impl Ends {
 
     /// All ids that lead where one of `ids` leads.
     pub(super) fn leading_where(&self, ids: &[i64]) -> Vec<i64> {
-        let ends: HashSet<i64> = ids.iter().map(|id| self.of(*id)).filter(|end| self.is_joined(*end)).collect();
-        if ends.is_empty() {
-            return Vec::new();
-        }
-        let leading = self.hops.iter().map(|(from, _)| *from).filter(|from| ends.contains(&self.of(*from)));
-        leading.chain(ends.iter().copied()).collect()
+        let mut ends: Vec<i64> = ids.iter().map(|id| self.of(*id)).filter(|end| self.is_joined(*end)).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        let leads = |id: &i64| ends.binary_search(&self.of(*id)).is_ok();
+        let mut leading: Vec<i64> = self.hops.iter().map(|(from, _)| *from).filter(leads).collect();
+        leading.extend(&ends);
+        leading
     }
 
     /// Whether links lead to it.

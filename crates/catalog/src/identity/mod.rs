@@ -1,9 +1,9 @@
 //! Identity: which tracks are one recording, which artists and which albums are one, whoever tells of them.
 //!
-//! [`find`] reads a snapshot and gives joins with their reasons; whoever calls it makes them rows of `links`. It finds the
-//! same joins however often and in whatever order it is asked, nothing new where all is said, and never again what somebody
-//! took back. Memory stays bounded: what is grouped waits on disk. The rules, thresholds and what they reach when measured:
-//! `docs/design/identity.md`.
+//! [`find`] reads a snapshot and gives joins with their reasons; whoever calls it makes them rows of `links`. It finds
+//! the same joins however often and in whatever order it is asked, nothing new where all is said, and never again what
+//! somebody took back. Memory stays bounded: what is grouped waits on disk. The rules, thresholds and what they reach
+//! when measured: `docs/design/identity.md`.
 //!
 //! Reading order: [`names`] (what a title says), [`compare`] (when two are one), [`tracks`] (how pairs are found),
 //! [`settle`] (how pairs become joins), then [`albums`] and [`artists`], which follow from the recordings.
@@ -119,8 +119,8 @@ impl Found {
     }
 }
 
-/// Looks for joins. With `since`, only what came after those versions of the tables is asked about (and compared with all
-/// there is). `folder` is an empty folder on a disk with about 150 bytes of free space a track.
+/// Looks for joins. With `since`, only what came after those versions of the tables is asked about (and compared with
+/// all there is). `folder` is an empty folder on a disk with about 150 bytes of free space a track.
 pub async fn find(
     snapshot: &Snapshot,
     since: Option<&Versions>,
@@ -238,7 +238,8 @@ impl Identified for Artist {
     }
 }
 
-/// Sources that tell their own artists and albums apart: two rows of one of them are never joined by anything but an id.
+/// Sources that tell their own artists and albums apart: two rows of one of them are never joined by anything but an
+/// id.
 const AUTHORITIES: &[&str] = &["musicbrainz", "discogs"];
 
 /// The place of a reason in [`REASONS`].

@@ -1,14 +1,15 @@
 //! Titles and artist credits, read for comparison: what they say is kept apart from how they are written.
 //!
-//! A title is its words, without what does not make another recording (a remaster, a bonus track, guests), and with what
-//! does (live, remix, instrumental …) as a set of kinds. A credit is the words of its artists, guests apart. Rules and
-//! reasons: `docs/design/identity.md`.
+//! A title is its words, without what does not make another recording (a remaster, a bonus track, guests), and with
+//! what does (live, remix, instrumental …) as a set of kinds. A credit is the words of its artists, guests apart. Rules
+//! and reasons: `docs/design/identity.md`.
 
 use fonoteca_model::fold::fold;
 
 use super::compare;
 
-/// Words that say that this is another recording than the one without them. The bit is the word's kind; spellings share it.
+/// Words that say that this is another recording than the one without them. The bit is the word's kind; spellings share
+/// it.
 const KINDS: &[(&str, u32)] = &[
     ("live", 1),
     ("concert", 1),
@@ -307,7 +308,8 @@ fn is_year(word: &str) -> bool {
     word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Without "bonus track", "album version", "original mix" and "2009 remaster" at the end, where no brackets set them off.
+/// Without "bonus track", "album version", "original mix" and "2009 remaster" at the end, where no brackets set them
+/// off.
 fn without_tail(mut words: Vec<String>) -> Vec<String> {
     let ends = |words: &[String]| {
         let last: Vec<&str> = words.iter().rev().take(2).map(String::as_str).collect();
@@ -378,7 +380,8 @@ fn to_roman(mut number: u32) -> String {
     text
 }
 
-/// The text outside of brackets, and what each pair of brackets holds. Brackets within a word are part of it: `(Val)liam`.
+/// The text outside of brackets, and what each pair of brackets holds. Brackets within a word are part of it:
+/// `(Val)liam`.
 fn split_brackets(text: &str) -> (String, Vec<String>) {
     let chars: Vec<char> = text.chars().collect();
     let (mut outside, mut segments) = (String::with_capacity(text.len()), Vec::new());

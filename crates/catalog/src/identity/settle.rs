@@ -1,6 +1,8 @@
-//! From pairs to joins: what hangs together is looked at as a whole, the surest pair first, and contradictions are refused.
+//! From pairs to joins: what hangs together is looked at as a whole, the surest pair first, and contradictions are
+//! refused.
 //!
-//! Pairs alone would chain: each step small, the ends far apart. So a join must also fit everything that was joined before.
+//! Pairs alone would chain: each step small, the ends far apart. So a join must also fit everything that was joined
+//! before.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -50,7 +52,8 @@ impl Sets {
     }
 }
 
-/// Turns pairs into joins. `judge` looks at a pair once more with all that is known of both; it gives the score or None.
+/// Turns pairs into joins. `judge` looks at a pair once more with all that is known of both; it gives the score or
+/// None.
 ///
 /// Memory: 12 bytes for each id that is in a pair, and one part of the rest at a time.
 pub(super) fn settle<T: Item>(
@@ -82,16 +85,12 @@ pub(super) fn settle<T: Item>(
             sets.unite(a, b);
         }
     }
-    // What leads to one end already hangs together.
-    let mut by_end: HashMap<i64, usize> = HashMap::new();
+    // What leads to one end already hangs together; joined ends are among the ids.
     for (at, id) in ids.iter().enumerate() {
-        let end = ends.of(*id);
-        if end != *id || ends.is_joined(end) {
-            let first = *by_end.entry(end).or_insert(at);
-            sets.unite(first, at);
+        if let Some(end) = place(ends.of(*id)) {
+            sets.unite(end, at);
         }
     }
-    drop(by_end);
     let key = |sets: &mut Sets, at: usize| super::features::hash(sets.of(at));
     let count = parts(ids.len() as u64, 400);
     let mut nodes = Spilling::new(work.folder, &format!("{name}-nodes"), count)?;
@@ -170,9 +169,11 @@ impl Cluster {
         if edge.reason == reason("mbid") {
             return false;
         }
+        let span = if edge.reason == reason("isrc") { super::compare::CODED_SPAN_MS } else { super::compare::SPAN_MS };
         let far = match (self.length, other.length) {
-            (Some(one), Some(two)) if edge.reason == reason("artist-title-duration") => {
-                one.1.max(two.1) - one.0.min(two.0) > super::compare::SPAN_MS
+            (Some(one), Some(two)) => {
+                let longest = one.1.max(two.1);
+                longest - one.0.min(two.0) > span.max(if span > super::compare::SPAN_MS { longest / 10 } else { 0 })
             }
             _ => false,
         };

@@ -15,7 +15,7 @@ const PART_BYTES: u64 = 96 << 20;
 const RECORD_BYTES: u32 = 1 << 20;
 
 /// What can wait on disk.
-pub(super) trait Record: Sized {
+pub(super) trait Record: Sized + Send {
     /// Appends its bytes.
     fn put(&self, out: &mut Vec<u8>);
     /// Reads what [`Self::put`] wrote; None: that is not what stands here.
@@ -114,7 +114,7 @@ impl<T: Record> Spilled<T> {
     /// All records.
     pub(super) fn all(&self) -> impl Iterator<Item = io::Result<T>> {
         (0..self.parts()).flat_map(|part| match self.part(part) {
-            Ok(records) => Box::new(records) as Box<dyn Iterator<Item = io::Result<T>>>,
+            Ok(records) => Box::new(records) as Box<dyn Iterator<Item = io::Result<T>> + Send>,
             Err(error) => Box::new(std::iter::once(Err(error))),
         })
     }

@@ -64,7 +64,10 @@ pub(crate) async fn affected(
 
     found.tracks.extend(finder.on_albums(&found.albums)?);
 
-    let recordings: BTreeSet<Id> = gather(snapshot, since, |row: Listens| row.recording_id).await?;
+    let mut recordings: BTreeSet<Id> = gather(snapshot, since, |row: Listens| row.recording_id).await?;
+    // Listens of a recording that was merged into another count for that one.
+    let counted: Vec<Id> = recordings.iter().copied().collect();
+    recordings.extend(snapshot.recording_of(&counted).await?.into_values());
     found.tracks.extend(finder.of_recordings(&recordings)?);
 
     // What plays from one blob shares its decisions and its cover.

@@ -64,10 +64,18 @@ const BY_POPULARITY: &str = "WITH
         SELECT from_id, last_value(to_id ORDER BY at, id) AS to_id FROM links
         WHERE entity = 'recording' AND id NOT IN (SELECT supersedes FROM links WHERE supersedes IS NOT NULL)
         GROUP BY from_id),
-    latest AS (
+    counted AS (
         SELECT recording_id, last_value(popularity ORDER BY as_of, \"count\") AS popularity,
             last_value(\"count\" ORDER BY as_of, \"count\") AS listens, max(as_of) AS as_of
         FROM listens GROUP BY recording_id),
+    latest AS (
+        SELECT coalesce(h3.to_id, h2.to_id, h1.to_id, c.recording_id) AS recording_id, max(c.popularity) AS popularity,
+            sum(c.listens) AS listens, max(c.as_of) AS as_of
+        FROM counted c
+        LEFT JOIN hop h1 ON h1.from_id = c.recording_id
+        LEFT JOIN hop h2 ON h2.from_id = h1.to_id
+        LEFT JOIN hop h3 ON h3.from_id = h2.to_id
+        GROUP BY 1),
     held AS (SELECT root, min(track_id) AS track_id FROM holdings GROUP BY root)
     SELECT f.root AS root, f.extension AS extension, f.size AS size, f.state AS state, f.codec AS codec,
         f.duration_ms AS duration_ms, f.cover_root AS cover_root, f.at AS at,

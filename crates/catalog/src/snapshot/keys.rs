@@ -10,7 +10,7 @@ use futures::TryStreamExt as _;
 
 use super::Snapshot;
 use crate::error::CatalogError;
-use crate::schema::{Album, CollectionEntry, Event, File, Listens, Rights, Row, Track};
+use crate::schema::{Album, CollectionEntry, Event, File, LinkEntity, Listens, Rights, Row, Track};
 
 /// What a column can be looked up by.
 pub trait Key {
@@ -108,12 +108,15 @@ impl Snapshot {
             SubjectKind::Track => subject.key.parse().ok().into_iter().collect(),
             SubjectKind::Recording => {
                 let ids: Vec<Id> = subject.key.parse().ok().into_iter().collect();
-                self.tracks_of_recordings(&ids).await?.into_values().flatten().collect()
+                // A recording that was merged into another is that one now.
+                let ends: Vec<Id> = self.recording_of(&ids).await?.into_values().collect();
+                self.tracks_of_recordings(&ends).await?.into_values().flatten().collect()
             }
             SubjectKind::Isrc => self.track_ids_by("isrc", &subject.key).await?,
             SubjectKind::Release => {
                 let ids: Vec<Id> = subject.key.parse().ok().into_iter().collect();
-                self.tracks_of_albums(&ids).await?.into_values().flatten().map(|track| track.id).collect()
+                let same: Vec<Id> = self.same_as(LinkEntity::Album, &ids).await?.into_values().flatten().collect();
+                self.tracks_of_albums(&same).await?.into_values().flatten().map(|track| track.id).collect()
             }
             SubjectKind::Upc => {
                 let albums: Vec<Album> = self.keyed("upc", [lit(subject.key.as_str())]).await?;
@@ -121,7 +124,10 @@ impl Snapshot {
                 self.tracks_of_albums(&ids).await?.into_values().flatten().map(|track| track.id).collect()
             }
             SubjectKind::Artist => match subject.key.parse::<Id>() {
-                Ok(id) => self.tracks_crediting(id).await?,
+                Ok(id) => {
+                    let same = self.same_as(LinkEntity::Artist, &[id]).await?;
+                    self.tracks_crediting(&same.into_values().flatten().collect()).await?
+                }
                 Err(_) => Vec::new(),
             },
             SubjectKind::Label => self.tracks_on_label(&subject.key).await?,
@@ -158,20 +164,20 @@ impl Snapshot {
         Ok(rows.into_iter().map(|track| track.id).collect())
     }
 
-    async fn tracks_crediting(&self, artist: Id) -> Result<Vec<Id>, CatalogError> {
+    async fn tracks_crediting(&self, artists: &BTreeSet<Id>) -> Result<Vec<Id>, CatalogError> {
         let mut ids = Vec::new();
         let mut tracks = self.stream::<Track>("").await?;
         while let Some(some) = tracks.try_next().await? {
             ids.extend(
                 some.iter()
-                    .filter(|track| track.artists.iter().any(|credit| credit.artist_id == artist))
+                    .filter(|track| track.artists.iter().any(|credit| artists.contains(&credit.artist_id)))
                     .map(|track| track.id),
             );
         }
         let albums: Vec<Album> = self.rows("").await?;
         let credited: Vec<Id> = albums
             .iter()
-            .filter(|album| album.artists.iter().any(|credit| credit.artist_id == artist))
+            .filter(|album| album.artists.iter().any(|credit| artists.contains(&credit.artist_id)))
             .map(|album| album.id)
             .collect();
         ids.extend(self.tracks_of_albums(&credited).await?.into_values().flatten().map(|track| track.id));

@@ -9,7 +9,7 @@ use fonoteca_model::{BlobId, Id};
 use super::Snapshot;
 use super::blobs::root_keys;
 use crate::error::CatalogError;
-use crate::schema::{Album, Artist, CollectionEntry, Holding, Import, Listens, Supplement, Track};
+use crate::schema::{Album, Artist, CollectionEntry, Holding, Import, LinkEntity, Listens, Supplement, Track};
 
 /// The source of what was taken from the files themselves.
 pub(crate) const LOCAL: &str = "local";
@@ -94,11 +94,27 @@ impl Snapshot {
         Ok(found)
     }
 
-    /// The latest counts of these recordings.
+    /// The latest counts of these recordings, with those of all that was joined to them: a join adds up what was
+    /// counted before under several ids, and taking it back leaves each its own.
     pub async fn listens(&self, recordings: &[Id]) -> Result<HashMap<Id, Listens>, CatalogError> {
-        let mut rows: Vec<Listens> = self.keyed("recording_id", id_keys(recordings)).await?;
+        let members = self.leading_to(LinkEntity::Recording, recordings).await?;
+        let asked: Vec<Id> = members.values().flatten().chain(recordings).copied().collect();
+        let mut rows: Vec<Listens> = self.keyed("recording_id", id_keys(&asked)).await?;
         rows.sort_by_key(|row| (row.as_of, row.count));
-        Ok(rows.into_iter().map(|row| (row.recording_id, row)).collect())
+        let latest: HashMap<Id, Listens> = rows.into_iter().map(|row| (row.recording_id, row)).collect();
+        let of = |recording: &Id| {
+            // What leads elsewhere has its own count only.
+            let own = std::slice::from_ref(recording);
+            let members = members.get(recording).filter(|ids| !ids.is_empty()).map_or(own, Vec::as_slice);
+            let rows = members.iter().filter_map(|id| latest.get(id)).cloned();
+            rows.reduce(|sum, row| Listens {
+                recording_id: *recording,
+                as_of: sum.as_of.max(row.as_of),
+                count: sum.count.saturating_add(row.count),
+                popularity: sum.popularity.max(row.popularity),
+            })
+        };
+        Ok(recordings.iter().filter_map(|id| Some((*id, Listens { recording_id: *id, ..of(id)? }))).collect())
     }
 
     /// What is told about these tracks, albums or artists under licences of their own.

@@ -80,8 +80,24 @@ impl Snapshot {
         Ok(linked)
     }
 
-    /// One hop: of each id that has links, the one that counts.
+    /// What `id` is, links followed to the end, and the links that count by which others are the same.
+    pub async fn joins_of(&self, entity: LinkEntity, id: Id) -> Result<(Id, Vec<Link>), CatalogError> {
+        let end = self.resolve(entity, &[id]).await?[&id];
+        let members = self.leading_to(entity, &[end]).await?.remove(&end).unwrap_or_default();
+        let links = self.counting_links(entity, &members).await?.into_values();
+        let mut links: Vec<Link> = links.filter(|link| link.from_id != link.to_id).collect();
+        links.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        Ok((end, links))
+    }
+
+    /// One hop: of each id that has links, where the one that counts leads.
     async fn links_from(&self, entity: LinkEntity, ids: &[Id]) -> Result<HashMap<Id, Id>, CatalogError> {
+        let links = self.counting_links(entity, ids).await?;
+        Ok(links.into_iter().map(|(from, link)| (from, link.to_id)).collect())
+    }
+
+    /// Of each id that has links, the one that counts.
+    pub async fn counting_links(&self, entity: LinkEntity, ids: &[Id]) -> Result<HashMap<Id, Link>, CatalogError> {
         let mut links: Vec<Link> = self.keyed_if("from_id", id_keys(ids), Some(is(entity))).await?;
         if links.is_empty() {
             return Ok(HashMap::new());
@@ -91,7 +107,7 @@ impl Snapshot {
         let superseded: HashSet<String> = superseding.into_iter().filter_map(|link| link.supersedes).collect();
         links.retain(|link| !superseded.contains(&link.id));
         links.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
-        Ok(links.into_iter().map(|link| (link.from_id, link.to_id)).collect())
+        Ok(links.into_iter().map(|link| (link.from_id, link)).collect())
     }
 
     /// Refuses links that, with those already there, would lead back to where they start.

@@ -7,6 +7,7 @@ mod import;
 mod index;
 mod ingest;
 mod init;
+mod links;
 mod lookup;
 mod man;
 mod mirror;
@@ -37,6 +38,8 @@ pub enum Command {
     Lookup(lookup::Args),
     Stats(stats::Args),
     #[command(subcommand)]
+    Links(links::Command),
+    #[command(subcommand)]
     Rights(rights::Command),
     #[command(subcommand)]
     Release(release::Command),
@@ -64,6 +67,7 @@ pub async fn run(command: Command, context: &Context) -> Ended {
         Command::Search(args) => search::run(args, context).await,
         Command::Lookup(args) => lookup::run(args, context).await,
         Command::Stats(args) => stats::run(args, context).await,
+        Command::Links(command) => links::run(command, context).await,
         Command::Rights(command) => rights::run(command, context).await,
         Command::Release(command) => release::run(command, context).await,
         Command::Feed(command) => feed::run(command, context).await,

@@ -16,6 +16,7 @@ mod index;
 mod ingest;
 mod init;
 mod interrupt;
+mod links;
 mod mirror;
 mod mirrors;
 mod readers;
