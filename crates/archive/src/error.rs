@@ -140,6 +140,7 @@ impl ArchiveError {
                 Blame::Archive
             }
             Self::NotEmpty { .. } | Self::Usage(_) => Blame::Usage,
+            Self::Catalog(CatalogError::Before { .. } | CatalogError::Version { .. }) => Blame::Usage,
             Self::Catalog(
                 CatalogError::Missing
                 | CatalogError::Format { .. }
@@ -147,6 +148,8 @@ impl ArchiveError {
                 | CatalogError::Rows { .. }
                 | CatalogError::Delta { .. }
                 | CatalogError::Decision { .. }
+                | CatalogError::Log { .. }
+                | CatalogError::Pinned { .. }
                 | CatalogError::Blob { .. },
             ) => Blame::Archive,
             Self::Catalog(error) if error.is_damage() => Blame::Archive,

@@ -91,6 +91,9 @@ pub(crate) async fn recorded(delta: &DeltaTable, table: Table, job: &str) -> Res
     inner.await.map_err(CatalogError::delta("read the log of", table))
 }
 
+/// What looking into a log is called in errors.
+pub(crate) const READ_LOG: &str = "read the log of";
+
 /// What [`append`] is called in errors.
 pub(crate) const APPEND: &str = "append to";
 
@@ -140,7 +143,7 @@ pub(crate) async fn commit(
 }
 
 /// Keys are mostly unique: a dictionary would only cost, and a Bloom filter of the right size lets a look-up skip the file.
-fn writer_properties(columns: &[Column], rows: u64) -> WriterProperties {
+pub(crate) fn writer_properties(columns: &[Column], rows: u64) -> WriterProperties {
     let level = ZstdLevel::try_new(ZSTD_LEVEL).expect("a level that zstd has");
     let mut properties = WriterProperties::builder().set_compression(Compression::ZSTD(level));
     for column in columns {

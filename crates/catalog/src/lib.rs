@@ -21,14 +21,17 @@
 mod catalog;
 mod delta;
 mod error;
+pub mod export;
 pub mod import;
 pub mod index;
+pub mod maintenance;
 mod ordered;
 pub mod parquet;
 mod pending;
 mod rows;
 pub mod schema;
 mod snapshot;
+mod staged;
 mod writer;
 
 pub use arrow;
@@ -41,7 +44,8 @@ pub use schema::{
     LinkEntity, Listens, Location, Outcome, Release, ReleaseStatus, Rights, Row, Supplement, Table, Track,
 };
 pub use snapshot::{
-    AlbumDetails, AlbumEntry, AlbumOrder, ArtistDetails, ArtistEntry, Held, HeldAudio, Key, Snapshot, Stats,
-    TrackDetails, TrackEntry,
+    AlbumDetails, AlbumEntry, AlbumOrder, Answer, ArtistDetails, ArtistEntry, BANDS, Band, Coverage, Covering, Held,
+    HeldAudio, Key, Listened, Point, QueryError, SHARES, Snapshot, Stats, TrackDetails, TrackEntry, TrackNames,
 };
+pub use staged::Staged;
 pub use writer::Writer;

@@ -12,6 +12,7 @@ mod index_damage;
 mod index_library;
 mod index_updates;
 mod kills;
+mod maintenance;
 mod model;
 mod queries;
 mod recordings;
