@@ -150,6 +150,7 @@ impl ArchiveError {
                 Blame::Archive
             }
             Self::NotEmpty { .. } | Self::Usage(_) => Blame::Usage,
+            Self::Catalog(CatalogError::Before { .. } | CatalogError::Version { .. }) => Blame::Usage,
             Self::Catalog(
                 CatalogError::Missing
                 | CatalogError::Format { .. }
@@ -158,6 +159,8 @@ impl ArchiveError {
                 | CatalogError::Rows { .. }
                 | CatalogError::Delta { .. }
                 | CatalogError::Decision { .. }
+                | CatalogError::Log { .. }
+                | CatalogError::Pinned { .. }
                 | CatalogError::Blob { .. },
             ) => Blame::Archive,
             Self::Catalog(error) if error.is_damage() => Blame::Archive,

@@ -137,6 +137,9 @@ pub(crate) async fn recorded(delta: &DeltaTable, table: Table, job: &str) -> Res
     inner.await.map_err(CatalogError::delta("read the log of", table))
 }
 
+/// What looking into a log is called in errors.
+pub(crate) const READ_LOG: &str = "read the log of";
+
 /// Adds `rows` as one Parquet file in one commit that records `(job, number)`.
 pub(crate) async fn append(
     delta: &mut DeltaTable,

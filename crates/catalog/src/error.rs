@@ -132,6 +132,37 @@ pub enum CatalogError {
         /// The name.
         job: String,
     },
+    /// The tables are younger than the moment that was asked for.
+    #[error("the table `{}` did not exist at {moment}; `fonoteca catalog history` shows since when it does", table.name())]
+    Before {
+        /// The table.
+        table: Table,
+        /// The moment.
+        moment: String,
+    },
+    /// An entry of a table's log cannot be understood.
+    #[error("version {version} of the table `{}` has an entry in its log that cannot be read", table.name())]
+    Log {
+        /// The table.
+        table: Table,
+        /// The version.
+        version: i64,
+    },
+    /// A release does not say from which versions of the tables it was cut.
+    #[error("the release {release:?} in the table `releases` has a bad `tables`, so that nobody knows what it needs")]
+    Pinned {
+        /// The release.
+        release: String,
+    },
+    /// Somebody else changed what was being rewritten.
+    #[error(
+        "the table `{}` changed while its files were being compacted; nothing of it was changed, try again later",
+        table.name()
+    )]
+    Changed {
+        /// The table.
+        table: Table,
+    },
     /// There is no such version any more, or not yet.
     #[error("no version {version} of the table `{}`", table.name())]
     Version {

@@ -23,10 +23,12 @@ pub mod bulk;
 mod catalog;
 mod delta;
 mod error;
+pub mod export;
 pub mod identity;
 pub mod import;
 pub mod index;
 mod keys;
+pub mod maintenance;
 mod ordered;
 pub mod parquet;
 mod pending;
@@ -35,6 +37,7 @@ mod rows;
 mod rowstore;
 pub mod schema;
 mod snapshot;
+mod staged;
 mod writer;
 
 pub use arrow;
@@ -48,7 +51,8 @@ pub use schema::{
     Track,
 };
 pub use snapshot::{
-    AlbumDetails, AlbumEntry, AlbumOrder, ArtistDetails, ArtistEntry, Held, HeldAudio, Key, Snapshot, Stats,
-    TrackDetails, TrackEntry,
+    AlbumDetails, AlbumEntry, AlbumOrder, Answer, ArtistDetails, ArtistEntry, BANDS, Band, Coverage, Covering, Held,
+    HeldAudio, Key, Listened, Point, QueryError, SHARES, Snapshot, Stats, TrackDetails, TrackEntry, TrackNames,
 };
+pub use staged::Staged;
 pub use writer::Writer;

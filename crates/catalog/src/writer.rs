@@ -37,6 +37,10 @@ impl Writer {
         (self.shared, self.lock)
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// What is known under the lock. Look here what is there already before committing: a batch is written as it is.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot

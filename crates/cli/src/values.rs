@@ -5,9 +5,13 @@ use std::ops::RangeInclusive;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use fonoteca_accounts::Role;
 use fonoteca_archive::mirror::Via;
+use fonoteca_catalog::Table;
+use fonoteca_catalog::export::Format;
 use fonoteca_catalog::index::Kind;
 use fonoteca_model::Timestamp;
 use fonoteca_model::rights::{Basis, Layer, Use};
+
+use crate::commands::Form;
 
 /// A word out of a few, each with a line of help.
 fn words<T: Copy + Send + Sync + 'static>(
@@ -61,6 +65,23 @@ pub fn kind() -> impl TypedValueParser<Value = Kind> {
         (Kind::Album, "album", "albums"),
         (Kind::Artist, "artist", "artists"),
     ])
+}
+
+/// In which form rows are written.
+pub fn form() -> impl TypedValueParser<Value = Form> {
+    words(vec![
+        (Form::Table, "table", "columns that line up, for people"),
+        (Form::File(Format::Csv), "csv", "comma-separated, with headings; null is an empty field"),
+        (Form::File(Format::Json), "json", "one JSON object a line"),
+        (Form::File(Format::Parquet), "parquet", "Parquet, into the file of --output"),
+    ])
+}
+
+/// A table of the catalogue.
+pub fn table(name: &str) -> Result<Table, String> {
+    let names = || Table::ALL.iter().map(|table| table.name()).collect::<Vec<_>>().join(", ");
+    let found = Table::ALL.iter().copied().find(|table| table.name() == name);
+    found.ok_or_else(|| format!("there is no table {name:?}; the tables are: {}", names()))
 }
 
 /// What a user may do.

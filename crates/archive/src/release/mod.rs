@@ -64,4 +64,4 @@ impl Options {
 }
 
 /// The popularity bands, most popular first: a torrent never mixes two, so that a mirror can begin at the top.
-pub const BANDS: &[(i32, i32)] = &[(75, 100), (50, 74), (25, 49), (1, 24), (0, 0)];
+pub const BANDS: &[(i32, i32)] = &fonoteca_catalog::BANDS;

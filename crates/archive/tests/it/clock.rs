@@ -1,7 +1,7 @@
 //! A clock that stands still or is set back between two runs loses nothing and turns nothing round.
 
 use fonoteca_archive::ingest::Status;
-use fonoteca_archive::listens;
+use fonoteca_archive::listens::{self, Options};
 use fonoteca_archive::rights::{Statement, set, show};
 use fonoteca_catalog::{Listens, Rights};
 use fonoteca_model::Silent;
@@ -56,9 +56,13 @@ async fn listens_add_up_after_the_clock_was_set_back() {
             "artist_name": "", "track_name": "1", "release_name": ""}});
         world.file(&format!("{at}.jsonl"), format!("{line}\n").as_bytes())
     };
-    let first = listens::import(&world.archive, &listen(1_700_000_000), &Silent).await.expect("an import");
+    let first = listens::import(&world.archive, &[listen(1_700_000_000)], &Options::default(), &Silent)
+        .await
+        .expect("an import");
     world.clock.jump(-1_000_000);
-    let second = listens::import(&world.archive, &listen(1_700_000_001), &Silent).await.expect("an import");
+    let second = listens::import(&world.archive, &[listen(1_700_000_001)], &Options::default(), &Silent)
+        .await
+        .expect("an import");
     assert_eq!((first.matched, second.matched), (1, 1));
     assert_eq!(world.stats().await.listens, 2);
     let rows: Vec<Listens> = world.rows().await;

@@ -56,7 +56,8 @@ impl Known {
         for entity in LinkEntity::ALL {
             links[usize::from(kind_of(*entity).code())] = read_links(snapshot, *entity).await?;
         }
-        Ok(Self { standings: read_standings(snapshot).await?, links, held: read_held(snapshot).await? })
+        let recordings = &links[usize::from(Kind::Track.code())];
+        Ok(Self { standings: read_standings(snapshot, recordings).await?, links, held: read_held(snapshot).await? })
     }
 
     /// What this is one of, and whether links lead to or from it.
@@ -111,8 +112,9 @@ async fn read_links(snapshot: &Snapshot, entity: LinkEntity) -> Result<Links, Ca
     Ok(links)
 }
 
-/// The latest count of each recording. Counts add up over the years, so what later ones replace is dropped on the way.
-async fn read_standings(snapshot: &Snapshot) -> Result<Vec<(i64, Standing)>, CatalogError> {
+/// The latest count of each recording, with what was counted under ids that are this recording by now, as
+/// [`Snapshot::listens`] has it. Counts add up over the years, so what later ones replace is dropped on the way.
+async fn read_standings(snapshot: &Snapshot, recordings: &Links) -> Result<Vec<(i64, Standing)>, CatalogError> {
     let mut counted: Vec<(i64, i64, i64, i32)> = Vec::new();
     let mut dropped_at = 1 << 20;
     let mut batches = snapshot.sql_stream("SELECT recording_id, as_of, \"count\", popularity FROM listens").await?;
@@ -135,6 +137,20 @@ async fn read_standings(snapshot: &Snapshot) -> Result<Vec<(i64, Standing)>, Cat
         }
     }
     keep_latest(&mut counted);
+    if !recordings.hops.is_empty() {
+        for (id, ..) in &mut counted {
+            *id = recordings.follow(*id);
+        }
+        counted.sort_unstable_by_key(|(id, ..)| *id);
+        counted.dedup_by(|same, first| {
+            let is_one = same.0 == first.0;
+            if is_one {
+                first.2 = first.2.saturating_add(same.2);
+                first.3 = first.3.max(same.3);
+            }
+            is_one
+        });
+    }
     let standings = counted.into_iter().map(|(id, _, count, popularity)| (id, Standing::new(popularity, count)));
     let mut standings: Vec<(i64, Standing)> = standings.filter(|(_, standing)| !standing.is_nothing()).collect();
     standings.shrink_to_fit();

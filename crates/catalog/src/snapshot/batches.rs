@@ -2,7 +2,8 @@
 //!
 //! Almost always nothing is hidden, and then a table is read as it is. What is hidden is found without reading any data:
 //! each commit writes one file of one batch, and the statistics of the `job` and `batch` columns in the Delta log name it.
-//! Only files that somebody compacted hold several batches; then the two columns are read.
+//! Files that were compacted hold several batches, and their entries in the log say which ([`super::batch_tags`]); where
+//! another program compacted them, the two columns are read.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -14,9 +15,11 @@ use datafusion::common::ScalarValue;
 use datafusion::prelude::{Expr, SessionContext, cast, col, lit};
 use deltalake::DeltaTable;
 use deltalake::delta_datafusion::TableProviderBuilder;
+use deltalake::kernel::LogicalFileView;
 use futures::StreamExt as _;
 use serde_json::Value;
 
+use super::batch_tags;
 use crate::catalog::Shared;
 use crate::delta;
 use crate::error::CatalogError;
@@ -72,10 +75,19 @@ pub(super) async fn of_version(
                 found.insert(key);
             }
             FileBatches::None => {}
-            FileBatches::Untold => return read_batches(context, table, delta).await.map(BatchesOfTable),
+            FileBatches::Untold => match tagged(&file) {
+                Some(keys) => found.extend(keys),
+                None => return read_batches(context, table, delta).await.map(BatchesOfTable),
+            },
         }
     }
     Ok(BatchesOfTable(found))
+}
+
+/// What the entry of a compacted file tells.
+#[expect(deprecated, reason = "only the whole entry has the tags")]
+fn tagged(file: &LogicalFileView) -> Option<Vec<BatchKey>> {
+    batch_tags::read(file.add_action().tags.as_ref())
 }
 
 /// What a file's statistics tell of the batches in it.

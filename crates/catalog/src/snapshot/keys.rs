@@ -10,7 +10,7 @@ use futures::TryStreamExt as _;
 
 use super::Snapshot;
 use crate::error::CatalogError;
-use crate::schema::{Album, CollectionEntry, Event, File, LinkEntity, Listens, Rights, Row, Track};
+use crate::schema::{Album, CollectionEntry, Event, File, LinkEntity, Rights, Row, Track};
 
 /// What a column can be looked up by.
 pub trait Key {
@@ -47,37 +47,6 @@ impl Snapshot {
         self.keyed(column, keys).await
     }
 
-    /// The tracks with each of these ISRCs, written without hyphens.
-    pub async fn tracks_by_isrc(&self, isrcs: &[String]) -> Result<HashMap<String, Vec<Id>>, CatalogError> {
-        let rows: Vec<Track> = self.rows_by("isrc", isrcs).await?;
-        Ok(grouped(rows.into_iter().filter_map(|row| Some((row.isrc?, row.id)))))
-    }
-
-    /// The tracks with each of these MusicBrainz recording ids.
-    pub async fn tracks_by_mbid(&self, mbids: &[String]) -> Result<HashMap<String, Vec<Id>>, CatalogError> {
-        let rows: Vec<Track> = self.rows_by("mbid", mbids).await?;
-        Ok(grouped(rows.into_iter().filter_map(|row| Some((row.mbid?, row.id)))))
-    }
-
-    /// The tracks of each artist credit, compared as names are: folded. Reads the credits of all tracks, in one pass.
-    pub async fn tracks_by_artist_fold(&self, folds: &[String]) -> Result<HashMap<String, Vec<Track>>, CatalogError> {
-        let wanted: HashSet<&String> = folds.iter().collect();
-        let mut found: HashMap<String, Vec<Track>> = HashMap::new();
-        if wanted.is_empty() {
-            return Ok(found);
-        }
-        let mut tracks = self.stream::<Track>("").await?;
-        while let Some(some) = tracks.try_next().await? {
-            for track in some {
-                let credit = fold(&track.artist_credit);
-                if wanted.contains(&credit) {
-                    found.entry(credit).or_default().push(track);
-                }
-            }
-        }
-        Ok(found)
-    }
-
     /// For each essence that some file has, the blob that was taken in first.
     pub async fn roots_of_essences(&self, essences: &[String]) -> Result<HashMap<String, BlobId>, CatalogError> {
         let mut rows: Vec<File> = self.rows_by("essence", essences).await?;
@@ -89,13 +58,6 @@ impl Snapshot {
     pub async fn has_event(&self, id: &str) -> Result<bool, CatalogError> {
         let rows: Vec<Event> = self.keyed("id", [lit(id)]).await?;
         Ok(!rows.is_empty())
-    }
-
-    /// The latest count of every recording that was ever listened to.
-    pub async fn listen_counts(&self) -> Result<HashMap<Id, i64>, CatalogError> {
-        let mut rows: Vec<Listens> = self.rows("").await?;
-        rows.sort_by_key(|row| (row.as_of, row.count));
-        Ok(rows.into_iter().map(|row| (row.recording_id, row.count)).collect())
     }
 
     /// The held audio that a subject stands for, by root.
@@ -200,12 +162,4 @@ impl Snapshot {
         ids.extend(self.tracks_of_albums(&released).await?.into_values().flatten().map(|track| track.id));
         Ok(ids)
     }
-}
-
-fn grouped(pairs: impl Iterator<Item = (String, Id)>) -> HashMap<String, Vec<Id>> {
-    let mut found: HashMap<String, Vec<Id>> = HashMap::new();
-    for (key, id) in pairs {
-        found.entry(key).or_default().push(id);
-    }
-    found
 }

@@ -1,14 +1,20 @@
 //! Reading: pinned versions of all tables, and the questions that the rest of the program asks of them.
 
+pub(crate) mod batch_tags;
 mod batches;
 mod blobs;
 mod browse;
 mod changes;
+mod coverage;
 mod details;
 mod files;
+mod functions;
 mod held;
 mod keys;
+mod listened;
 mod lookup;
+mod query;
+mod query_error;
 mod read;
 mod recordings;
 mod rights;
@@ -19,6 +25,7 @@ use std::sync::Arc;
 
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::execution::config::SessionConfig;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::SessionContext;
 use deltalake::DeltaTable;
 
@@ -29,10 +36,14 @@ use crate::schema::Table;
 
 pub(crate) use batches::BatchesOfTable;
 pub use browse::{AlbumDetails, AlbumEntry, AlbumOrder, ArtistDetails, ArtistEntry};
+pub use coverage::{BANDS, Band, Coverage, Covering, Point, SHARES};
 pub use details::{Held, TrackDetails, TrackEntry};
 pub(crate) use files::TableFile;
 pub use held::HeldAudio;
 pub use keys::Key;
+pub use listened::{Listened, TrackNames};
+pub use query::Answer;
+pub use query_error::QueryError;
 pub use stats::Stats;
 
 /// The tables at fixed versions. Cheap to clone; later commits do not show.
@@ -51,11 +62,23 @@ struct Inner {
 
 impl Snapshot {
     pub(crate) async fn build(shared: &Arc<Shared>, tables: BTreeMap<Table, DeltaTable>) -> Result<Self, CatalogError> {
-        let mut config = SessionConfig::new().with_information_schema(true);
+        Self::build_with(shared, tables, SessionConfig::new(), Arc::clone(&shared.runtime)).await
+    }
+
+    async fn build_with(
+        shared: &Arc<Shared>,
+        tables: BTreeMap<Table, DeltaTable>,
+        config: SessionConfig,
+        runtime: Arc<RuntimeEnv>,
+    ) -> Result<Self, CatalogError> {
+        let mut config = config.with_information_schema(true);
         // Plain Arrow strings for whoever gets the batches, and wide columns only read for the rows that are wanted.
         config.options_mut().execution.parquet.schema_force_view_types = false;
         config.options_mut().execution.parquet.pushdown_filters = true;
-        let context = SessionContext::new_with_config_rt(config, Arc::clone(&shared.runtime));
+        // An error says where in the query it is.
+        config.options_mut().sql_parser.collect_spans = true;
+        let context = SessionContext::new_with_config_rt(config, runtime);
+        functions::register(&context);
         let mut batches = BTreeMap::new();
         for (table, delta) in &tables {
             batches.insert(*table, batches::of_table(shared, &context, *table, delta).await?);

@@ -1,6 +1,6 @@
 //! SQL for people: everything that reads, nothing that writes.
 
-use fonoteca_catalog::arrow::array::{AsArray as _, RecordBatch};
+use fonoteca_catalog::arrow::array::{Array as _, AsArray as _, RecordBatch};
 use fonoteca_catalog::arrow::datatypes::Int64Type;
 use fonoteca_catalog::{Batch, Fingerprint, Holding, Table, Track};
 use futures::TryStreamExt as _;
@@ -118,4 +118,69 @@ async fn look_ups_by_blob_and_name() {
     let wrong = ("two album".to_owned(), "strasse artist".to_owned());
     let albums = snapshot.local_albums_by_fold(&[right.clone(), wrong]).await.expect("albums");
     assert_eq!(albums.keys().collect::<Vec<_>>(), [&right]);
+}
+
+/// What is said about a query that has no answer.
+async fn said(snapshot: &fonoteca_catalog::Snapshot, query: &str) -> String {
+    match snapshot.query(query, false).await {
+        Err(error) => error.to_string(),
+        Ok(answer) => match answer.batches.try_collect::<Vec<_>>().await {
+            Err(error) => error.to_string(),
+            Ok(_) => panic!("{query} has an answer"),
+        },
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_say_where_and_what_was_perhaps_meant() {
+    let (_archive, catalog) = Archive::new().await;
+    let snapshot = catalog.snapshot().await.expect("snapshot");
+    for (query, expected) in [
+        ("SELECT *\nFROM trakcs", "no table `trakcs`"),
+        ("SELECT titel FROM tracks", "no column `titel` (line 1, column 8); did you mean `title`?"),
+        ("SELECT title FORM tracks WHERE", "the query cannot be read (line 1, column 19)"),
+        ("SELECT lenght(title) FROM tracks", "length"),
+        ("DELETE FROM tracks", "queries only read"),
+        ("CREATE TABLE x AS SELECT 1", "queries only read"),
+        ("SELECT parse_id('xyz')", "parse_id"),
+        ("SELECT 1; SELECT 2", "the query makes no sense"),
+    ] {
+        let said = said(&snapshot, query).await;
+        assert!(said.contains(expected), "{query}: {said}");
+    }
+    assert!(said(&snapshot, "SELECT * FROM trakcs").await.ends_with("did you mean `tracks`?"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_are_written_and_read_as_people_see_them() {
+    let (_archive, catalog) = Archive::new().await;
+    commit(&catalog, "job", 0, song("one")).await;
+    let snapshot = catalog.snapshot().await.expect("snapshot");
+    let hex = id("one").to_string();
+    let query = format!("SELECT hex_id(id) FROM tracks WHERE id = parse_id('{hex}')");
+    let found = snapshot.sql(&query).await.expect("found");
+    assert_eq!(found[0].column(0).as_string::<i32>().value(0), hex);
+    let both = snapshot.sql("SELECT hex_id(-1) AS a, parse_id(NULL) AS b").await.expect("constants");
+    assert_eq!(both[0].column(0).as_string::<i32>().value(0), "ffffffffffffffff");
+    assert_eq!(both[0].column(1).null_count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_needs_more_than_its_memory_goes_to_disk_or_says_so() {
+    let (_archive, catalog) = Archive::new().await;
+    let snapshot = catalog.snapshot().await.expect("snapshot").with_memory(48 << 20).await.expect("limited");
+    // 3 million rows of some 40 bytes, and as many groups.
+    let sorted =
+        "SELECT sum(n) FROM (SELECT value AS n, md5(cast(value AS text)) AS h FROM range(0, 1500000) ORDER BY h)";
+    assert_eq!(number(&snapshot.sql(sorted).await.expect("sorted on disk")), 1_499_999 * 750_000);
+    let ranked =
+        "SELECT max(r) FROM (SELECT row_number() OVER (ORDER BY md5(cast(value AS text))) AS r FROM range(0, 1000000))";
+    let ranked = snapshot.query(ranked, false).await.expect("planned").batches.try_collect::<Vec<_>>().await;
+    assert!(ranked.is_ok(), "{:?}", ranked.err());
+    let joined = "SELECT count(*) FROM (SELECT value AS a, repeat('x', 200) AS b FROM range(0, 1000000)) l \
+                  JOIN (SELECT value AS a, repeat('y', 200) AS b FROM range(0, 1000000)) r ON l.a = r.a AND l.b <> r.b";
+    let refused = snapshot.query(joined, false).await.expect("planned").batches.try_collect::<Vec<_>>().await;
+    if let Err(error) = refused {
+        assert!(error.to_string().contains("more memory than it may take"), "{error}");
+    }
 }

@@ -100,3 +100,32 @@ async fn counts_are_what_a_person_counts() {
     };
     assert_eq!(stats, expected);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn coverage_follows_links_and_is_the_same_when_joins_go_to_disk() {
+    let (_archive, catalog) = Archive::new().await;
+    let mut batch = Batch::default();
+    ["a", "b", "c", "silent"].iter().for_each(|name| batch.append(song(name)));
+    batch.append(Batch { links: vec![recording("link", "b", "a", 1)], ..Batch::default() });
+    let counted = |name: &str, count, second| Listens {
+        recording_id: id(name),
+        as_of: AT.plus_seconds(second),
+        count,
+        popularity: if count > 50 { 100 } else { 10 },
+    };
+    // The latest counts; what is not in the catalogue has listens all the same.
+    batch.listens = vec![counted("a", 7, 0), counted("a", 80, 1), counted("c", 10, 0), counted("elsewhere", 10, 0)];
+    commit(&catalog, "job", 0, batch).await;
+    let snapshot = catalog.snapshot().await.expect("snapshot");
+    let coverage = snapshot.coverage().await.expect("coverage");
+    assert_eq!((coverage.listens, coverage.recordings_listened), (100, 3));
+    assert_eq!((coverage.tracks_listened, coverage.tracks_unlistened), (3, 1));
+    let half = coverage.covering[0];
+    let bytes = |names: &[&str]| names.iter().map(|name| format!("{name} bytes").len() as i64).sum::<i64>();
+    assert_eq!((half.recordings, half.tracks, half.bytes), (1, 2, bytes(&["a", "b"])));
+    assert_eq!(coverage.bytes_held, bytes(&["a", "b", "c", "silent"]));
+    assert!((coverage.share_held - 0.9).abs() < 1e-9, "{coverage:?}");
+    let bands: Vec<_> = coverage.bands.iter().map(|band| (band.recordings, band.tracks, band.listens)).collect();
+    assert_eq!(bands, [(1, 2, 80), (0, 0, 0), (0, 0, 0), (2, 1, 20), (0, 1, 0)]);
+    assert_eq!(snapshot.coverage_with(0).await.expect("on disk"), coverage);
+}

@@ -1,5 +1,6 @@
 //! The commands, one file each: its options, whose docs are its help, and what it does.
 
+mod catalog;
 mod completions;
 mod demo;
 mod feed;
@@ -15,9 +16,12 @@ mod release;
 mod rights;
 mod search;
 mod serve;
+mod sql;
 mod stats;
 mod user;
 mod verify;
+
+pub use sql::Form;
 
 use clap::Subcommand;
 
@@ -36,6 +40,7 @@ pub enum Command {
     Import(import::Command),
     Search(search::Args),
     Lookup(lookup::Args),
+    Sql(sql::Args),
     Stats(stats::Args),
     #[command(subcommand)]
     Links(links::Command),
@@ -52,6 +57,8 @@ pub enum Command {
     #[command(subcommand)]
     User(user::Command),
     #[command(subcommand)]
+    Catalog(catalog::Command),
+    #[command(subcommand)]
     Index(index::Command),
     Demo(demo::Args),
     Completions(completions::Args),
@@ -66,6 +73,7 @@ pub async fn run(command: Command, context: &Context) -> Ended {
         Command::Import(command) => import::run(command, context).await,
         Command::Search(args) => search::run(args, context).await,
         Command::Lookup(args) => lookup::run(args, context).await,
+        Command::Sql(args) => sql::run(args, context).await,
         Command::Stats(args) => stats::run(args, context).await,
         Command::Links(command) => links::run(command, context).await,
         Command::Rights(command) => rights::run(command, context).await,
@@ -75,6 +83,7 @@ pub async fn run(command: Command, context: &Context) -> Ended {
         Command::Verify(args) => verify::run(args, context).await,
         Command::Serve(args) => serve::run(args, context).await,
         Command::User(command) => user::run(command, context).await,
+        Command::Catalog(command) => catalog::run(command, context).await,
         Command::Index(command) => index::run(command, context).await,
         // The tour runs other commands, so its future holds theirs.
         Command::Demo(args) => Box::pin(demo::run(args, context)).await,

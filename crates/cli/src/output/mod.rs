@@ -1,5 +1,6 @@
 //! Where everything goes: results to stdout, everything else to stderr.
 
+pub mod curve;
 mod table;
 
 use std::fmt::Display;
@@ -100,6 +101,22 @@ impl Output {
         self.write(&table.render(self.colour_out));
     }
 
+    /// Bytes as they are, on stdout; whether it still takes any.
+    pub fn raw(&self, bytes: &[u8]) -> bool {
+        self.write_bytes(bytes);
+        !self.is_gone()
+    }
+
+    /// Whether stdout takes no more.
+    pub fn is_gone(&self) -> bool {
+        self.failed.lock().is_some()
+    }
+
+    /// Whether stdout shows colours.
+    pub fn colours(&self) -> bool {
+        self.colour_out
+    }
+
     /// A line for people, on stderr; not with `--quiet`.
     pub fn note(&self, text: impl Display) {
         if !self.quiet {
@@ -155,11 +172,15 @@ impl Output {
     }
 
     fn write(&self, text: &str) {
+        self.write_bytes(text.as_bytes());
+    }
+
+    fn write_bytes(&self, bytes: &[u8]) {
         let mut failed = self.failed.lock();
         if failed.is_none() {
             let written = self.beside_bar(|| {
                 let mut stdout = std::io::stdout().lock();
-                stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+                stdout.write_all(bytes).and_then(|()| stdout.flush())
             });
             *failed = written.err();
         }

@@ -14,7 +14,7 @@ pub enum Align {
 /// Rows of cells, perhaps with a heading.
 #[derive(Debug, Default)]
 pub struct Table {
-    headings: Vec<&'static str>,
+    headings: Vec<String>,
     aligns: Vec<Align>,
     rows: Vec<Vec<String>>,
 }
@@ -23,10 +23,16 @@ impl Table {
     /// A table with these headings.
     pub fn new(columns: &[(&'static str, Align)]) -> Self {
         Self {
-            headings: columns.iter().map(|(heading, _)| *heading).collect(),
+            headings: columns.iter().map(|(heading, _)| (*heading).to_owned()).collect(),
             aligns: columns.iter().map(|(_, align)| *align).collect(),
             rows: Vec::new(),
         }
+    }
+
+    /// A table with headings that come from elsewhere.
+    pub fn with_headings(columns: impl IntoIterator<Item = (String, Align)>) -> Self {
+        let (headings, aligns) = columns.into_iter().unzip();
+        Self { headings, aligns, rows: Vec::new() }
     }
 
     /// Names and values, without a heading.
@@ -61,33 +67,35 @@ impl Table {
 
     /// As text, every line ended; nothing for no rows.
     pub fn render(&self, colour: bool) -> String {
+        self.page(&mut Vec::new(), true, colour)
+    }
+
+    /// The same for one of several pages: columns are at least `widths` wide, which grow, and only the first is `headed`.
+    pub fn page(&self, widths: &mut Vec<usize>, headed: bool, colour: bool) -> String {
         let mut text = String::new();
         if self.rows.is_empty() {
             return text;
         }
-        let headings: Vec<String> = self.headings.iter().map(|heading| (*heading).to_owned()).collect();
-        let widths = self.widths(&headings);
-        if !headings.is_empty() {
-            let line = self.line(&headings, &widths);
+        self.widen(widths);
+        if headed && !self.headings.is_empty() {
+            let line = self.line(&self.headings, widths);
             let (strong, plain) = if colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
             text.extend([strong, &line, plain, "\n"]);
         }
         for row in &self.rows {
-            text.push_str(&self.line(row, &widths));
+            text.push_str(&self.line(row, widths));
             text.push('\n');
         }
         text
     }
 
-    fn widths(&self, headings: &[String]) -> Vec<usize> {
-        let mut widths = Vec::new();
-        for row in std::iter::once(headings).chain(self.rows.iter().map(Vec::as_slice)) {
+    fn widen(&self, widths: &mut Vec<usize>) {
+        for row in std::iter::once(&self.headings).chain(&self.rows) {
             widths.resize(widths.len().max(row.len()), 0);
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.width());
             }
         }
-        widths
     }
 
     fn line(&self, cells: &[String], widths: &[usize]) -> String {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic with a line number is the report, also in what tests share")]
 
+mod catalog;
 mod clients;
 mod contract;
 mod corpus;
@@ -12,6 +13,7 @@ mod feed;
 mod help;
 mod hostile;
 mod imports;
+mod import;
 mod index;
 mod ingest;
 mod init;
@@ -26,6 +28,8 @@ mod reliability;
 mod rights;
 mod search;
 mod serve;
+mod sql;
+mod stats;
 mod tables;
 mod usage;
 mod user;

@@ -59,6 +59,8 @@ fn without_an_archive_every_command_says_how_to_make_one() {
         &["mirror", "status"],
         &["user", "list"],
         &["index", "rebuild"],
+        &["sql", "SELECT 1"],
+        &["catalog", "history"],
         &["--archive", "nowhere", "stats"],
     ] {
         let said = world.run(args);

@@ -1,0 +1,61 @@
+//! SQL functions of our own: ids as people see them.
+//!
+//! - `hex_id(bigint) → text`: the 16 hex digits of an id.
+//! - `parse_id(text) → bigint`: the id that 16 hex digits are; an error for anything else.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray as _, Int64Array, StringArray};
+use arrow::datatypes::{DataType, Int64Type};
+use datafusion::common::DataFusionError;
+use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
+use datafusion::prelude::SessionContext;
+use fonoteca_model::Id;
+
+/// Makes the functions known.
+pub(super) fn register(context: &SessionContext) {
+    let hex = |value: &ColumnarValue| on_array(value, hex_ids);
+    let parse = |value: &ColumnarValue| on_array(value, parse_ids);
+    context.register_udf(create_udf(
+        "hex_id",
+        vec![DataType::Int64],
+        DataType::Utf8,
+        Volatility::Immutable,
+        Arc::new(move |arguments: &[ColumnarValue]| hex(&arguments[0])),
+    ));
+    context.register_udf(create_udf(
+        "parse_id",
+        vec![DataType::Utf8],
+        DataType::Int64,
+        Volatility::Immutable,
+        Arc::new(move |arguments: &[ColumnarValue]| parse(&arguments[0])),
+    ));
+}
+
+/// Constants stay constants, so that a look-up by `parse_id('…')` is one by a number.
+fn on_array(
+    value: &ColumnarValue,
+    work: fn(&ArrayRef) -> Result<ArrayRef, DataFusionError>,
+) -> Result<ColumnarValue, DataFusionError> {
+    match value {
+        ColumnarValue::Array(array) => work(array).map(ColumnarValue::Array),
+        ColumnarValue::Scalar(scalar) => {
+            let one = work(&scalar.to_array()?)?;
+            datafusion::common::ScalarValue::try_from_array(&one, 0).map(ColumnarValue::Scalar)
+        }
+    }
+}
+
+fn hex_ids(ids: &ArrayRef) -> Result<ArrayRef, DataFusionError> {
+    let ids = ids.as_primitive::<Int64Type>();
+    Ok(Arc::new(ids.iter().map(|id| id.map(|id| Id(id).to_string())).collect::<StringArray>()))
+}
+
+fn parse_ids(texts: &ArrayRef) -> Result<ArrayRef, DataFusionError> {
+    let parse = |text: &str| {
+        let parsed = text.parse::<Id>().map_err(|error| DataFusionError::Execution(format!("parse_id: {error}")))?;
+        Ok::<_, DataFusionError>(parsed.0)
+    };
+    let ids = texts.as_string::<i32>().iter().map(|text| text.map(parse).transpose());
+    Ok(Arc::new(ids.collect::<Result<Int64Array, _>>()?))
+}
