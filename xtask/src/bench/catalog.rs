@@ -152,13 +152,11 @@ impl Phases<'_> {
     }
 
     fn command(&self, phase: &str) -> Result<Command> {
-        let program = match self.program.get() {
-            Some(program) => program.clone(),
-            None => {
-                let built = build(self.workspace)?;
-                self.program.get_or_init(|| built).clone()
-            }
-        };
+        if self.program.get().is_none() {
+            let built = build(self.workspace)?;
+            self.program.get_or_init(|| built);
+        }
+        let program = self.program.get().context("it was built above")?;
         let mut command = Command::new(program);
         command.arg(phase).arg(self.dir).arg(self.rows.to_string());
         Ok(command)

@@ -18,13 +18,9 @@ const PAGES: [usize; 3] = [20_000, 100_000, 1_000_000];
 
 /// Prints lines a column and encoding: bytes a row and nanoseconds a row at each zstd level, a line a size of page.
 pub fn measure(catalogue: Catalogue, rows: u64) -> Result<()> {
-    println!(
-        "{:<26} {:<24} {:>9} {}",
-        "column",
-        "encoding",
-        "page rows",
-        LEVELS.map(|level| format!("     zstd {level:<2}     ")).join("")
-    );
+    let [column, encoding, page] = ["column", "encoding", "page rows"];
+    let levels = LEVELS.map(|level| format!("     zstd {level:<2}     ")).concat();
+    println!("{column:<26} {encoding:<24} {page:>9} {levels}");
     for (table, batch) in catalogue.rows(0..rows).into_tables() {
         for (name, column) in leaves(&batch) {
             let name = format!("{table}.{name}");

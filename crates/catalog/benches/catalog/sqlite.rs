@@ -130,14 +130,13 @@ impl<'a> Inserts<'a> {
             let row = rowid();
             albums.insert(number(table, "id", at), (row, at));
             let name = text(table, "label", at).unwrap_or_default();
-            let label = match labels.get(name) {
-                Some(label) => *label,
-                None => {
-                    let label = labels.len() as i64 + 1;
-                    labels.insert(name.to_owned(), label);
-                    self.label.execute(params![label, name])?;
-                    label
-                }
+            let label = if let Some(label) = labels.get(name) {
+                *label
+            } else {
+                let label = labels.len() as i64 + 1;
+                labels.insert(name.to_owned(), label);
+                self.label.execute(params![label, name])?;
+                label
             };
             let credit = credits.value(at);
             let artist = credit.as_struct().column(0).as_primitive::<Int64Type>().values().first();
@@ -215,7 +214,7 @@ pub fn ask(bench: &Bench) -> Result<()> {
     connection.execute_batch("PRAGMA cache_size = -200000; PRAGMA mmap_size = 100000000000;")?;
     let mut figures = Map::new();
     let keys = questions::keys(bench);
-    for (name, column) in [("id", "id"), ("isrc", "isrc")] {
+    for column in ["id", "isrc"] {
         let mut one = connection.prepare(&format!("{ENTRY} WHERE t.{column} = ?"))?;
         let mut times = Times::default();
         for round in 0..2 {
@@ -232,7 +231,7 @@ pub fn ask(bench: &Bench) -> Result<()> {
                 times = timed;
             }
         }
-        times.add_to(&format!("by_{name}"), &mut figures);
+        times.add_to(&format!("by_{column}"), &mut figures);
     }
     let mut search = connection.prepare(
         "SELECT t.title, t.isrc, t.popularity FROM words JOIN tracks t ON t.rowid = words.rowid
