@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use fonoteca_catalog::index::{Filters, Hit, Index, Kind, Query};
-use fonoteca_catalog::{Batch, Catalog, Listens};
+use fonoteca_catalog::{Batch, Catalog, Listens, Track};
 use fonoteca_model::{Id, Silent};
 
 use crate::archive::{Archive, commit};
@@ -247,4 +247,22 @@ async fn versions_of_one_recording_are_one_hit() {
     let mut listed = tracks("");
     listed.sort_unstable();
     assert_eq!(listed, both);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_that_is_not_among_the_most_frequent_is_found_all_the_same() {
+    let mut batch = Batch { files: vec![file("x")], ..Batch::default() };
+    for n in 0..200_u8 {
+        for copy in 0..2 {
+            let title = format!("star{}{} common", char::from(b'a' + n / 26), char::from(b'a' + n % 26));
+            batch.tracks.push(Track { id: id(&format!("{title} {copy}")), ..track(&title, "somebody", None) });
+        }
+    }
+    batch.tracks.push(track("starzzz rare", "somebody", None));
+    let (_archive, _catalog, index) = indexed(batch).await;
+    for (words, score) in [("rare star", -200.0), ("rare stra", -600.0)] {
+        let hits = index.search(&Query::new(words)).expect("search");
+        let found: Vec<(Id, f64)> = hits.iter().map(|hit| (hit.id, hit.score)).collect();
+        assert_eq!(found, [(id("starzzz rare"), score)], "{words}");
+    }
 }
