@@ -3,6 +3,9 @@
 //! The importers themselves are in [`fonoteca_catalog::import`]; here they get a file, a place for what was not understood,
 //! and an index that catches up.
 
+mod discogs;
+mod tables;
+
 use std::path::{Path, PathBuf};
 
 use fonoteca_catalog::import::musicbrainz::{self, Dump};
@@ -19,11 +22,15 @@ use crate::ingest::AGENT;
 use crate::moment::job;
 use crate::rights::stable_id;
 
+pub use discogs::discogs;
+pub use tables::{guess_map, tables};
+
 /// What is imported, and how.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The file; None: standard input, which cannot be gone on with after an interruption.
-    pub file: Option<PathBuf>,
+    /// The file, or the files that are imported together; none: standard input, which cannot be gone on with after an
+    /// interruption.
+    pub files: Vec<PathBuf>,
     /// Where what was not understood is listed; None: a file of its own in the archive's `state/rejects`.
     pub rejects: Option<PathBuf>,
     /// Rows after which a batch ends; a kill costs at most one batch.
@@ -33,19 +40,23 @@ pub struct Request {
 }
 
 impl Request {
-    /// What it is called: the file's name, or `-`.
+    /// What it is called: the files' names, or `-`.
     pub fn name(&self) -> String {
-        let name = self.file.as_deref().map(|path| path.file_name().unwrap_or(path.as_os_str()));
-        name.map_or_else(|| "-".to_owned(), |name| name.to_string_lossy().into_owned())
+        let names: Vec<String> = self.files.iter().map(|path| name_of(path)).collect();
+        if names.is_empty() { "-".to_owned() } else { names.join(", ") }
     }
 
-    /// Opens the input.
+    /// Opens the input, of several files the first.
     pub fn open(&self, limits: InputLimits, meter: &Meter) -> Result<Input, ImportError> {
-        match &self.file {
-            Some(path) => Input::open(path, limits, meter),
-            None => Input::stdin(limits, meter),
+        match self.files.as_slice() {
+            [] => Input::stdin(limits, meter),
+            [path, ..] => Input::open(path, limits, meter),
         }
     }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// Imports a MusicBrainz dump. An archive with dumps of several entities is one import for each.
@@ -59,7 +70,7 @@ pub async fn musicbrainz(
     let parts = if options.entity.is_none() { reports[0].parts.clone() } else { Vec::new() };
     for part in parts.iter().skip(1) {
         let Ok(entity) = part.parse() else { continue };
-        if request.file.is_none() {
+        if request.files.is_empty() {
             progress.note(&format!("standard input also has {part}, which cannot be gone back to: give a file"));
             continue;
         }
@@ -83,7 +94,7 @@ async fn one_dump(
     let (dump, meter) = opened.await.map_err(|error| ArchiveError::Bug(format!("opening a dump: {error}")))??;
     let dataset = dump.entity().as_str();
     let asked = (!options.supplements).then(|| "no-supplements".to_owned());
-    let dated = request.file.as_deref().and_then(folder_date);
+    let dated = request.files.first().and_then(|path| folder_date(path));
     let open = move || {
         let facts = dump.facts();
         let facts = move || {
@@ -125,7 +136,7 @@ pub async fn take_in(
             source: source.to_owned(),
             dataset: dataset.to_owned(),
             name: request.name(),
-            file: request.file.as_deref().map(FileIdentity::of).transpose()?,
+            files: request.files.iter().map(|path| FileIdentity::of(path)).collect::<Result<_, _>>()?,
             options,
         },
         rejects,

@@ -29,7 +29,7 @@ impl Staged {
 
 impl Catalog {
     /// Writes rows, which count by themselves once they are committed, as one more file.
-    pub async fn stage<T: Row>(&self, staged: &mut Staged, rows: &[T]) -> Result<(), CatalogError> {
+    pub async fn stage_rows<T: Row>(&self, staged: &mut Staged, rows: &[T]) -> Result<(), CatalogError> {
         if !rows.is_empty() {
             let delta = self.shared.table(T::TABLE).await?;
             let rows = stamp(T::TABLE, &encode(rows)?, None)?;

@@ -244,12 +244,12 @@ async fn prepare(
         if rows.len() >= ROWS_AT_ONCE {
             prepared.changed += rows.len() as u64;
             progress.advance(rows.len() as u64);
-            archive.catalog().stage(&mut prepared.staged, &rows).await?;
+            archive.catalog().stage_rows(&mut prepared.staged, &rows).await?;
             rows.clear();
         }
     }
     prepared.changed += rows.len() as u64;
-    archive.catalog().stage(&mut prepared.staged, &rows).await?;
+    archive.catalog().stage_rows(&mut prepared.staged, &rows).await?;
     Ok(prepared)
 }
 

@@ -13,7 +13,7 @@ use std::time::UNIX_EPOCH;
 use bzip2::read::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
 use fonoteca_model::Sha256Hash;
-use fonoteca_model::progress::Progress;
+use fonoteca_model::progress::{Progress, Silent};
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, Stream};
 use parking_lot::Mutex;
@@ -73,7 +73,7 @@ impl FileIdentity {
     }
 }
 
-/// How far an input was read; clones share the count.
+/// How far one input, or several that are imported together, were read; clones share the count.
 #[derive(Debug, Clone, Default)]
 pub struct Meter(Arc<Count>);
 
@@ -81,7 +81,8 @@ pub struct Meter(Arc<Count>);
 struct Count {
     packed: AtomicU64,
     unpacked: AtomicU64,
-    sha256: Mutex<Option<Sha256Hash>>,
+    /// Of each input, in the order in which they were opened.
+    sha256: Mutex<Vec<Option<Sha256Hash>>>,
 }
 
 impl Meter {
@@ -95,9 +96,44 @@ impl Meter {
         self.0.unpacked.load(Ordering::Relaxed)
     }
 
-    /// The SHA-256 of all bytes as they lie on disk; None before [`Input::finish`].
+    /// The SHA-256 of all bytes as they lie on disk, of several inputs that of their hashes; None before all of them are
+    /// at their end.
     pub fn sha256(&self) -> Option<Sha256Hash> {
-        *self.0.sha256.lock()
+        let hashes: Option<Vec<Sha256Hash>> = self.0.sha256.lock().iter().copied().collect();
+        together(&hashes?)
+    }
+
+    /// Counts a file that is read in place, at any place of it, and not as an [`Input`].
+    pub fn add_file(&self, path: &Path) -> Result<(), ImportError> {
+        let at = self.register();
+        self.settle(at, hash_file(path, &Silent)?);
+        self.0.packed.fetch_add(FileIdentity::of(path)?.bytes, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn register(&self) -> usize {
+        let mut hashes = self.0.sha256.lock();
+        hashes.push(None);
+        hashes.len() - 1
+    }
+
+    fn settle(&self, at: usize, hash: Sha256Hash) {
+        self.0.sha256.lock()[at] = Some(hash);
+    }
+}
+
+/// One hash for several files; None for none.
+fn together(hashes: &[Sha256Hash]) -> Option<Sha256Hash> {
+    match hashes {
+        [] => None,
+        [one] => Some(*one),
+        several => {
+            let mut digest = Sha256::new();
+            for hash in several {
+                digest.update(hash.0);
+            }
+            Some(Sha256Hash(digest.finalize().into()))
+        }
     }
 }
 
@@ -107,6 +143,10 @@ pub struct Input {
     unpacked: Box<dyn BufRead + Send>,
     raw: Shared,
     meter: Meter,
+    /// Which of the meter's inputs it is.
+    number: usize,
+    /// At its end, where checksums were looked at and the hash is settled.
+    is_finished: bool,
 }
 
 impl Input {
@@ -134,7 +174,8 @@ impl Input {
         let unpacked =
             unpack(raw.clone(), limits).map_err(|source| ImportError::Read { name: name.clone(), source })?;
         let counted = Counted { inner: unpacked, meter: meter.clone() };
-        Ok(Self { name, unpacked: Box::new(BufReader::with_capacity(1 << 18, counted)), raw, meter: meter.clone() })
+        let unpacked = Box::new(BufReader::with_capacity(1 << 18, counted));
+        Ok(Self { name, unpacked, raw, meter: meter.clone(), number: meter.register(), is_finished: false })
     }
 
     /// The same input with some bytes put back in front, which were read to look at them.
@@ -153,24 +194,37 @@ impl Input {
         ImportError::Read { name: self.name.clone(), source }
     }
 
-    /// Reads to the end, which is where checksums are looked at, and settles the hash.
-    pub fn finish(&mut self) -> Result<Sha256Hash, ImportError> {
-        io::copy(&mut self.unpacked, &mut io::sink()).map_err(|source| self.error(source))?;
-        io::copy(&mut self.raw.clone(), &mut io::sink()).map_err(|source| self.error(source))?;
-        let hash = Sha256Hash(self.raw.0.lock().digest.clone().finalize().into());
-        *self.meter.0.sha256.lock() = Some(hash);
-        Ok(hash)
+    /// Reads to the end, which is where checksums are looked at, and settles the hash. Whoever reads to the end without it
+    /// has the same.
+    pub fn finish(&mut self) -> Result<(), ImportError> {
+        io::copy(self, &mut io::sink()).map_err(|source| self.error(source)).map(drop)
+    }
+
+    fn settle(&mut self) -> io::Result<()> {
+        if !self.is_finished {
+            io::copy(&mut self.raw.clone(), &mut io::sink())?;
+            self.meter.settle(self.number, Sha256Hash(self.raw.0.lock().digest.clone().finalize().into()));
+            self.is_finished = true;
+        }
+        Ok(())
     }
 }
 
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.unpacked.read(buffer)
+        let read = self.unpacked.read(buffer)?;
+        if read == 0 && !buffer.is_empty() {
+            self.settle()?;
+        }
+        Ok(read)
     }
 }
 
 impl BufRead for Input {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.unpacked.fill_buf()?.is_empty() {
+            self.settle()?;
+        }
         self.unpacked.fill_buf()
     }
 
@@ -179,8 +233,14 @@ impl BufRead for Input {
     }
 }
 
+/// The SHA-256 that [`Meter::sha256`] gives when these files are read in this order; None for none.
+pub(super) fn hash_files(files: &[FileIdentity], progress: &dyn Progress) -> Result<Option<Sha256Hash>, ImportError> {
+    let hashes = files.iter().map(|file| hash_file(file.path.as_ref(), progress));
+    Ok(together(&hashes.collect::<Result<Vec<_>, _>>()?))
+}
+
 /// The SHA-256 of a file.
-pub(super) fn hash_file(path: &Path, progress: &dyn Progress) -> Result<Sha256Hash, ImportError> {
+fn hash_file(path: &Path, progress: &dyn Progress) -> Result<Sha256Hash, ImportError> {
     let failed = |source| ImportError::Read { name: path.display().to_string(), source };
     let mut file = File::open(path).map_err(failed)?;
     let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);

@@ -32,7 +32,7 @@ pub(super) struct Header {
     pub source: String,
     pub dataset: String,
     /// None: standard input, which nobody can read again.
-    pub file: Option<FileIdentity>,
+    pub files: Vec<FileIdentity>,
     pub options: Option<String>,
 }
 
@@ -41,7 +41,7 @@ impl Header {
         import: String,
         source: &str,
         dataset: &str,
-        file: Option<FileIdentity>,
+        files: Vec<FileIdentity>,
         options: Option<String>,
     ) -> Self {
         Self {
@@ -49,13 +49,19 @@ impl Header {
             import,
             source: source.to_owned(),
             dataset: dataset.to_owned(),
-            file,
+            files,
             options,
         }
     }
 
+    /// Whether there is somebody who could go on: the files are there, and as they were.
+    fn is_as_it_was(&self) -> bool {
+        let is = |file: &FileIdentity| FileIdentity::of(file.path.as_ref()).is_ok_and(|now| now == *file);
+        !self.files.is_empty() && self.files.iter().all(is)
+    }
+
     fn is_same_work(&self, other: &Self) -> bool {
-        *self == Self { import: self.import.clone(), ..other.clone() } && self.file.is_some()
+        *self == Self { import: self.import.clone(), ..other.clone() } && !self.files.is_empty()
     }
 }
 
@@ -227,7 +233,7 @@ pub(super) fn take_abandoned(state: &Path) -> Result<Vec<(Header, Vec<Entry>)>, 
             continue;
         }
         if let Ok(Some((header, entries))) = read(&folder.join("journal.jsonl"))
-            && header.file.as_ref().is_none_or(|file| FileIdentity::of(file.path.as_ref()).ok().as_ref() != Some(file))
+            && !header.is_as_it_was()
         {
             abandoned.push((header, entries));
             fs::remove_dir_all(&folder).map_err(failed("remove", &folder))?;
@@ -253,11 +259,14 @@ fn lock(folder: &Path) -> io::Result<File> {
     }
 }
 
-/// The same file, source, dataset and options have the same key; standard input has one of its own each time.
+/// The same files, source, dataset and options have the same key; standard input has one of its own each time.
 fn key(header: &Header) -> String {
-    let file = header.file.as_ref().map_or_else(|| header.import.clone(), |file| file.path.clone());
+    let once = header.files.is_empty().then_some(&header.import);
+    let files = header.files.iter().map(|file| &file.path).chain(once);
     let mut digest = Sha256::new();
-    for part in [&header.source, &header.dataset, header.options.as_ref().unwrap_or(&String::new()), &file] {
+    for part in
+        [&header.source, &header.dataset, header.options.as_ref().unwrap_or(&String::new())].into_iter().chain(files)
+    {
         digest.update(part.as_bytes());
         digest.update([0]);
     }

@@ -16,8 +16,9 @@ pub struct Origin {
     pub dataset: String,
     /// The file's name, as it is recorded; `-` for standard input.
     pub name: String,
-    /// The file; None: it cannot be read twice, so an interrupted import begins anew.
-    pub file: Option<FileIdentity>,
+    /// The files, in the order in which they are opened; none: what cannot be read twice, so that an interrupted import
+    /// begins anew.
+    pub files: Vec<FileIdentity>,
     /// What was asked for beside the usual.
     pub options: Option<String>,
 }

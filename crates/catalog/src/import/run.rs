@@ -10,7 +10,7 @@ use fonoteca_model::progress::{Progress, Unit};
 use tokio::sync::mpsc;
 
 use super::chunk::Chunk;
-use super::input::hash_file;
+use super::input::hash_files;
 use super::report::{Facts, Origin, Report};
 use super::staging::{Staging, StagingLimits, blocking};
 use super::{FileIdentity, ImportError, Meter, Records, Reject};
@@ -59,7 +59,7 @@ pub async fn run(
     progress: &dyn Progress,
 ) -> Result<Report, ImportError> {
     let Source { origin, rejects, at, process, limits } = source;
-    let file = origin.file.clone();
+    let files = origin.files.clone();
     if let Some(report) = already(catalog, &origin, progress).await? {
         return Ok(report);
     }
@@ -70,11 +70,11 @@ pub async fn run(
         return Ok(report);
     }
     let facts = read(&mut staging, &origin, open, progress).await?;
-    if let Some(before) = &file
-        && FileIdentity::of(before.path.as_ref())? != *before
-    {
-        staging.discard().await?;
-        return Err(ImportError::Changed { name: origin.name });
+    for before in &files {
+        if FileIdentity::of(before.path.as_ref())? != *before {
+            staging.discard().await?;
+            return Err(ImportError::Changed { name: before.path.clone() });
+        }
     }
     staging.replace(facts, at, &rejects, progress).await
 }
@@ -82,13 +82,14 @@ pub async fn run(
 /// The report of an earlier import, if the tables have this file's rows already.
 async fn already(catalog: &Catalog, origin: &Origin, progress: &dyn Progress) -> Result<Option<Report>, ImportError> {
     let current = catalog.snapshot().await?.current_import(&origin.source, &origin.dataset).await?;
-    let (Some(file), Some(current)) = (&origin.file, current) else { return Ok(None) };
-    if current.bytes as u64 != file.bytes || current.options != origin.options {
+    let bytes = origin.files.iter().map(|file| file.bytes).sum::<u64>();
+    let Some(current) = current.filter(|current| current.bytes as u64 == bytes && current.options == origin.options)
+    else {
         return Ok(None);
-    }
-    progress.stage("looking whether this file was imported before", Some(file.bytes), Unit::Bytes);
-    let hash = hash_file(file.path.as_ref(), progress)?;
-    Ok((hash == current.sha256).then(|| Report::of(&current, true, None)))
+    };
+    progress.stage("looking whether this was imported before", Some(bytes), Unit::Bytes);
+    let hash = hash_files(&origin.files, progress)?;
+    Ok((hash == Some(current.sha256)).then(|| Report::of(&current, true, None)))
 }
 
 /// Reads the source to its end and stages what is not staged yet.
@@ -98,7 +99,7 @@ async fn read(
     open: impl FnOnce() -> Result<Opened, ImportError> + Send + 'static,
     progress: &dyn Progress,
 ) -> Result<Facts, ImportError> {
-    let total = origin.file.as_ref().map(|file| file.bytes);
+    let total = (!origin.files.is_empty()).then(|| origin.files.iter().map(|file| file.bytes).sum());
     progress.stage(&format!("reading {}", origin.name), total, Unit::Bytes);
     let (sender, mut receiver) = mpsc::channel(WAITING);
     let stop = Arc::new(AtomicBool::new(false));

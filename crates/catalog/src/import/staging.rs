@@ -88,7 +88,7 @@ impl Catalog {
         // Tables and columns that this archive may lack, and what a killed process left.
         drop(self.writer().await?);
         let import = format!("{name}/{:014x}{:03x}", at.0, process & 0xfff);
-        let header = Header::new(import, &origin.source, &origin.dataset, origin.file.clone(), origin.options.clone());
+        let header = Header::new(import, &origin.source, &origin.dataset, origin.files.clone(), origin.options.clone());
         let (state, file_name) = (self.shared.state.clone(), origin.name.clone());
         let (journal, stale) = blocking(move || {
             let mut stale = take_abandoned(&state)?;

@@ -80,7 +80,7 @@ impl Dump {
                 source: "test".into(),
                 dataset: self.dataset.into(),
                 name: self.path.file_name().expect("a name").to_string_lossy().into_owned(),
-                file: Some(FileIdentity::of(&self.path)?),
+                files: vec![FileIdentity::of(&self.path)?],
                 options: None,
             },
             rejects: self.rejects(),

@@ -28,20 +28,40 @@ pub struct Args {
 impl Args {
     /// One request a file. The list of rejects begins empty.
     pub fn requests(&self) -> Result<Vec<Request>, CommandError> {
-        if let Some(path) = &self.rejects {
-            File::create(path).map_err(|error| {
-                CommandError::usage(format!("{} cannot be written: {error}", path.display()))
-                    .hint("name another file with --rejects FILE, or none")
-            })?;
+        self.empty_rejects()?;
+        Ok(self.files.iter().map(|file| self.request(std::slice::from_ref(file))).collect())
+    }
+
+    /// One request for all files together.
+    pub fn one_request(&self) -> Result<Request, CommandError> {
+        let stdin = self.files.iter().any(|file| is_stdin(file));
+        if stdin && self.files.len() > 1 {
+            return Err(CommandError::usage("standard input is read alone: give files, or `-` and nothing else"));
         }
-        let requests = self.files.iter().map(|file| Request {
-            file: (file.as_path() != Path::new("-")).then(|| file.clone()),
+        self.empty_rejects()?;
+        Ok(self.request(&self.files))
+    }
+
+    fn request(&self, files: &[PathBuf]) -> Request {
+        Request {
+            files: files.iter().filter(|file| !is_stdin(file)).cloned().collect(),
             rejects: self.rejects.clone(),
             batch_rows: self.batch_rows,
             process: std::process::id(),
-        });
-        Ok(requests.collect())
+        }
     }
+
+    fn empty_rejects(&self) -> Result<(), CommandError> {
+        let Some(path) = &self.rejects else { return Ok(()) };
+        File::create(path).map(drop).map_err(|error| {
+            CommandError::usage(format!("{} cannot be written: {error}", path.display()))
+                .hint("name another file with --rejects FILE, or none")
+        })
+    }
+}
+
+fn is_stdin(file: &Path) -> bool {
+    file == Path::new("-")
 }
 
 /// Tells what an import did, and how the program ends for it.
