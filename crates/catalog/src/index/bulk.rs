@@ -16,7 +16,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::change::{Aggregate, Change, Container};
 use super::columns::Facts;
-use super::document::{Kind, MAX_PARTS, RowAt, SortKey, Standing};
+use super::document::{Kind, MAX_PARTS, RowAt, Standing};
 use super::error::IndexError;
 use super::fields::lay_words;
 use super::files::{DataFile, FileEntry, FileList, Files, row_at};
@@ -84,12 +84,11 @@ pub(super) async fn list_files(
         }
         let known: HashSet<String> = entries.iter().map(|entry| entry.path.clone()).collect();
         for file in of_kind.iter().filter(|file| !known.contains(&file.path)) {
-            let rows = match file.rows {
-                Some(rows) => rows,
-                None => {
-                    let (_, rows) = Scan::open(snapshot.objects(), kind, file.object.clone(), file.size).await?;
-                    rows as u64
-                }
+            let rows = if let Some(rows) = file.rows {
+                rows
+            } else {
+                let (_, rows) = Scan::open(snapshot.objects(), kind, file.object.clone(), file.size).await?;
+                rows as u64
             };
             let rows = u32::try_from(rows).map_err(|_| too_many(&file.path))?;
             entries.push(FileEntry { path: file.path.clone(), rows });
@@ -443,7 +442,7 @@ impl Change {
         (title, others): (&str, &str),
     ) -> Result<(), IndexError> {
         let fields = &self.generation().fields;
-        let mut laid = fields.start(kind, SortKey::new(standing, kind, at), facts);
+        let mut laid = fields.start((kind, at), standing, facts);
         fields.add_source(&mut laid, source);
         if facts.held() {
             fields.add_held(&mut laid);

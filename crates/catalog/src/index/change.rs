@@ -59,8 +59,10 @@ pub(crate) struct Effort {
     pub threads: usize,
     /// Bytes of memory that each of them fills before it writes a segment.
     pub memory_bytes: usize,
-    /// Segments are merged as they come; otherwise when somebody asks for it.
+    /// Segments are merged as they come; otherwise only when there are more than [`Effort::most_segments`] at the end.
     pub merges: bool,
+    /// Segments that may be left: each costs every search some time.
+    pub most_segments: usize,
 }
 
 /// A change that is being made. Dropped without [`Change::commit`], it leaves nothing.
@@ -80,6 +82,7 @@ pub(crate) struct Change {
     touched: BTreeSet<Container>,
     /// Those of tracks replaced: they may sink.
     replaced: HashSet<Container>,
+    effort: Effort,
     lock: Lock,
 }
 
@@ -121,6 +124,7 @@ impl Change {
             seen: HashSet::new(),
             touched: BTreeSet::new(),
             replaced: HashSet::new(),
+            effort,
             lock,
         })
     }
@@ -306,10 +310,11 @@ impl Change {
         let put = put.map(|(of_track, _)| *of_track).reduce(Aggregate::and);
         // What came only can not sink. (Where the only tracks there are were withdrawn, one has to know whether there are
         // others.)
-        if !self.replaced.contains(&container) && put.is_none_or(|put| !put.withdrawn) {
-            if let Some(shown) = self.shown(container)? {
-                return Ok(put.map_or(shown, |put| shown.and(put)));
-            }
+        if !self.replaced.contains(&container)
+            && put.is_none_or(|put| !put.withdrawn)
+            && let Some(shown) = self.shown(container)?
+        {
+            return Ok(put.map_or(shown, |put| shown.and(put)));
         }
         let indexed = self.of_tracks(container)?;
         Ok(put.into_iter().chain(indexed).reduce(Aggregate::and).unwrap_or_default())
@@ -354,10 +359,35 @@ impl Change {
         let mut prepared = self.writer.prepare_commit().map_err(engine())?;
         prepared.set_payload(&generation::payload(versions, &self.list));
         prepared.commit().map_err(engine())?;
+        if !self.effort.merges {
+            self.merge_down()?;
+        }
+        let engine = || IndexError::engine(&self.generation.path);
         self.writer.wait_merging_threads().map_err(engine())?;
         self.generation.reload()?;
         generation::sweep_rows(self.generation.dir(), &self.list)?;
         Ok((self.generation, self.lock))
+    }
+
+    /// Merges segments into no more than may be left, those of about one size together.
+    fn merge_down(&mut self) -> Result<(), IndexError> {
+        let engine = || IndexError::engine(&self.generation.path);
+        let mut segments = self.generation.index.searchable_segment_metas().map_err(engine())?;
+        if segments.len() <= self.effort.most_segments {
+            return Ok(());
+        }
+        segments.sort_by_key(tantivy::SegmentMeta::num_docs);
+        let ids: Vec<_> = segments.iter().map(tantivy::SegmentMeta::id).collect();
+        // As long as somebody has them, what was merged is kept.
+        drop(segments);
+        let together = ids.len().div_ceil(self.effort.most_segments);
+        let merges: Vec<_> =
+            ids.chunks(together).filter(|some| some.len() > 1).map(|some| self.writer.merge(some)).collect();
+        for merge in merges {
+            merge.wait().map_err(engine())?;
+        }
+        self.writer.garbage_collect_files().wait().map_err(engine())?;
+        Ok(())
     }
 
     fn engine(&self) -> impl FnOnce(tantivy::TantivyError) -> IndexError + use<> {
@@ -368,9 +398,9 @@ impl Change {
 fn ids_of(before: &mut Search<'_>, addresses: &[DocAddress], kind: Kind) -> Result<BTreeSet<Id>, IndexError> {
     let mut ids = BTreeSet::new();
     for address in addresses {
-        let key = before.columns(*address)?.key(address.doc_id);
-        if key.kind() == kind {
-            ids.extend(before.rows.row(kind, key.at())?.map(|row| row.id));
+        let columns = before.columns(*address)?;
+        if columns.key(address.doc_id).kind() == kind {
+            ids.extend(before.rows.row(kind, columns.at(address.doc_id))?.map(|row| row.id));
         }
     }
     Ok(ids)

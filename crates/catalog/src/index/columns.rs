@@ -60,6 +60,7 @@ impl Facts {
 /// The columns of one segment.
 pub(crate) struct Columns {
     key: Arc<dyn ColumnValues<u64>>,
+    part: Arc<dyn ColumnValues<u64>>,
     group: Column<i64>,
     facts: Arc<dyn ColumnValues<u64>>,
 }
@@ -69,6 +70,7 @@ impl Columns {
         let columns = segment.fast_fields();
         Ok(Self {
             key: columns.u64("key")?.first_or_default_col(0),
+            part: columns.u64("part")?.first_or_default_col(0),
             group: columns.i64("group")?,
             facts: columns.u64("facts")?.first_or_default_col(0),
         })
@@ -76,6 +78,11 @@ impl Columns {
 
     pub(crate) fn key(&self, doc: DocId) -> SortKey {
         SortKey(self.key.get_val(doc))
+    }
+
+    /// The document's row.
+    pub(crate) fn at(&self, doc: DocId) -> RowAt {
+        RowAt { part: self.part.get_val(doc) as u32, row: self.key(doc).row() }
     }
 
     /// What the document is one of, where links lead to or from it.
@@ -107,15 +114,17 @@ impl Columns {
         kind: Kind,
         at: RowAt,
     ) -> Result<Vec<DocId>, TantivyError> {
-        let key = SortKey::new(Standing::default(), kind, at);
+        let key = SortKey::new(Standing::default(), kind, at.row);
         let max_doc = segment.max_doc();
         let mut doc = self.first_not_above(key, max_doc);
         let mut found = Vec::new();
         while doc < max_doc && self.key(doc) == key {
-            found.push(doc);
+            if self.at(doc) == at {
+                found.push(doc);
+            }
             doc += 1;
         }
-        let term = fields.mark(Mark::Row(key.identity()));
+        let term = fields.mark(Mark::Row(at.identity(kind)));
         if let Some(mut postings) =
             segment.inverted_index(fields.marks)?.read_postings(&term, IndexRecordOption::Basic)?
         {

@@ -13,14 +13,14 @@ use super::files::Files;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     pub(super) score: i32,
-    pub(super) tie: SortKey,
+    pub(super) key: SortKey,
     /// The part of the hit's row: the id of its data file's path, and which part of it.
     part: u64,
 }
 
 impl Cursor {
-    pub(super) fn at(files: &Files, score: i32, key: SortKey) -> Self {
-        Self { score, tie: key.tie(), part: files.part_name(key.kind(), key.at().part) }
+    pub(super) fn at(files: &Files, score: i32, key: SortKey, part: u32) -> Self {
+        Self { score, key, part: files.part_name(key.kind(), part) }
     }
 
     /// The rank of its part now; behind all others when that is gone.
@@ -31,7 +31,7 @@ impl Cursor {
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}{:016x}{:016x}", self.score as u32, self.tie.0, self.part)
+        write!(f, "{:08x}{:016x}{:016x}", self.score as u32, self.key.0, self.part)
     }
 }
 
@@ -48,7 +48,7 @@ impl FromStr for Cursor {
         }
         let number = |from: usize, to: usize| u64::from_str_radix(&text[from..to], 16).map_err(|_| CursorError);
         let score = u32::try_from(number(0, 8)?).map_err(|_| CursorError)?;
-        Ok(Self { score: score as i32, tie: SortKey(number(8, 24)?), part: number(24, 40)? })
+        Ok(Self { score: score as i32, key: SortKey(number(8, 24)?), part: number(24, 40)? })
     }
 }
 
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn cursors_are_texts() {
-        let cursor = Cursor { score: -800, tie: SortKey(u64::MAX >> 23), part: 7 };
+        let cursor = Cursor { score: -800, key: SortKey(u64::MAX >> 23), part: 7 };
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
         for wrong in ["", "x", &"0".repeat(39), &"é".repeat(20), &"g".repeat(40)] {
             assert_eq!(wrong.parse::<Cursor>(), Err(CursorError), "{wrong}");

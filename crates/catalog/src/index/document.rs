@@ -106,6 +106,13 @@ pub(crate) struct RowAt {
     pub row: u32,
 }
 
+impl RowAt {
+    /// As one number of 45 bits, together with the kind.
+    pub(crate) const fn identity(self, kind: Kind) -> u64 {
+        ((kind.code() as u64) << ROW_BITS | self.row as u64) << PART_BITS | self.part as u64
+    }
+}
+
 /// Rows in one part.
 pub(crate) const PART_ROWS: u32 = 1 << ROW_BITS;
 
@@ -113,31 +120,28 @@ const LISTENS_BITS: u32 = 12;
 const KIND_BITS: u32 = 2;
 const ROW_BITS: u32 = 20;
 const PART_BITS: u32 = 23;
-const KIND_SHIFT: u32 = ROW_BITS + PART_BITS;
+const KIND_SHIFT: u32 = ROW_BITS;
 const LISTENS_SHIFT: u32 = KIND_SHIFT + KIND_BITS;
 const POPULARITY_SHIFT: u32 = LISTENS_SHIFT + LISTENS_BITS;
 /// Parts of one kind.
 pub(crate) const MAX_PARTS: u32 = 1 << PART_BITS;
 
 /// The one number by which documents are sorted, the largest first: popularity, listens, artists before albums before
-/// tracks, the row, the part. Its lower half says which row the document is of, and costs little, because what is not
-/// listened to lies in the order of its rows.
+/// tracks, the row in its part. Its lower half costs little, because what is not listened to lies in the order of its rows.
 ///
-/// The numbers of parts follow from the history of the index. So what differs in them only is a tie, which is settled by
-/// the rank of the part's file when hits are merged: [`SortKey::tie`].
+/// The number of the part is a column of its own. It follows from the history of the index; so documents with equal keys are
+/// tied, and the rank of the part's file settles that when hits are merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SortKey(pub u64);
 
 impl SortKey {
-    pub(crate) fn new(standing: Standing, kind: Kind, at: RowAt) -> Self {
-        let down = |number: u32, bits: u32| u64::from(!number) & ((1 << bits) - 1);
+    pub(crate) fn new(standing: Standing, kind: Kind, row: u32) -> Self {
         Self(
             u64::from(standing.popularity.min(100)) << POPULARITY_SHIFT
                 | u64::from(standing.listens) << LISTENS_SHIFT
                 | u64::from(kind.code()) << KIND_SHIFT
                 // The smaller number comes first, hence the larger key.
-                | down(at.row, ROW_BITS) << PART_BITS
-                | down(at.part, PART_BITS),
+                | u64::from(!row & (PART_ROWS - 1)),
         )
     }
 
@@ -150,24 +154,9 @@ impl SortKey {
         Kind::from_code((self.0 >> KIND_SHIFT) & ((1 << KIND_BITS) - 1))
     }
 
-    pub(crate) const fn at(self) -> RowAt {
-        let (part, row) = (!self.0 & ((1 << PART_BITS) - 1), (!self.0 >> PART_BITS) & ((1 << ROW_BITS) - 1));
-        RowAt { part: part as u32, row: row as u32 }
-    }
-
-    /// What of it is the same in every index of the same tables.
-    pub(crate) const fn tie(self) -> Self {
-        Self(self.0 >> PART_BITS)
-    }
-
-    /// The largest key with this [`SortKey::tie`].
-    pub(crate) const fn whole(tie: u64) -> u64 {
-        tie << PART_BITS | ((1 << PART_BITS) - 1)
-    }
-
-    /// Kind and row: the document's identity.
-    pub(crate) const fn identity(self) -> u64 {
-        self.0 & ((1 << LISTENS_SHIFT) - 1)
+    /// The row in its part.
+    pub(crate) const fn row(self) -> u32 {
+        !(self.0 as u32) & (PART_ROWS - 1)
     }
 
     /// The least key that anything of this popularity can have.
@@ -246,27 +235,25 @@ mod tests {
 
     #[test]
     fn keys_order_by_popularity_then_listens_then_kind_then_row() {
-        let key = |popularity, listens, kind, part, row| {
-            SortKey::new(Standing::new(popularity, listens), kind, RowAt { part, row })
-        };
+        let key = |popularity, listens, kind, row| SortKey::new(Standing::new(popularity, listens), kind, row);
         let falling = [
-            key(100, 0, Kind::Track, 5, 5),
-            key(99, i64::MAX, Kind::Track, 5, 5),
-            key(99, 7, Kind::Artist, MAX_PARTS - 1, PART_ROWS - 1),
-            key(99, 7, Kind::Album, 5, 5),
-            key(99, 7, Kind::Track, 5, 5),
-            key(99, 7, Kind::Track, 6, 5),
-            key(99, 7, Kind::Track, 0, 6),
-            key(99, 6, Kind::Artist, 0, 0),
-            key(0, 0, Kind::Track, 0, 0),
+            key(100, 0, Kind::Track, 5),
+            key(99, i64::MAX, Kind::Track, 5),
+            key(99, 7, Kind::Artist, PART_ROWS - 1),
+            key(99, 7, Kind::Album, 5),
+            key(99, 7, Kind::Track, 5),
+            key(99, 7, Kind::Track, 6),
+            key(99, 6, Kind::Artist, 0),
+            key(0, 0, Kind::Track, 0),
         ];
         assert!(falling.windows(2).all(|pair| pair[0] > pair[1]), "{falling:?}");
         let standing = Standing::new(42, 123_456);
-        let at = RowAt { part: 77, row: 1_000_003 };
-        let key = SortKey::new(standing, Kind::Album, at);
-        assert_eq!((key.standing(), key.kind(), key.at()), (standing, Kind::Album, at));
-        assert_eq!(key.tie(), SortKey::new(standing, Kind::Album, RowAt { part: 3, ..at }).tie());
+        let key = SortKey::new(standing, Kind::Album, 1_000_003);
+        assert_eq!((key.standing(), key.kind(), key.row()), (standing, Kind::Album, 1_000_003));
         assert!(SortKey::floor(42) <= key && SortKey::floor(43) > key);
+        let last = RowAt { part: MAX_PARTS - 1, row: PART_ROWS - 1 };
+        assert!(last.identity(Kind::Artist) < 1 << 45);
+        assert_ne!(last.identity(Kind::Artist), last.identity(Kind::Album));
     }
 
     #[test]

@@ -7,13 +7,12 @@
 use fonoteca_model::{BlobId, Id};
 use tantivy::TantivyDocument;
 use tantivy::schema::{
-    BytesOptions, FAST, Field, INDEXED, IndexRecordOption, NumericOptions, STORED, Schema, TextFieldIndexing,
-    TextOptions, Value,
+    BytesOptions, FAST, Field, IndexRecordOption, NumericOptions, STORED, Schema, TextFieldIndexing, TextOptions, Value,
 };
 use tantivy::{IndexSettings, IndexSortByField, Order, Term};
 
 use super::columns::Facts;
-use super::document::{Document, Kind, RowAt, SortKey};
+use super::document::{Document, Kind, RowAt, SortKey, Standing};
 use super::words;
 
 /// The version of everything below `index/`. An older one is replaced, a newer one refused.
@@ -29,6 +28,8 @@ const MAX_MARK_BYTES: usize = 200;
 pub(crate) struct Fields {
     /// The sort key, a column.
     pub key: Field,
+    /// The part of the row, a column.
+    pub part: Field,
     /// What the document is one of, a column and terms; only where links lead to or from it.
     pub group: Field,
     /// Held, withdrawn and year in one column: see [`Facts`].
@@ -46,7 +47,7 @@ pub(crate) struct Fields {
 /// Something that a document is matched by exactly: one byte that says what it is, then its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Mark<'a> {
-    /// The row of a document that is listened to: [`SortKey::identity`].
+    /// The row of a document that is listened to: [`RowAt::identity`].
     Row(u64),
     /// An album or an artist; tracks have no such mark.
     Kind(Kind),
@@ -87,9 +88,10 @@ impl Fields {
         );
         let fields = Self {
             key: schema.add_u64_field("key", column.clone()),
-            group: schema.add_i64_field("group", column.clone() | INDEXED),
+            part: schema.add_u64_field("part", column.clone()),
+            group: schema.add_i64_field("group", column.clone().set_indexed()),
             facts: schema.add_u64_field("facts", column),
-            marks: schema.add_bytes_field("marks", BytesOptions::default() | INDEXED),
+            marks: schema.add_bytes_field("marks", BytesOptions::default().set_indexed()),
             title_words: schema.add_text_field("title_words", words.clone()),
             other_words: schema.add_text_field("other_words", words),
             cover: schema.add_bytes_field("cover", BytesOptions::default() | STORED),
@@ -120,8 +122,7 @@ impl Fields {
         let mut title = String::new();
         let mut others = String::new();
         document_words(document, &mut title, &mut others);
-        let mut laid =
-            self.start(document.kind, SortKey::new(document.standing, document.kind, at), Facts::of(document));
+        let mut laid = self.start((document.kind, at), document.standing, Facts::of(document));
         self.add_source(&mut laid, &document.source);
         if document.is_linked {
             laid.add_i64(self.group, document.group.0);
@@ -140,12 +141,13 @@ impl Fields {
     }
 
     /// A document with what every document has.
-    pub(crate) fn start(&self, kind: Kind, key: SortKey, facts: Facts) -> TantivyDocument {
+    pub(crate) fn start(&self, (kind, at): (Kind, RowAt), standing: Standing, facts: Facts) -> TantivyDocument {
         let mut laid = TantivyDocument::default();
-        laid.add_u64(self.key, key.0);
+        laid.add_u64(self.key, SortKey::new(standing, kind, at.row).0);
+        laid.add_u64(self.part, u64::from(at.part));
         laid.add_u64(self.facts, facts.column());
-        if !key.standing().is_nothing() {
-            laid.add_bytes(self.marks, &Mark::Row(key.identity()).bytes());
+        if !standing.is_nothing() {
+            laid.add_bytes(self.marks, &Mark::Row(at.identity(kind)).bytes());
         }
         if kind != Kind::Track {
             laid.add_bytes(self.marks, &Mark::Kind(kind).bytes());

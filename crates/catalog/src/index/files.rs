@@ -140,7 +140,7 @@ impl Files {
         })
     }
 
-    pub(crate) fn reader<'a>(&'a self) -> Rows<'a> {
+    pub(crate) fn reader(&self) -> Rows<'_> {
         Rows { files: self, blocks: HashMap::new() }
     }
 }

@@ -26,7 +26,7 @@ impl Weight for OfRows {
     fn scorer(&self, segment: &SegmentReader, _boost: Score) -> Result<Box<dyn Scorer>, TantivyError> {
         let columns = Columns::of(segment)?;
         let mut docs = Vec::new();
-        for (kind, at) in self.rows.iter() {
+        for (kind, at) in self.rows.as_slice() {
             docs.extend(columns.documents_of(segment, &self.fields, *kind, *at)?);
         }
         docs.sort_unstable();

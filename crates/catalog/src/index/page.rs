@@ -103,27 +103,26 @@ impl View {
             let of = |number: usize| counts.before(number, &segments[number], &columns[number], starts[number]);
             (0..segments.len()).map(of).sum()
         };
-        // The least key in front of which no more than the skipped ones lie. Ties go by parts, hence by their shortened keys.
-        let (mut low, mut high) = (0_u64, SortKey(u64::MAX).tie().0);
-        let whole = |tie: u64| SortKey(SortKey::whole(tie));
+        // The least key in front of which no more than the skipped ones lie.
+        let (mut low, mut high) = (0_u64, u64::MAX);
         while low < high {
             let middle = low + (high - low) / 2;
-            if before(&starts(whole(middle))) <= offset { high = middle } else { low = middle + 1 }
+            if before(&starts(SortKey(middle))) <= offset { high = middle } else { low = middle + 1 }
         }
-        let mut next = starts(whole(low));
+        let mut next = starts(SortKey(low));
         let mut skip = offset - before(&next).min(offset);
         let files = search.rows.files();
         let mut page: Vec<DocAddress> = Vec::new();
         let mut ended = true;
-        // All of one tie at a time, since their order is that of their parts' ranks.
+        // All with one key at a time, since their order is that of their parts' ranks.
         loop {
             let keys = next.iter().enumerate().filter(|(number, doc)| **doc < segments[*number].max_doc());
-            let Some(tie) = keys.map(|(number, doc)| columns[number].key(*doc).tie()).max() else { break };
+            let Some(key) = keys.map(|(number, doc)| columns[number].key(*doc)).max() else { break };
             let mut tied: Vec<(u32, DocAddress)> = Vec::new();
             for (number, segment) in segments.iter().enumerate() {
-                while next[number] < segment.max_doc() && columns[number].key(next[number]).tie() == tie {
+                while next[number] < segment.max_doc() && columns[number].key(next[number]) == key {
                     if is_listed(segment, &columns[number], next[number]) {
-                        let at = columns[number].key(next[number]).at();
+                        let at = columns[number].at(next[number]);
                         let address = DocAddress::new(number as u32, next[number]);
                         tied.push((files.rank(Kind::Track, at.part), address));
                     }

@@ -26,7 +26,8 @@ const MAX_HITS: usize = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     score: i32,
-    tie: SortKey,
+    key: SortKey,
+    /// The rank of the row's part.
     part: Reverse<u32>,
 }
 
@@ -35,7 +36,6 @@ struct Rank {
 struct Best {
     rank: Rank,
     tier: Reverse<usize>,
-    key: SortKey,
     address: Reverse<DocAddress>,
 }
 
@@ -89,7 +89,8 @@ impl Search<'_> {
         let mut hits = Vec::with_capacity(page.len());
         for (group, best) in page {
             let copy = copies.get(&group).copied().unwrap_or(best.address.0);
-            let cursor = Cursor::at(self.rows.files(), best.rank.score, best.key);
+            let part = self.columns(best.address.0)?.at(best.address.0.doc_id).part;
+            let cursor = Cursor::at(self.rows.files(), best.rank.score, best.rank.key, part);
             hits.push(Hit { cursor: Some(cursor), ..self.hit(copy, best.rank.score)? });
         }
         let next = hits.last().filter(|_| is_full).and_then(|hit| hit.cursor);
@@ -97,8 +98,8 @@ impl Search<'_> {
     }
 
     fn is_after(&self, best: &Best, after: &Cursor) -> bool {
-        let part = Reverse(after.rank(self.rows.files(), best.key.kind()));
-        best.rank < Rank { score: after.score, tie: after.tie, part }
+        let part = Reverse(after.rank(self.rows.files(), best.rank.key.kind()));
+        best.rank < Rank { score: after.score, key: after.key, part }
     }
 
     /// All groups that match, best first: the first `want` of them are the right ones.
@@ -144,24 +145,23 @@ impl Search<'_> {
             while matching.doc() != TERMINATED {
                 let doc = matching.doc();
                 let key = columns.key(doc);
-                // What differs by its part only lies in no order that a rebuild would repeat: all of it or none.
+                // Documents with equal keys lie in no order that a rebuild would repeat: all of them or none.
                 let is_enough = groups.len() >= want || seen >= MAX_MATCHES;
-                if key < floor || is_enough && last != Some(key.tie()) {
+                if key < floor || is_enough && last != Some(key) {
                     break;
                 }
                 if !segment.is_deleted(doc) && self.counts(key, columns.facts(doc)) {
                     seen += 1;
-                    last = Some(key.tie());
+                    last = Some(key);
                     let group = group(&columns, doc, key);
                     groups.insert(group);
                     let found = Best {
                         rank: Rank {
                             score: tier.worth + i32::from(key.standing().popularity),
-                            tie: key.tie(),
-                            part: Reverse(files.rank(key.kind(), key.at().part)),
+                            key,
+                            part: Reverse(files.rank(key.kind(), columns.at(doc).part)),
                         },
                         tier: Reverse(number),
-                        key,
                         address: Reverse(DocAddress::new(segment_ord, doc)),
                     };
                     best.entry(group).and_modify(|known| *known = (*known).max(found)).or_insert(found);
@@ -197,8 +197,8 @@ impl Search<'_> {
                     let (key, facts) = (columns.key(doc), columns.facts(doc));
                     let group = group(&columns, doc, key);
                     if !segment.is_deleted(doc) && self.counts(key, facts) && wanted.contains(&group) {
-                        let part = Reverse(files.rank(key.kind(), key.at().part));
-                        let copy = ((facts.held(), key.tie(), part), DocAddress::new(segment_ord, doc));
+                        let part = Reverse(files.rank(key.kind(), columns.at(doc).part));
+                        let copy = ((facts.held(), key, part), DocAddress::new(segment_ord, doc));
                         copies
                             .entry(group)
                             .and_modify(|known| {
@@ -283,8 +283,9 @@ impl Search<'_> {
     pub(super) fn hits(&mut self, addresses: &[DocAddress], limit: usize) -> Result<Vec<Hit>, IndexError> {
         let mut found: Vec<(Reverse<SortKey>, u32, DocAddress)> = Vec::with_capacity(addresses.len());
         for address in addresses {
-            let key = self.columns(*address)?.key(address.doc_id);
-            found.push((Reverse(key.tie()), self.rows.files().rank(key.kind(), key.at().part), *address));
+            let columns = self.columns(*address)?;
+            let (key, at) = (columns.key(address.doc_id), columns.at(address.doc_id));
+            found.push((Reverse(key), self.rows.files().rank(key.kind(), at.part), *address));
         }
         found.sort_unstable();
         found.dedup();
@@ -306,7 +307,7 @@ impl Search<'_> {
         let columns = self.columns(address)?;
         let (key, facts) = (columns.key(address.doc_id), columns.facts(address.doc_id));
         let kind = key.kind();
-        let row = self.rows.row(kind, key.at())?;
+        let row = self.rows.row(kind, columns.at(address.doc_id))?;
         let row = row.ok_or_else(|| IndexError::damaged(self.path, "a document's row is missing"))?;
         let album = match row.album_id.filter(|_| kind == Kind::Track) {
             Some(id) => self.rows.album(id)?,
@@ -340,6 +341,6 @@ impl Search<'_> {
 fn group(columns: &Columns, doc: u32, key: SortKey) -> Group {
     match columns.group(doc) {
         Some(id) => Group::Linked(key.kind(), id),
-        None => Group::Alone(key.identity()),
+        None => Group::Alone(columns.at(doc).identity(key.kind())),
     }
 }

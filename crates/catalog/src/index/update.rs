@@ -28,11 +28,12 @@ const HELD_CHUNK: usize = 1 << 17;
 const MIN_REPLACED: usize = 20_000;
 
 /// What a change of some documents takes.
-const SMALL: Effort = Effort { threads: 1, memory_bytes: 64 << 20, merges: true };
-/// What filling an index takes: few segments, each as large as memory allows.
-const LARGE: Effort = Effort { threads: 2, memory_bytes: 768 << 20, merges: false };
+const SMALL: Effort = Effort { threads: 1, memory_bytes: 64 << 20, merges: true, most_segments: usize::MAX };
+/// What filling an index takes: few segments, each as large as memory allows. Merging them costs about as much time as
+/// writing them did, so it is done only when a search would ask very many.
+const LARGE: Effort = Effort { threads: 2, memory_bytes: 768 << 20, merges: false, most_segments: 12 };
 /// A smaller one is filled with less.
-const MEDIUM: Effort = Effort { threads: 1, memory_bytes: 64 << 20, merges: false };
+const MEDIUM: Effort = Effort { threads: 2, memory_bytes: 32 << 20, merges: false, most_segments: 1 };
 /// Rows of the tables from which on an index is large.
 const LARGE_ROWS: u64 = 200_000;
 

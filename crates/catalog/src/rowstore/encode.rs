@@ -46,14 +46,12 @@ impl<T: Clone + Eq + std::hash::Hash> Shared<T> {
         T: std::borrow::Borrow<B>,
     {
         let last = self.values.last().filter(|last| (*last).borrow() == value).map(|_| self.values.len() - 1);
-        let place = match last.or_else(|| self.places.get(value).copied()) {
-            Some(place) => place,
-            None => {
-                self.values.push(value.to_owned());
-                self.places.insert(value.to_owned(), self.values.len() - 1);
-                self.values.len() - 1
-            }
-        };
+        let known = last.or_else(|| self.places.get(value).copied());
+        let place = known.unwrap_or_else(|| {
+            self.values.push(value.to_owned());
+            self.places.insert(value.to_owned(), self.values.len() - 1);
+            self.values.len() - 1
+        });
         // A block has fewer than 128 rows: one byte.
         self.of_rows.push(place as u8);
     }
