@@ -11,9 +11,9 @@ use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::output::Output;
 
-/// Files, and what is done with them.
+/// Files, and where what is not understood in them is listed.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct Files {
     /// The files, packed (gz, bz2, xz, zst) or not; `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -25,7 +25,7 @@ pub struct Args {
     batch_rows: Option<u64>,
 }
 
-impl Args {
+impl Files {
     /// One request a file. The list of rejects begins empty.
     pub fn requests(&self) -> Result<Vec<Request>, CommandError> {
         self.empty_rejects()?;

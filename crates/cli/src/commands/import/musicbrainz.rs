@@ -23,7 +23,7 @@ Examples:
   curl -L URL | fonoteca import musicbrainz -")]
 pub struct Args {
     #[command(flatten)]
-    dump: dump::Args,
+    dump: dump::Files,
     /// Leave genres, tags, ratings and annotations out
     #[arg(long)]
     no_supplements: bool,
