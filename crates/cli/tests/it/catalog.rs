@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::world::{Said, World, sample};
+use fonoteca_testkit::Ran;
+
+use crate::world::{World, sample};
 
 /// An archive whose tables have many small files.
 fn in_small_batches() -> World {
@@ -67,7 +69,7 @@ fn optimized_tables_give_the_same_answers_in_fewer_files() {
     // Another program still counts the same.
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/readers/counts.py");
     let counted = Command::new(fonoteca_testkit::python()).arg(script).arg(world.path("archive")).output().unwrap();
-    let (counted, stats) = (Said::from(counted).one(), world.here(&["stats", "--json"]).one());
+    let (counted, stats) = (Ran::from(counted).one(), world.here(&["stats", "--json"]).one());
     for count in ["artists", "albums", "tracks", "recordings", "files", "blobs"] {
         assert_eq!(counted[count], stats[count], "{count}");
     }

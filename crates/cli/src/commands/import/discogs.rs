@@ -16,7 +16,7 @@ use crate::exit::Exit;
 )]
 pub struct Args {
     #[command(flatten)]
-    dump: dump::Args,
+    dump: dump::Files,
 }
 
 pub async fn run(args: Args, context: &Context) -> Ended {

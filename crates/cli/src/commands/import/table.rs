@@ -24,7 +24,7 @@ Examples:
   fonoteca import table releases.csv tracks.csv --map freemusicc")]
 pub struct Args {
     #[command(flatten)]
-    dump: dump::Args,
+    dump: dump::Files,
     /// The map: a TOML file, or the name of one that comes with the program
     #[arg(long, required_unless_present = "guess", value_name = "MAP")]
     map: Option<String>,

@@ -5,10 +5,11 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use fonoteca_testkit::Ran;
 use serde_json::Value;
 
 use super::musicbrainz::{lines, release};
-use crate::world::{Said, World};
+use crate::world::World;
 
 const INSTANTS: u64 = 10;
 const RELEASES: u64 = 4000;
@@ -29,7 +30,7 @@ fn a_killed_import_goes_on_and_ends_with_the_same_rows() {
     };
     world.ok(&["init", "whole", "--name", "Archivo"]);
     let began = Instant::now();
-    let whole = Said::from(import("whole").output().unwrap());
+    let whole = Ran::from(import("whole").output().unwrap());
     let takes = began.elapsed();
     assert_eq!(whole.code, 0, "{}", whole.err);
     assert_eq!(whole.one()["added"], 3 * RELEASES);
@@ -48,7 +49,7 @@ fn a_killed_import_goes_on_and_ends_with_the_same_rows() {
         went_on += usize::from(world.path(&archive).join("state/imports").is_dir());
         let stopped = found(&archive)["tracks"].as_u64().unwrap();
         assert!(stopped == 0 || stopped == RELEASES, "{archive}: {stopped} tracks are in the tables");
-        let again = Said::from(import(&archive).output().unwrap());
+        let again = Ran::from(import(&archive).output().unwrap());
         assert_eq!(again.code, 0, "{archive}: {}", again.err);
         assert_eq!(again.one()["read"], RELEASES, "{archive}");
         let mut told = found(&archive);

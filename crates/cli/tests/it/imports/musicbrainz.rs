@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use fonoteca_testkit::Ran;
 use serde_json::{Value, json};
 
-use crate::world::{Said, World, assert_fields};
+use crate::world::{World, assert_fields};
 
 pub fn mbid(number: u64) -> String {
     format!("00000000-0000-4000-8000-{number:012}")
@@ -115,7 +116,7 @@ fn real_entities_are_all_taken_in() {
     fs::create_dir(world.path("dumps")).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/imports/musicbrainz.py");
     let counted = Command::new(python()).arg(script).arg(data.join("musicbrainz")).arg(world.path("dumps")).output();
-    let counted = Said::from(counted.unwrap());
+    let counted = Ran::from(counted.unwrap());
     assert_eq!(counted.code, 0, "{}", counted.err);
     let counted = counted.one();
     let total = |table: &str| counted.as_object().unwrap().values().map(|of| of[table].as_i64().unwrap()).sum::<i64>();

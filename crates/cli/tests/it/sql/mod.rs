@@ -3,18 +3,19 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use fonoteca_testkit::Ran;
 use serde_json::Value;
 
-use crate::world::{Said, World};
+use crate::world::World;
 
 fn script(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/sql").join(name).display().to_string()
 }
 
-fn python(world: &World, script_name: &str, more: &[&str]) -> Said {
+fn python(world: &World, script_name: &str, more: &[&str]) -> Ran {
     let mut python = Command::new(fonoteca_testkit::python());
     python.arg(script(script_name)).arg(world.path("archive")).args(more);
-    let said = Said::from(python.output().unwrap());
+    let said = Ran::from(python.output().unwrap());
     assert_eq!(said.code, 0, "{script_name}: {}", said.err);
     said
 }
@@ -112,7 +113,7 @@ fn rows_come_as_a_table_as_csv_as_json_and_as_parquet() {
     assert_eq!(std::fs::read_to_string(world.path("rows.txt")).unwrap(), table.out);
     let read = "import sys, pyarrow.parquet as p; t = p.read_table(sys.argv[1]); print(t.num_rows, t['title'][1], t.schema.field('artists').type)";
     let read = Command::new(fonoteca_testkit::python()).arg("-c").arg(read).arg(world.path("rows.parquet")).output();
-    let read = Said::from(read.unwrap());
+    let read = Ran::from(read.unwrap());
     assert!(read.out.starts_with("2 Für Elise list<"), "{}{}", read.out, read.err);
     // A query that fails half way leaves no file.
     let failed = world.here(&["sql", "SELECT parse_id(title) FROM tracks", "--format", "csv", "--output", "bad.csv"]);
