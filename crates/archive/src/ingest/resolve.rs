@@ -67,8 +67,8 @@ fn credited(file: &Described) -> Vec<(String, String)> {
         .iter()
         .map(|credit| (person(&credit.name, &credit.role).to_owned(), credit.role.clone()))
         .collect();
-    if let Some(artist) = tags.artist.as_ref().filter(|_| !credits.iter().any(|(_, role)| role == "artist")) {
-        credits.insert(0, (artist.trim().to_owned(), "artist".to_owned()));
+    if let Some(artist) = tags.artist.as_ref().filter(|_| !credits.iter().any(|(_, role)| role == "main")) {
+        credits.insert(0, (artist.trim().to_owned(), "main".to_owned()));
     }
     credits.retain(|(name, _)| !name.is_empty());
     credits
@@ -111,7 +111,7 @@ impl Resolver {
             .enumerate()
             .map(|(position, (name, role))| {
                 // Picard writes one id a credited artist, in the same order.
-                let mbid = mbids.get(position).filter(|_| role == "artist");
+                let mbid = mbids.get(position).filter(|_| role == "main");
                 Credit { artist_id: self.artist(&name, file, mbid.map(String::as_str)), role, name }
             })
             .collect();
@@ -152,7 +152,7 @@ impl Resolver {
             Vec::new()
         } else {
             let artist_id = self.artist(&credit, file, None);
-            vec![Credit { artist_id, role: "artist".to_owned(), name: credit.clone() }]
+            vec![Credit { artist_id, role: "main".to_owned(), name: credit.clone() }]
         };
         let compilation = tags.compilation || fold(&credit) == fold(VARIOUS);
         let source_id = format!("{}#album", file.root());

@@ -39,7 +39,7 @@ impl Named {
         let names = if self.single.is_empty() { &self.shown } else { &self.single };
         tags.artist = Some(if self.shown.is_empty() { names.join("; ") } else { self.shown.join("; ") })
             .filter(|artist| !artist.is_empty());
-        tags.artists = names.iter().map(|name| Credit { name: name.clone(), role: "artist".into() }).collect();
+        tags.artists = names.iter().map(|name| Credit { name: name.clone(), role: "main".into() }).collect();
         tags.artists.extend(self.credits);
         let mut seen = HashSet::new();
         tags.artists.retain(|credit| seen.insert(credit.clone()));
@@ -248,7 +248,7 @@ mod tests {
         let found = tags(&[("ARTIST", "A"), ("ARTIST", "B"), ("COMPOSER", "C"), ("COMPOSER", "C")]);
         assert_eq!(found.artist.as_deref(), Some("A; B"));
         let roles: Vec<_> = found.artists.iter().map(|credit| (credit.name.as_str(), credit.role.as_str())).collect();
-        assert_eq!(roles, [("A", "artist"), ("B", "artist"), ("C", "composer")]);
+        assert_eq!(roles, [("A", "main"), ("B", "main"), ("C", "composer")]);
         let found = tags(&[("ARTIST", "A feat. B"), ("ARTISTS", "A"), ("ARTISTS", "B")]);
         assert_eq!(found.artist.as_deref(), Some("A feat. B"));
         assert_eq!(found.artists.len(), 2);

@@ -65,7 +65,7 @@ fn as_ffmpeg_writes_them() {
             assert_eq!(facts.tags.album_artist.as_deref(), Some("Various"), "{name}");
             assert_eq!((facts.tags.track_total, facts.tags.disc_total), (Some(9), Some(2)), "{name}");
             let credits: Vec<_> = facts.tags.artists.iter().map(|c| (c.name.as_str(), c.role.as_str())).collect();
-            assert_eq!(credits, [("Ana", "artist"), ("Bea", "composer")], "{name}");
+            assert_eq!(credits, [("Ana", "main"), ("Bea", "composer")], "{name}");
         }
     }
 }

@@ -100,7 +100,7 @@ fn heading(hit: &Hit) -> Table {
 fn track_facts(table: &mut Table, details: &TrackDetails, verdicts: &HashMap<BlobId, Verdict>) {
     let track = &details.entry.track;
     // The artists themselves stand in the credit above.
-    for credit in track.artists.iter().filter(|credit| !matches!(credit.role.as_str(), "main" | "artist")) {
+    for credit in track.artists.iter().filter(|credit| credit.role != "main") {
         table.fact(&credit.role, &credit.name);
     }
     table.fact_if("disc", track.disc);

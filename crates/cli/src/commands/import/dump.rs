@@ -91,7 +91,7 @@ pub fn tell(output: &Output, file: &str, report: &Report) -> Exit {
             None => format!("{} rejected", report.rejected),
         };
         let mut told = vec![
-            format!("{} {dataset} records read", report.read),
+            format!("{} records of {dataset} read", report.read),
             format!("{} rows added, {} changed, {} removed", report.added, report.changed, report.removed),
             rejected,
         ];
@@ -99,6 +99,9 @@ pub fn tell(output: &Output, file: &str, report: &Report) -> Exit {
             told.push(format!("{} gave no row and were passed over", report.passed_over));
         }
         output.line(format_args!("{file}: {}", told.join("; ")));
+        if report.added > 0 {
+            output.note("next: `fonoteca links join` finds which of these are one with what other sources have");
+        }
     });
     Exit::done_if(report.already || report.rejected == 0, Exit::SomeFailed)
 }
