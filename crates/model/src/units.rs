@@ -44,7 +44,6 @@ pub mod millis {
     use super::Timestamp;
 
     /// Writes it.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
     pub fn serialize<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_i64(moment.as_millis())
     }
@@ -62,7 +61,6 @@ pub mod optional_millis {
     use super::Timestamp;
 
     /// Writes it, or `null`.
-    #[expect(clippy::ref_option, reason = "serde hands over a reference")]
     pub fn serialize<S: Serializer>(moment: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
         moment.map(Timestamp::as_millis).serialize(serializer)
     }

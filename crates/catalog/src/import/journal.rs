@@ -216,6 +216,11 @@ impl Journal {
     }
 }
 
+/// Whether there is a journal of this work.
+pub(super) fn is_begun(state: &Path, header: &Header) -> bool {
+    folder_of_all(state).join(key(header)).exists()
+}
+
 /// Takes the journals that nobody can go on with: of standard input, whose process has ended, and of files that are gone or
 /// not the same any more. Blocks.
 pub(super) fn take_abandoned(state: &Path) -> Result<Vec<(Header, Vec<Entry>)>, ImportError> {

@@ -61,6 +61,10 @@ pub async fn run(
     let Source { origin, rejects, at, process, limits } = source;
     let files = origin.files.clone();
     if let Some(report) = already(catalog, &origin, progress).await? {
+        // Killed when all was committed and only the journal was left.
+        if catalog.is_staged(&origin) {
+            catalog.stage(origin, at, process, limits).await?.discard().await?;
+        }
         return Ok(report);
     }
     let mut staging = catalog.stage(origin.clone(), at, process, limits).await?;

@@ -13,7 +13,7 @@ use fonoteca_model::{Sha256Hash, Timestamp};
 use object_store::{ObjectStoreExt as _, path::Path as Key};
 
 use super::chunk::{Chunk, Rows, came_before, has_own_ids, ids};
-use super::journal::{Counts, Entry, Header, Journal, take_abandoned};
+use super::journal::{Counts, Entry, Header, Journal, is_begun, take_abandoned};
 use super::replace::{self, Replacement};
 use super::report::{Facts, Origin, Report};
 use super::seen::{Seen, SeenIds, SeenLimits};
@@ -67,6 +67,13 @@ struct TableInProgress {
 }
 
 impl Catalog {
+    /// Whether something of this import is staged, or was.
+    pub(super) fn is_staged(&self, origin: &Origin) -> bool {
+        let Origin { source, dataset, file, options, .. } = origin;
+        let header = Header::new(String::new(), source, dataset, file.clone(), options.clone());
+        is_begun(&self.shared.state, &header)
+    }
+
     /// Begins an import, or goes on with the one of the same file that was interrupted. Waits for another process that is
     /// importing the same file. `at` names it, so two imports of one source and dataset must not begin at the same moment;
     /// `process` tells those apart that do.

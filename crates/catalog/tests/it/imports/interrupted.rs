@@ -69,6 +69,8 @@ async fn killed_at_any_operation_the_same_call_ends_with_the_same_rows() {
         wanted.imports.sort_by_key(|import| import.read);
         assert_eq!(found, wanted, "after {operations} operations");
         assert!(!copy.state().join("pending-import").exists());
+        let journals = fs::read_dir(copy.state().join("imports")).into_iter().flatten().count();
+        assert_eq!(journals, 0, "after {operations} operations");
     }
     assert!(left_half > 0 && went_on > 2, "{left_half} between commits, {went_on} with something staged");
 }
