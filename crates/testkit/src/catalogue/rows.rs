@@ -202,18 +202,15 @@ impl Made {
         columns.duration_ms.push(duration + moved);
 
         let main = (block.artist_ids[planned.artist], "main", &*artist.name);
-        match planned.featured {
-            Some(other) => {
-                let name = &block.plan.artists[other].name;
-                block.text.clear();
-                let _ = write!(block.text, "{} feat. {name}", artist.name);
-                columns.artist_credit.append_value(&block.text);
-                columns.artists.push(&[main, (block.artist_ids[other], "featured", name)]);
-            }
-            None => {
-                columns.artist_credit.append_value(&artist.name);
-                columns.artists.push(&[main]);
-            }
+        if let Some(other) = planned.featured {
+            let name = &block.plan.artists[other].name;
+            block.text.clear();
+            let _ = write!(block.text, "{} feat. {name}", artist.name);
+            columns.artist_credit.append_value(&block.text);
+            columns.artists.push(&[main, (block.artist_ids[other], "featured", name)]);
+        } else {
+            columns.artist_credit.append_value(&artist.name);
+            columns.artists.push(&[main]);
         }
         let of = &block.plan.albums[album];
         columns.album_id.push(block.album_id);
