@@ -22,7 +22,7 @@ const COLD_TURNS: usize = 31;
 
 /// One line of the table: figure, unit, phase and name of ours, of the peer, and what is to be reached.
 struct Figure {
-    figure: &'static str,
+    name: &'static str,
     unit: &'static str,
     ours: (&'static str, &'static str),
     peer: Option<(&'static str, &'static str, &'static str)>,
@@ -30,13 +30,13 @@ struct Figure {
 }
 
 const fn figure(
-    figure: &'static str,
+    name: &'static str,
     unit: &'static str,
     ours: (&'static str, &'static str),
     peer: Option<(&'static str, &'static str, &'static str)>,
     target: Option<(TargetIs, f64)>,
 ) -> Figure {
-    Figure { figure, unit, ours, peer, target }
+    Figure { name, unit, ours, peer, target }
 }
 
 const SQLITE_NAME: &str = "SQLite with FTS5";
@@ -70,14 +70,17 @@ const FIGURES: [Figure; 17] = [
     figure("peak memory", "GiB", (TOTAL, "peak_gib"), None, most(8.0)),
 ];
 
+#[expect(clippy::unnecessary_wraps, reason = "so that the table of figures is short")]
 const fn sqlite(phase: &'static str, name: &'static str) -> Option<(&'static str, &'static str, &'static str)> {
     Some((SQLITE_NAME, phase, name))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "so that the table of figures is short")]
 const fn duckdb(name: &'static str) -> Option<(&'static str, &'static str, &'static str)> {
     Some((DUCKDB_NAME, "duckdb", name))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "so that the table of figures is short")]
 const fn most(value: f64) -> Option<(TargetIs, f64)> {
     Some((TargetIs::AtMost, value))
 }
@@ -85,12 +88,11 @@ const fn most(value: f64) -> Option<(TargetIs, f64)> {
 /// Runs the phases that are not done and reads what they found.
 pub fn measure(workspace: &Workspace, scale: &Scale) -> Result<Outcome> {
     let temporary;
-    let dir = match &scale.keep {
-        Some(dir) => dir.clone(),
-        None => {
-            temporary = tempfile::tempdir().context("cannot create a temporary folder")?;
-            temporary.path().to_owned()
-        }
+    let dir = if let Some(dir) = &scale.keep {
+        dir.clone()
+    } else {
+        temporary = tempfile::tempdir().context("cannot create a temporary folder")?;
+        temporary.path().to_owned()
     };
     fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let bench = Phases { workspace, program: OnceCell::new(), dir: &dir, rows: scale.rows };
@@ -236,7 +238,7 @@ impl Found {
             TargetIs::AtLeast => Some(ours >= target),
         });
         Some(Row {
-            figure: figure.figure.to_owned(),
+            figure: figure.name.to_owned(),
             unit: figure.unit,
             ours,
             peer,
@@ -295,7 +297,7 @@ mod tests {
         let ours = json!({"phase": "lookups", "figures": {"by_id_p50_ms": 0.1}});
         let theirs = json!({"phase": "sqlite-ask", "figures": {"by_id_p50_ms": 0.05}});
         let found = found(vec![ours, theirs]);
-        let row = found.row(FIGURES.iter().find(|figure| figure.figure == "by id, p50").unwrap()).unwrap();
+        let row = found.row(FIGURES.iter().find(|figure| figure.name == "by id, p50").unwrap()).unwrap();
         assert_eq!((row.ratio, row.meets), (Some(0.5), Some(true)));
         assert!(found.row(&FIGURES[0]).is_none(), "nothing was loaded");
     }

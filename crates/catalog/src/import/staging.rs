@@ -69,8 +69,8 @@ struct TableInProgress {
 impl Catalog {
     /// Whether something of this import is staged, or was.
     pub(super) fn is_staged(&self, origin: &Origin) -> bool {
-        let Origin { source, dataset, file, options, .. } = origin;
-        let header = Header::new(String::new(), source, dataset, file.clone(), options.clone());
+        let Origin { source, dataset, files, options, .. } = origin;
+        let header = Header::new(String::new(), source, dataset, files.clone(), options.clone());
         is_begun(&self.shared.state, &header)
     }
 
