@@ -146,12 +146,15 @@ impl ArchiveError {
     pub fn blame(&self) -> Blame {
         match self {
             _ if self.is_full() => Blame::Outside,
-            Self::NotFound { .. } | Self::Settings { .. } | Self::Damaged { .. } | Self::MissingBlob { .. } => {
-                Blame::Archive
-            }
-            Self::NotEmpty { .. } | Self::Usage(_) => Blame::Usage,
-            Self::Catalog(CatalogError::Before { .. } | CatalogError::Version { .. }) => Blame::Usage,
-            Self::Catalog(
+            Self::NotEmpty { .. }
+            | Self::Usage(_)
+            | Self::Catalog(CatalogError::Before { .. } | CatalogError::Version { .. }) => Blame::Usage,
+            Self::NotFound { .. }
+            | Self::Settings { .. }
+            | Self::Damaged { .. }
+            | Self::MissingBlob { .. }
+            | Self::Busy { .. }
+            | Self::Catalog(
                 CatalogError::Missing
                 | CatalogError::Format { .. }
                 | CatalogError::Pending { .. }
@@ -165,7 +168,6 @@ impl ArchiveError {
             ) => Blame::Archive,
             Self::Catalog(error) if error.is_damage() => Blame::Archive,
             Self::Index(error) if error.needs_rebuild() => Blame::Archive,
-            Self::Busy { .. } => Blame::Archive,
             Self::Refused(_) => Blame::Rights,
             Self::Bug(_) => Blame::Bug,
             _ => Blame::Outside,

@@ -155,7 +155,7 @@ async fn run(command: std::process::Command, picture: Bytes) -> std::io::Result<
             let _ = stdin.write_all(&picture).await;
         }
     };
-    let (_, output) = tokio::join!(write, child.wait_with_output());
+    let ((), output) = tokio::join!(write, child.wait_with_output());
     let output = output?;
     if !output.status.success() {
         tracing::warn!("ffmpeg: {}", String::from_utf8_lossy(&output.stderr).trim());

@@ -29,9 +29,9 @@ pub(super) struct Matched {
     /// Counts by recording: see [`key_of`].
     pub(super) recordings: Runs,
     /// Listens of recordings that the catalogue knows.
-    pub(super) matched: u64,
+    pub(super) known: u64,
     /// Listens of others.
-    pub(super) unmatched: u64,
+    pub(super) unknown: u64,
 }
 
 /// A recording as a key that sorts as the signed number does.
@@ -145,7 +145,7 @@ async fn join(
         }
         if pair.is_none() {
             let recordings = tally.finish().map_err(failed())?;
-            return Ok(Matched { recordings, matched, unmatched });
+            return Ok(Matched { recordings, known: matched, unknown: unmatched });
         }
     }
 }

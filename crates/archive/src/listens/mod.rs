@@ -169,7 +169,7 @@ async fn count(
     let keys: Vec<Runs> = work.iter_mut().map(|work| std::mem::take(&mut work.keys)).collect();
     let snapshot = archive.snapshot().await?;
     let matched = matching::matched(&snapshot, &keys, &folder, options.in_memory, progress).await?;
-    (report.matched, report.unmatched) = (matched.matched, matched.unmatched);
+    (report.matched, report.unmatched) = (matched.known, matched.unknown);
 
     // Without the lock first, since it may take long; only if somebody else counted meanwhile, once more under it.
     let mut prepared = prepare(archive, &snapshot, &matched.recordings, &folder, progress).await?;

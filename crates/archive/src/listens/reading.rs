@@ -92,7 +92,7 @@ pub(super) fn read(
     fs::create_dir_all(folder).map_err(kept())?;
     let mut journal = resume(folder).map_err(kept())?;
     let mut tally = Tally::resumed(folder, KEYS, in_memory, journal.runs);
-    let mut rejects = Rejects::open(rejects, path, journal.rejects.take())?;
+    let mut rejects = Rejects::open(rejects, path, journal.rejects.take().as_ref())?;
     let mut lines = Lines::open(path).map_err(failed())?;
     let (mut line, mut number, mut named) = (Line { text: Vec::new(), length: 0 }, 0, Vec::new());
     journal.rejects = rejects.flush()?;
@@ -176,13 +176,13 @@ struct Rejects {
 
 impl Rejects {
     /// An import that goes on does so behind `written` bytes: what follows is of lines that are read again.
-    fn open(path: Option<&Path>, source: &Path, written: Option<(PathBuf, u64)>) -> Result<Self, ArchiveError> {
+    fn open(path: Option<&Path>, source: &Path, written: Option<&(PathBuf, u64)>) -> Result<Self, ArchiveError> {
         let open = |path: &Path| {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             let path = path.as_path();
             let opened = || -> io::Result<File> {
                 let file = OpenOptions::new().create(true).append(true).open(path)?;
-                if let Some((of, bytes)) = &written
+                if let Some((of, bytes)) = written
                     && of == path
                     && file.metadata()?.len() > *bytes
                 {

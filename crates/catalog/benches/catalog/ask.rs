@@ -24,7 +24,7 @@ pub async fn index(bench: &Bench) -> Result<()> {
     let mut figures = Map::new();
     figures.insert("rows_per_second".to_owned(), json!(bench.rows as f64 / took.as_secs_f64()));
     figures.insert("bytes_a_track".to_owned(), json!(bytes_below(&bench.index_dir()) as f64 / bench.rows as f64));
-    bench.keep("index", took, figures)
+    bench.keep("index", took, &figures)
 }
 
 /// One track after another, by id and by ISRC; the second time counts.
@@ -49,7 +49,7 @@ pub fn lookups(bench: &Bench) -> Result<()> {
             isrcs.add_to("by_isrc", &mut figures);
         }
     }
-    bench.keep("lookups", start.elapsed(), figures)
+    bench.keep("lookups", start.elapsed(), &figures)
 }
 
 /// One look-up of a process that has just opened the index, none of whose pages are in memory; prints milliseconds.
@@ -59,7 +59,7 @@ pub fn cold(bench: &Bench, turn: usize) -> Result<()> {
     forget(bench)?;
     let ours = Ours::open(bench)?;
     let start = Instant::now();
-    let found = if turn % 2 == 0 { ours.by_id(key.id)? } else { ours.by_key(&key.isrc)? };
+    let found = if turn.is_multiple_of(2) { ours.by_id(key.id)? } else { ours.by_key(&key.isrc)? };
     let took = start.elapsed();
     ensure!(found > 0, "the index does not find {}", key.isrc);
     println!("{}", took.as_secs_f64() * 1e3);
@@ -97,7 +97,7 @@ pub fn searches(bench: &Bench) -> Result<()> {
         times.add_to(&format!("search_{class}"), &mut figures);
     }
     all.add_to("search", &mut figures);
-    bench.keep("searches", start.elapsed(), figures)
+    bench.keep("searches", start.elapsed(), &figures)
 }
 
 /// The SQL that is timed: one pass over all tracks.
@@ -129,7 +129,7 @@ pub async fn sql(bench: &Bench) -> Result<()> {
         times.sort_unstable();
         figures.insert(name.to_owned(), json!(times[1].as_secs_f64()));
     }
-    bench.keep("sql", start.elapsed(), figures)
+    bench.keep("sql", start.elapsed(), &figures)
 }
 
 /// Queries whose answers are compared with those of a pass over all tracks.
@@ -161,7 +161,7 @@ pub fn recall(bench: &Bench) -> Result<()> {
     let mut figures = Map::new();
     figures.insert("queries".to_owned(), json!(queries.len()));
     figures.insert("recall_at_10".to_owned(), json!(found as f64 / wanted.max(1) as f64));
-    bench.keep("recall", start.elapsed(), figures)
+    bench.keep("recall", start.elapsed(), &figures)
 }
 
 /// For each query the ten best scores, best first, one a recording.

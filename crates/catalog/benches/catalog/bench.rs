@@ -55,7 +55,7 @@ impl Bench {
     }
 
     /// Keeps what a phase found in `<dir>/phases/<phase>.json`, and prints it.
-    pub fn keep(&self, phase: &str, took: Duration, figures: Map<String, Value>) -> Result<()> {
+    pub fn keep(&self, phase: &str, took: Duration, figures: &Map<String, Value>) -> Result<()> {
         let kept = json!({
             "phase": phase,
             "rows": self.rows,

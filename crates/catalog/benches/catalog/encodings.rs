@@ -1,5 +1,6 @@
 //! Bytes and time of each column in each way that Parquet offers, which is what `write.rs` of the crate was chosen by.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,7 +34,7 @@ pub fn measure(catalogue: Catalogue, rows: u64) -> Result<()> {
                     let mut line = format!("{name:<26} {:<24} {page:>9}", label(encoding, dictionary));
                     for level in LEVELS {
                         let (bytes, nanoseconds) = write(&column, encoding, dictionary, level, page)?;
-                        line += &format!(" {bytes:7.3} B {nanoseconds:5.0} ns ");
+                        let _ = write!(line, " {bytes:7.3} B {nanoseconds:5.0} ns ");
                     }
                     println!("{line}");
                 }

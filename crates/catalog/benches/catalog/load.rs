@@ -61,7 +61,7 @@ pub async fn load(bench: &Bench) -> Result<()> {
         json!(bytes_below(&bench.archive().join("catalog")) as f64 / bench.rows as f64),
     );
     figures.insert("columns".to_owned(), json!(weigh(bench)?));
-    bench.keep("load", took, figures)
+    bench.keep("load", took, &figures)
 }
 
 async fn write(
@@ -116,7 +116,9 @@ fn weigh(bench: &Bench) -> Result<BTreeMap<String, f64>> {
             }
             let mut rest = path.metadata()?.len();
             let reader = SerializedFileReader::new(std::fs::File::open(&path)?)?;
-            for column in reader.metadata().row_groups().iter().flat_map(|group| group.columns()) {
+            for column in
+                reader.metadata().row_groups().iter().flat_map(parquet::file::metadata::RowGroupMetaData::columns)
+            {
                 let bytes = column.compressed_size() as u64;
                 rest -= bytes;
                 *weights.entry(format!("{}.{}", table.name(), column.column_path().string())).or_default() += bytes;
@@ -142,5 +144,5 @@ pub fn generate(bench: &Bench) -> Result<()> {
     let took = start.elapsed();
     let mut figures = Map::new();
     figures.insert("rows_per_second".to_owned(), json!(made as f64 / took.as_secs_f64()));
-    bench.keep("generate", took, figures)
+    bench.keep("generate", took, &figures)
 }

@@ -2,6 +2,7 @@
 //!
 //! Each phase is a process of its own, so that its peak of memory is its own, and leaves its figures in the folder.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints what it measured")]
+#![allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "phases are alike")]
 
 mod ask;
 mod bench;

@@ -86,10 +86,10 @@ pub fn load(bench: &Bench) -> Result<()> {
     let mut figures = Map::new();
     figures.insert("rows_per_second".to_owned(), json!(bench.rows as f64 / took.as_secs_f64()));
     figures.insert("insert_seconds".to_owned(), json!(inserted.as_secs_f64()));
-    figures.insert("index_seconds".to_owned(), json!((indexed - inserted).as_secs_f64()));
+    figures.insert("index_seconds".to_owned(), json!(indexed.saturating_sub(inserted).as_secs_f64()));
     let bytes = file(bench).metadata()?.len() as f64;
     figures.insert("bytes_a_track".to_owned(), json!(bytes / bench.rows as f64));
-    bench.keep("sqlite-load", took, figures)
+    bench.keep("sqlite-load", took, &figures)
 }
 
 struct Inserts<'a> {
@@ -274,7 +274,7 @@ pub fn ask(bench: &Bench) -> Result<()> {
         "aggregate_seconds".to_owned(),
         json!(aggregate.first().map_or(Duration::ZERO, |least| *least).as_secs_f64()),
     );
-    bench.keep("sqlite-ask", start.elapsed(), figures)
+    bench.keep("sqlite-ask", start.elapsed(), &figures)
 }
 
 fn count(statement: &mut Statement<'_>, key: &str) -> Result<usize> {

@@ -126,7 +126,8 @@ pub(super) async fn join(
     }
     let facts = read(snapshot, work, |id| candidates.binary_search(&id).ok().map_or(0, |at| sizes[at])).await?;
     drop((candidates, sizes));
-    let codes: [(&str, fn(&Facts) -> u64); 3] =
+    type Code = fn(&Facts) -> u64;
+    let codes: [(&str, Code); 3] =
         [("mbid", |facts| facts.mbid), ("upc", |facts| facts.upc), ("catalogue-number", |facts| facts.number)];
     for (word, code) in codes {
         by_code(&facts, word, code, work, &mut edges)?;

@@ -184,7 +184,7 @@ impl Title {
                 kept.extend(words);
             }
         }
-        title.words = numbered(without_articles(without_tail(kept)));
+        title.words = numbered(&without_articles(without_tail(kept)));
         title.words.truncate(WORDS);
         for word in &title.words {
             title.kinds |= KINDS.iter().filter(|(known, _)| known == word).fold(0, |kinds, (_, bit)| kinds | bit);
@@ -340,7 +340,7 @@ fn is_neutral(words: &[String]) -> bool {
 }
 
 /// `pt` as `part`, roman numerals and counting words after `part` as digits, without leading zeros.
-fn numbered(words: Vec<String>) -> Vec<String> {
+fn numbered(words: &[String]) -> Vec<String> {
     let mut read: Vec<String> = Vec::with_capacity(words.len());
     for (at, word) in words.iter().enumerate() {
         let counts = at > 0 && read.last().is_some_and(|before| NUMBERED.contains(&before.as_str()));

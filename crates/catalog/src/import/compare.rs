@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _, Int64Array, RecordBatch, UInt64Array};
+use arrow::array::{Array, ArrayRef, AsArray as _, Int64Array, RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Int64Type, UInt64Type};
 use datafusion::common::hash_utils::{QualityRandomState, create_hashes};
 use datafusion::common::{DataFusionError, JoinType};
@@ -79,7 +79,7 @@ pub(super) async fn staged_among(
     if files.is_empty() {
         return Ok(known);
     }
-    let context = context(shared)?;
+    let context = context(shared);
     let keys = Arc::new(Int64Array::from_iter_values(wanted.iter().copied())) as ArrayRef;
     let keys = RecordBatch::try_from_iter([("key", keys)]).map_err(CatalogError::rows(table))?;
     let keys = context.read_batch(keys).map_err(failed())?;
@@ -108,7 +108,7 @@ async fn of_table(
     import: &str,
 ) -> Result<Difference, CatalogError> {
     let failed = || CatalogError::query("comparing an import with the one before it");
-    let context = context(shared)?;
+    let context = context(shared);
     let current = snapshot.provider(table).await?;
     let current = context.read_table(current).and_then(|rows| rows.filter(of_dataset(import))).map_err(failed())?;
     let current = hashed(current, table, "current").map_err(failed())?;
@@ -169,7 +169,7 @@ fn row_hash(table: Table) -> ScalarUDF {
     let types: Vec<DataType> = table.row_fields().iter().map(|field| field.data_type().clone()).collect();
     let hash = |arguments: &[ColumnarValue]| {
         let arrays = ColumnarValue::values_to_arrays(arguments)?;
-        let hashes = hashes_of(&arrays, arrays.first().map_or(0, |array| array.len()))?;
+        let hashes = hashes_of(&arrays, arrays.first().map_or(0, Array::len))?;
         Ok(ColumnarValue::Array(Arc::new(UInt64Array::from(hashes))))
     };
     create_udf("row_hash", types, DataType::UInt64, Volatility::Immutable, Arc::new(hash))
@@ -183,12 +183,12 @@ async fn staged(context: &SessionContext, table: Table, files: &[Add]) -> Result
 }
 
 /// Merges instead of hash tables, since only the former go to disk.
-fn context(shared: &Shared) -> Result<SessionContext, CatalogError> {
+fn context(shared: &Shared) -> SessionContext {
     let mut config = SessionConfig::new();
     config.options_mut().optimizer.prefer_hash_join = false;
     config.options_mut().execution.parquet.schema_force_view_types = false;
     let context = SessionContext::new_with_config_rt(config, Arc::clone(&shared.runtime));
     let url = Url::parse(OBJECTS).expect("a URL of ours");
     context.register_object_store(&url, Arc::clone(&shared.objects));
-    Ok(context)
+    context
 }

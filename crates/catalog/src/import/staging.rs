@@ -43,6 +43,9 @@ impl Default for StagingLimits {
     }
 }
 
+/// Rows, and whether each of them came before, where that can be told.
+type Sifted = (Rows, Option<Vec<Seen>>);
+
 /// An import that is being staged. Dropped, it can be gone on with, if its source is a file.
 pub struct Staging {
     catalog: Catalog,
@@ -193,11 +196,7 @@ impl Staging {
 
     /// Lays aside the rows whose ids came before, or may have: at the end of the batch one finds out. What is told about a
     /// row goes where the row goes. `before` is the last record of the chunk before.
-    fn sift(
-        &mut self,
-        parts: Vec<(Rows, Option<Vec<Seen>>)>,
-        before: u64,
-    ) -> Result<Vec<(Rows, Option<Vec<Seen>>)>, ImportError> {
+    fn sift(&mut self, parts: Vec<Sifted>, before: u64) -> Result<Vec<Sifted>, ImportError> {
         let mut suspected = HashSet::new();
         for (part, seen) in &parts {
             let came_before = seen.iter().flatten().enumerate().filter(|(_, seen)| **seen == Seen::Before);

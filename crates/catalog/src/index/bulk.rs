@@ -286,7 +286,7 @@ impl Tally {
 }
 
 /// Those of the ids that are there more than once.
-pub(super) fn repeated(ids: &mut Vec<i64>) -> Vec<Id> {
+pub(super) fn repeated(ids: &mut [i64]) -> Vec<Id> {
     ids.sort_unstable();
     let mut repeated: Vec<Id> = ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| Id(pair[0])).collect();
     repeated.dedup();

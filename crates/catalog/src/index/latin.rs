@@ -26,9 +26,9 @@ fn letters(text: &str) -> Vec<String> {
         if let Some(latin) = cyrillic(c).or_else(|| greek(c)) {
             // Omicron and ypsilon together are one vowel.
             if c == 'υ' && word.ends_with('o') {
-                word.push('u')
+                word.push('u');
             } else {
-                word.push_str(latin)
+                word.push_str(latin);
             }
             is_foreign = true;
         } else if c.is_ascii_alphanumeric() {

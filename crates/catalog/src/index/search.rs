@@ -39,6 +39,9 @@ struct Best {
     address: Reverse<DocAddress>,
 }
 
+/// Groups, best first.
+type Ranked = Vec<(Group, Best)>;
+
 /// A copy that could be shown: held, popular, of an early row; and where it lies.
 type Version = ((bool, SortKey, Reverse<u32>), DocAddress);
 
@@ -79,7 +82,7 @@ impl Search<'_> {
                 if ranked.len() >= most || found < want || want == MAX_HITS {
                     return Ok((tiers, ranked));
                 }
-                want = (want * 2).max(100).min(MAX_HITS);
+                want = (want * 2).clamp(100, MAX_HITS);
             }
         };
         let (tiers, ranked) = inner().map_err(engine)?;
@@ -103,7 +106,7 @@ impl Search<'_> {
     }
 
     /// All groups that match, best first: the first `want` of them are the right ones.
-    fn ranked(&self, query: &Query, want: usize) -> Result<(Vec<Tier>, Vec<(Group, Best)>), TantivyError> {
+    fn ranked(&self, query: &Query, want: usize) -> Result<(Vec<Tier>, Ranked), TantivyError> {
         let mut tiers: Vec<Tier> = Vec::new();
         let mut best: HashMap<Group, Best> = HashMap::new();
         let mut left_out = false;

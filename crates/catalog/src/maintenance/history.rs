@@ -164,7 +164,7 @@ fn parse(text: &[u8]) -> Option<Entry> {
             entry.transaction = Some((transaction["appId"].as_str()?.to_owned(), transaction["version"].as_i64()?));
         } else if let Some(info) = action.get("commitInfo") {
             entry.at = Timestamp(info["timestamp"].as_i64()?.checked_mul(1000)?);
-            entry.operation = info["operation"].as_str().unwrap_or_default().to_owned();
+            info["operation"].as_str().unwrap_or_default().clone_into(&mut entry.operation);
         }
     }
     Some(entry)

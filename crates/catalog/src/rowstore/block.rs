@@ -216,6 +216,7 @@ fn read_isrcs(bytes: &mut Cursor<'_>, rows: usize) -> Result<Vec<Option<String>>
         return Ok(vec![None; rows]);
     }
     let tags = bytes.take(rows)?;
+    #[expect(clippy::naive_bytecount, reason = "64 bytes at most")]
     let new = tags.iter().filter(|tag| **tag == isrc_tag::NEW_PREFIX).count();
     let mut prefixes = bytes.take(new * 5)?.chunks_exact(5);
     let mut prefix: &[u8] = b"\0\0\0\0\0";

@@ -232,7 +232,7 @@ impl Encoder {
         }
         block.covers.put(&mut rest, |bytes, cover| {
             bytes.push(u8::from(cover.is_some()));
-            bytes.extend(cover.iter().flat_map(|root| root.as_bytes()));
+            bytes.extend(cover.iter().flat_map(BlobId::as_bytes));
         });
         block.sources.put(&mut rest, |bytes, text| put_text(bytes, text));
         let mut ids = Vec::new();

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array as _, AsArray as _};
+use arrow::array::{Array as _, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::execution::config::SessionConfig;
@@ -194,7 +194,7 @@ fn numbers(batches: &[arrow::array::RecordBatch]) -> Result<Vec<Vec<i64>>, Catal
         let columns = batch.columns().iter().map(|column| cast(column, &DataType::Int64));
         let columns = columns.collect::<Result<Vec<_>, _>>().map_err(CatalogError::rows(Table::Listens))?;
         for row in 0..batch.num_rows() {
-            let cells = columns.iter().map(|column| column.as_primitive::<Int64Type>());
+            let cells = columns.iter().map(AsArray::as_primitive::<Int64Type>);
             rows.push(cells.map(|cells| if cells.is_null(row) { 0 } else { cells.value(row) }).collect());
         }
     }

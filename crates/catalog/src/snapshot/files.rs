@@ -26,13 +26,13 @@ impl Snapshot {
     /// The files of a table, in the order of their paths.
     pub(crate) fn table_files(&self, table: Table) -> Result<Vec<TableFile>, CatalogError> {
         let snapshot = self.inner.tables[&table].snapshot().map_err(CatalogError::delta("read the log of", table))?;
-        let folder = Path::from_iter(["catalog", table.name()]);
+        let folder: Path = ["catalog", table.name()].into_iter().collect();
         let mut files: Vec<TableFile> = snapshot
             .log_data()
             .iter()
             .map(|file| TableFile {
                 path: file.path().into_owned(),
-                object: Path::from_iter(folder.parts().chain(file.object_store_path().parts())),
+                object: folder.parts().chain(file.object_store_path().parts()).collect(),
                 size: u64::try_from(file.size()).unwrap_or(0),
                 rows: file.num_records().map(|rows| rows as u64),
             })

@@ -46,6 +46,7 @@ fn on_array(
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for all functions")]
 fn hex_ids(ids: &ArrayRef) -> Result<ArrayRef, DataFusionError> {
     let ids = ids.as_primitive::<Int64Type>();
     Ok(Arc::new(ids.iter().map(|id| id.map(|id| Id(id).to_string())).collect::<StringArray>()))

@@ -83,7 +83,7 @@ fn competing_songs(count: u64) -> Vec<String> {
     (0..count)
         .map(|at| {
             let band = at / 12;
-            let popularity = if mixed(at + 5) % 4 == 0 { mixed(at) % 60 } else { 0 };
+            let popularity = if mixed(at + 5).is_multiple_of(4) { mixed(at) % 60 } else { 0 };
             let title = match mixed(at + 9) % 3 {
                 0 => format!("{} {}", of(&FIRST, at, 1), of(&SECOND, at, 2)),
                 1 => format!("{} {} {}", of(&FIRST, at, 1), of(&JOIN, at, 3), of(&SECOND, at, 2)),
@@ -152,9 +152,9 @@ fn generated(tracks: u64) -> Batch {
     };
     let mut batch = Batch { artists: vec![artist("band")], albums: vec![album("album", "band")], ..Batch::default() };
     for at in 0..tracks {
-        let title: Vec<String> = (0..1 + mixed(at + 3) % 4).map(|salt| any(at, salt)).collect();
+        let title: Vec<String> = (0..=(mixed(at + 3) % 4)).map(|salt| any(at, salt)).collect();
         let id = Id::of("local", &at.to_string());
-        if mixed(at + 77) % 4 == 0 {
+        if mixed(at + 77).is_multiple_of(4) {
             let popularity = 1 + (mixed(at) % 100 * (mixed(at + 1) % 100) / 100) as i32;
             let count = i64::from(popularity) * 100 + (mixed(at + 2) % 100) as i64;
             batch.listens.push(Listens { recording_id: id, as_of: AT, count, popularity });

@@ -16,7 +16,7 @@ use crate::archive::Archive;
 const TRACKS: u64 = 10_000;
 
 fn table(name: &str) -> Table {
-    Table::ALL.iter().copied().find(|table| table.name() == name).unwrap()
+    Table::ALL.iter().copied().find(|table| table.name() == name).expect("a table")
 }
 
 fn numbers(rows: &RecordBatch, column: &str) -> Vec<i64> {

@@ -40,7 +40,8 @@ pub fn svg(archive: &str, coverage: &Coverage) -> String {
     let mut svg = String::new();
     let named: String = archive.chars().take(NAME_CHARS).collect();
     let title = format!("How few tracks have most of the listens: {named}");
-    svg.push_str(&format!(
+    let _ = write!(
+        svg,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" \
          role=\"img\" aria-labelledby=\"title under\">\n<style>{STYLE}</style>\n\
          <rect class=\"paper\" width=\"{WIDTH}\" height=\"{HEIGHT}\"/>\n\
@@ -48,7 +49,7 @@ pub fn svg(archive: &str, coverage: &Coverage) -> String {
          <text class=\"under\" id=\"under\" x=\"28\" y=\"62\">{}</text>\n",
         escaped(&title),
         escaped(&summary(coverage)),
-    ));
+    );
     let tracks = Panel {
         left: LEFTS[0],
         name: "by tracks, the most listened first",

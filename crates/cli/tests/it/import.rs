@@ -129,7 +129,7 @@ fn a_killed_import_goes_on_and_counts_each_listen_once() {
         match number % 20 {
             0 => text.push_str("no listen\n"),
             n if n < 6 => {
-                text.push_str(&listen(if n < 4 { "Harbour Lights" } else { "Clara Monte" }, titles[n as usize % 5]))
+                text.push_str(&listen(if n < 4 { "Harbour Lights" } else { "Clara Monte" }, titles[n as usize % 5]));
             }
             _ => text.push_str(&listen("Nobody", &format!("Nothing {}", number * 7919 % 9973))),
         }

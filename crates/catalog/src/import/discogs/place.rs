@@ -93,7 +93,7 @@ fn discs_are_dotted(lines: &[Placed]) -> bool {
 #[derive(Default)]
 struct Discs {
     /// Discs by medium and pair of sides, in the order in which they appear.
-    discs: HashMap<(String, usize), Disc>,
+    by_place: HashMap<(String, usize), Disc>,
     /// Sides with more than one letter, by medium, in the order in which they appear.
     sides: HashMap<(String, String), usize>,
     sides_seen: HashMap<String, usize>,
@@ -109,8 +109,8 @@ impl Discs {
     fn place(&mut self, position: &Position) -> (Option<i32>, Option<i32>) {
         let medium = position.medium.clone().unwrap_or_default();
         let side = position.side.as_ref().map(|side| self.side(&medium, side));
-        let count = self.discs.len();
-        let disc = self.discs.entry((medium, side.unwrap_or_default() / 2)).or_insert_with(|| Disc {
+        let count = self.by_place.len();
+        let disc = self.by_place.entry((medium, side.unwrap_or_default() / 2)).or_insert_with(|| Disc {
             number: i32::try_from(count).unwrap_or(i32::MAX - 1) + 1,
             tracks: 0,
             last: None,

@@ -205,11 +205,10 @@ impl Dump {
             return Ok(kind);
         }
         let most = self.options.limits.line_bytes;
-        let read = match &mut self.source {
+        match &mut self.source {
             Lines::Bare(input) => read_line(input, &mut self.line, most).map_err(|error| input.error(error)),
             Lines::Member(tar) => read_line(tar, &mut self.line, most).map_err(|error| tar.input().error(error)),
-        };
-        read
+        }
     }
 
     /// Reads what follows the entities, which is where the archive's checksums are.
@@ -320,8 +319,11 @@ fn first_member(tar: &mut Tar<Input>, wanted: Option<Entity>, about: &mut About)
     Ok(None)
 }
 
+/// Lines that were read to look at them, and are still to be understood.
+type Waiting = VecDeque<(Line, Vec<u8>)>;
+
 /// Finds out what the lines of a bare file are about.
-fn look_at_lines(input: &mut Input, options: Options) -> Result<(Entity, VecDeque<(Line, Vec<u8>)>), ImportError> {
+fn look_at_lines(input: &mut Input, options: Options) -> Result<(Entity, Waiting), ImportError> {
     let mut waiting = VecDeque::new();
     let mut found = options.entity;
     while found.is_none() && waiting.len() < LINES_LOOKED_AT {

@@ -53,10 +53,10 @@ pub enum Input {
 /// The date of a table, where the name of its file holds one: `tracks-2026-11-02.csv`, `dump_20200806.jsonl.gz`.
 pub fn dump_date(name: &str) -> Option<PartialDate> {
     let name = map::base_name(name);
-    let starts = name
+    let mut starts = name
         .char_indices()
         .filter(|(at, c)| c.is_ascii_digit() && !name[..*at].ends_with(|c: char| c.is_ascii_digit()));
-    starts.filter_map(|(at, _)| dated(&name[at..])).next()
+    starts.find_map(|(at, _)| dated(&name[at..]))
 }
 
 fn dated(text: &str) -> Option<PartialDate> {

@@ -4,6 +4,7 @@
 //! more than once nobody knows the truth (a single and its album: often one recording, sometimes two). So recordings with
 //! the same words in artist and title (without "and", "feat", "original", "mix", "album", "version", "by", in any order) and
 //! lengths within ten seconds are left out of the base before anything is made from it.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "figures for whoever tunes the rules")]
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -218,10 +219,10 @@ impl Rows {
             .collect();
         let named = |id: &Id| names[id].clone();
         let show = |what: &str, pairs: &[(Id, Id)], name: &dyn Fn(&Id) -> String| {
-            println!("--- {what}: {}", pairs.len());
+            eprintln!("--- {what}: {}", pairs.len());
             let step = (pairs.len() / 60).max(1);
             for (one, other) in pairs.iter().step_by(step) {
-                println!("{}\n    {}", name(one), name(other));
+                eprintln!("{}\n    {}", name(one), name(other));
             }
         };
         show("recordings wrong", &recordings.wrong, &track);

@@ -16,7 +16,7 @@ use crate::output::Output;
 pub struct Files {
     /// The files, packed (gz, bz2, xz, zst) or not; `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
+    paths: Vec<PathBuf>,
     /// List what was not understood in this file, in JSON Lines [default: a new file in the archive's state/rejects]
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
@@ -29,17 +29,17 @@ impl Files {
     /// One request a file. The list of rejects begins empty.
     pub fn requests(&self) -> Result<Vec<Request>, CommandError> {
         self.empty_rejects()?;
-        Ok(self.files.iter().map(|file| self.request(std::slice::from_ref(file))).collect())
+        Ok(self.paths.iter().map(|file| self.request(std::slice::from_ref(file))).collect())
     }
 
     /// One request for all files together.
     pub fn one_request(&self) -> Result<Request, CommandError> {
-        let stdin = self.files.iter().any(|file| is_stdin(file));
-        if stdin && self.files.len() > 1 {
+        let stdin = self.paths.iter().any(|file| is_stdin(file));
+        if stdin && self.paths.len() > 1 {
             return Err(CommandError::usage("standard input is read alone: give files, or `-` and nothing else"));
         }
         self.empty_rejects()?;
-        Ok(self.request(&self.files))
+        Ok(self.request(&self.paths))
     }
 
     fn request(&self, files: &[PathBuf]) -> Request {
