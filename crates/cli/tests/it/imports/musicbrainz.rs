@@ -1,7 +1,7 @@
 //! `import musicbrainz`: what is read is what a script counts, and what is bad is named.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use fonoteca_testkit::Ran;
@@ -104,18 +104,17 @@ fn what_is_no_dump_is_refused() {
     assert_eq!(world.here(&["stats", "--json"]).one()["albums"], 0);
 }
 
-fn python() -> PathBuf {
-    let python = fonoteca_testkit::repository().join("target/pytools/bin/python");
-    if python.exists() { python } else { "python3".into() }
-}
-
 #[test]
 fn real_entities_are_all_taken_in() {
     let Some(data) = fonoteca_testkit::shared_data("real MusicBrainz entities") else { return };
     let world = World::with_archive();
     fs::create_dir(world.path("dumps")).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/imports/musicbrainz.py");
-    let counted = Command::new(python()).arg(script).arg(data.join("musicbrainz")).arg(world.path("dumps")).output();
+    let counted = Command::new(fonoteca_testkit::python())
+        .arg(script)
+        .arg(data.join("musicbrainz"))
+        .arg(world.path("dumps"))
+        .output();
     let counted = Ran::from(counted.unwrap());
     assert_eq!(counted.code, 0, "{}", counted.err);
     let counted = counted.one();
