@@ -5,7 +5,7 @@
 //! was not understood; the journal says how much of it belongs to complete batches. `lock` is held by the process at work.
 //! See `docs/formats/catalog.md`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt as _;
@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::input::FileIdentity;
 use super::{ImportError, Reject};
+use crate::error::CatalogError;
 
 const FORMAT: &str = "fonoteca-import/1";
 /// Bytes of one line; a batch of a thousand files has less than one.
@@ -219,6 +220,27 @@ impl Journal {
 /// Whether there is a journal of this work.
 pub(super) fn is_begun(state: &Path, header: &Header) -> bool {
     folder_of_all(state).join(key(header)).exists()
+}
+
+/// The files of imports that were begun, by table and name in its folder. They belong to no version, and are waited for.
+/// Blocks.
+pub(crate) fn staged_files(state: &Path) -> Result<HashSet<(String, String)>, CatalogError> {
+    let folder = folder_of_all(state);
+    let find = || -> io::Result<HashSet<(String, String)>> {
+        let mut staged = HashSet::new();
+        let journals = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(staged),
+            journals => journals?,
+        };
+        for journal in journals {
+            let Some((_, entries)) = read(&journal?.path().join("journal.jsonl"))? else { continue };
+            for (table, files) in entries.into_iter().flat_map(|entry| entry.files) {
+                staged.extend(files.into_iter().map(|file| (table.clone(), file.path)));
+            }
+        }
+        Ok(staged)
+    };
+    find().map_err(CatalogError::state("read the journals in", &folder))
 }
 
 /// Takes the journals that nobody can go on with: of standard input, whose process has ended, and of files that are gone or

@@ -30,6 +30,7 @@ use crate::schema::Batch;
 
 pub use chunk::{Chunk, Rows};
 pub use input::{FileIdentity, Input, InputLimits, Meter};
+pub(crate) use journal::staged_files;
 pub use lines::{Line, read_line};
 pub(crate) use replace::{is_pending, roll_forward};
 pub use report::{Facts, Origin, Report};

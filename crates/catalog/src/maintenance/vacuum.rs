@@ -2,8 +2,9 @@
 //!
 //! Needed are the files of the latest version, of every version that a release pins, and of every version that was the
 //! latest at some moment of the retention time. What is not needed was replaced (by [`super::optimize`] or an import) or
-//! belongs to no version: an import that was never finished, a rewrite that was killed. Files of an import in progress
-//! belong to no version either, so what no version ever named is left alone for a week whatever the retention.
+//! belongs to no version: an import that was given up, a rewrite that was killed. Files of an import that can be gone on
+//! with belong to no version either: those that its journal names are left alone, and so is for a week, whatever the
+//! retention, what no version ever named, since it may be being written.
 //!
 //! Delta's own vacuum is not used: it judges a file by the time at which it was removed from the table, which checkpoints
 //! forget after a week, and it writes two versions into the log for what changes none.
@@ -19,6 +20,7 @@ use super::Pins;
 use crate::catalog::Catalog;
 use crate::delta;
 use crate::error::CatalogError;
+use crate::import::staged_files;
 use crate::schema::Table;
 
 /// Files that no version ever named are left alone for so long: they may be those of an import in progress.
@@ -60,10 +62,12 @@ impl Catalog {
     /// Which files no version needs that was the latest within `keep` before `now`, or that a release pins.
     pub async fn plan_vacuum(&self, now: Timestamp, keep: Duration) -> Result<VacuumPlan, CatalogError> {
         let pins = self.snapshot().await?.pins().await?;
+        let staged = staged_files(&self.shared.state)?;
         let mut plan = VacuumPlan { keep, ..VacuumPlan::default() };
         for table in Table::ALL {
             self.unneeded(*table, &pins, now, &mut plan).await?;
         }
+        plan.files.retain(|file| !staged.contains(&(file.table.name().to_owned(), file.name.clone())));
         Ok(plan)
     }
 

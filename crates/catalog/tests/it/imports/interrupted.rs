@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fonoteca_catalog::import::ImportError;
 use fonoteca_catalog::{Batch, Catalog};
+use fonoteca_model::Timestamp;
 use fonoteca_model::progress::{Progress, Unit};
 
 use super::source::{Dump, counts, files};
@@ -102,6 +104,10 @@ async fn a_stopped_import_goes_on_where_it_was() {
     let staged = files(&archive, "tracks");
     assert!(staged >= 2, "{staged} files were staged");
     assert_eq!(everything(&catalog).await, Batch::default());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_micros() as i64;
+    let in_a_year = Timestamp(now).plus_seconds(365 * 24 * 3600);
+    let plan = catalog.plan_vacuum(in_a_year, Duration::ZERO).await.expect("a plan");
+    assert_eq!(plan.files, [], "what can be gone on with is left alone");
 
     // Another process, with other batches: what is staged stays.
     let next = archive.open().await;
