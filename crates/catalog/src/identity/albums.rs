@@ -7,6 +7,7 @@ use super::compare;
 use super::ends::Ends;
 use super::features::{Features, hash};
 use super::names::{Artists, Title};
+use super::pairs::by_code;
 use super::settle::{Item, Node, settle};
 use super::spill::{Edge, Record, Spilled, Spilling, parts, put_text, take_bytes, take_i64, take_text};
 use super::{AUTHORITIES, IdentityError, Report, Work, reason};
@@ -61,13 +62,7 @@ impl Item for Facts {
     }
 
     fn node(&self) -> Node {
-        Node {
-            id: self.id,
-            length: None,
-            mbid: self.mbid,
-            exclusive: (self.authority > 0).then_some(i64::from(self.authority)),
-            from_musicbrainz: self.authority == 1,
-        }
+        Node::of_source(self.id, self.mbid, self.authority)
     }
 }
 
@@ -130,7 +125,7 @@ pub(super) async fn join(
     let codes: [(&str, Code); 3] =
         [("mbid", |facts| facts.mbid), ("upc", |facts| facts.upc), ("catalogue-number", |facts| facts.number)];
     for (word, code) in codes {
-        by_code(&facts, word, code, work, &mut edges)?;
+        by_code(&facts, word, code, ALBUMS_OF_ONE_RECORDING, work, &mut edges)?;
     }
     settle("albums", edges.finish()?, &facts, ends, work, report, judge)
 }
@@ -195,35 +190,6 @@ fn sharing(
         }
     }
     Ok(found)
-}
-
-fn by_code(
-    facts: &Spilled<Facts>,
-    word: &str,
-    code: fn(&Facts) -> u64,
-    work: &Work<'_>,
-    edges: &mut Spilling<Edge>,
-) -> Result<(), IdentityError> {
-    let mut coded = Spilling::new(work.folder, "albums-by-code", parts(facts.len(), 40))?;
-    for album in facts.all() {
-        let album = album?;
-        if code(&album) != 0 {
-            coded.add(code(&album), &Edge { a: code(&album) as i64, b: album.id, reason: 0, score: 0.0 })?;
-        }
-    }
-    let coded = coded.finish()?;
-    for part in 0..coded.parts() {
-        let mut rows: Vec<Edge> = coded.part(part)?.collect::<Result<_, _>>()?;
-        rows.sort_by_key(|row| (row.a, row.b));
-        for group in rows.chunk_by(|one, other| one.a == other.a) {
-            for (at, one) in group.iter().enumerate() {
-                for other in group[at + 1..].iter().take(ALBUMS_OF_ONE_RECORDING) {
-                    edges.add(0, &Edge { a: one.b, b: other.b, reason: reason(word), score: 1.0 })?;
-                }
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Looks at a pair with all that is known of both. The score of a pair that shares recordings is how many it shares.

@@ -8,6 +8,7 @@ use super::compare;
 use super::ends::Ends;
 use super::features::{Features, hash};
 use super::names::{Artists, Title};
+use super::pairs::{by_code, by_key};
 use super::settle::{Item, Node, settle};
 use super::spill::{Edge, Record, Spilled, Spilling, parts, put_text, take_bytes, take_i64, take_text};
 use super::{IdentityError, Report, Work, reason};
@@ -51,13 +52,7 @@ impl Item for Facts {
     }
 
     fn node(&self) -> Node {
-        Node {
-            id: self.id,
-            length: None,
-            mbid: self.mbid,
-            exclusive: (self.authority > 0).then_some(i64::from(self.authority)),
-            from_musicbrainz: self.authority == 1,
-        }
+        Node::of_source(self.id, self.mbid, self.authority)
     }
 }
 
@@ -104,21 +99,10 @@ pub(super) async fn join(
             }
         }
     }
-    let credited = credited.finish()?;
-    for part in 0..credited.parts() {
-        let mut rows: Vec<Edge> = credited.part(part)?.collect::<Result<_, _>>()?;
-        rows.sort_by_key(|row| (row.a, row.b));
-        rows.dedup_by_key(|row| (row.a, row.b));
-        for group in rows.chunk_by(|one, other| one.a == other.a) {
-            for (at, one) in group.iter().enumerate() {
-                for other in group[at + 1..].iter().take(ARTISTS_OF_ONE_RECORDING) {
-                    edges.add(0, &Edge { a: one.b, b: other.b, reason: reason("shared-tracks"), score: 1.0 })?;
-                }
-            }
-        }
-    }
+    by_key(&credited.finish()?, "shared-tracks", ARTISTS_OF_ONE_RECORDING, &mut edges)?;
     let facts = read(snapshot, work).await?;
-    by_mbid(&facts, work, &mut edges)?;
+    // One MusicBrainz id: a chain is enough.
+    by_code(&facts, "mbid", |facts| facts.mbid, 1, work, &mut edges)?;
     settle("artists", edges.finish()?, &facts, ends, work, report, judge)
 }
 
@@ -140,25 +124,6 @@ async fn read(snapshot: &Snapshot, work: &Work<'_>) -> Result<Spilled<Facts>, Id
         }
     }
     Ok(spilling.finish()?)
-}
-
-fn by_mbid(facts: &Spilled<Facts>, work: &Work<'_>, edges: &mut Spilling<Edge>) -> Result<(), IdentityError> {
-    let mut coded = Spilling::new(work.folder, "artists-by-mbid", parts(facts.len(), 40))?;
-    for artist in facts.all() {
-        let artist = artist?;
-        if artist.mbid != 0 {
-            coded.add(artist.mbid, &Edge { a: artist.mbid as i64, b: artist.id, reason: 0, score: 0.0 })?;
-        }
-    }
-    let coded = coded.finish()?;
-    for part in 0..coded.parts() {
-        let mut rows: Vec<Edge> = coded.part(part)?.collect::<Result<_, _>>()?;
-        rows.sort_by_key(|row| (row.a, row.b));
-        for pair in rows.windows(2).filter(|pair| pair[0].a == pair[1].a) {
-            edges.add(0, &Edge { a: pair[0].b, b: pair[1].b, reason: reason("mbid"), score: 1.0 })?;
-        }
-    }
-    Ok(())
 }
 
 /// Looks at a pair with all names of both.

@@ -14,6 +14,7 @@ mod compare;
 mod ends;
 mod features;
 mod names;
+mod pairs;
 mod settle;
 mod spill;
 mod tracks;

@@ -23,6 +23,14 @@ pub(super) struct Node {
     pub(super) from_musicbrainz: bool,
 }
 
+impl Node {
+    /// A row of a source, of which an authority tells its own apart: its place from 1, or 0 for another source.
+    pub(super) fn of_source(id: i64, mbid: u64, authority: u8) -> Self {
+        let exclusive = (authority > 0).then_some(i64::from(authority));
+        Self { id, length: None, mbid, exclusive, from_musicbrainz: authority == 1 }
+    }
+}
+
 /// What is joined.
 pub(super) trait Item: Record {
     fn id(&self) -> i64;
