@@ -17,6 +17,7 @@ mod tally;
 
 use std::path::{Path, PathBuf};
 
+use fonoteca_catalog::import::{FileIdentity, hash_file};
 use fonoteca_catalog::{Batch, Event, Listened, Listens, Outcome, Snapshot, Staged, Table, Versions};
 use fonoteca_model::Timestamp;
 use fonoteca_model::progress::{Progress, Unit};
@@ -115,8 +116,9 @@ pub async fn import(
     let mut report = ImportReport::default();
     let mut work: Vec<Work> = Vec::new();
     for path in paths {
-        let stamp = reading::stamp(path)?;
-        let sha256 = reading::digest(path, progress)?;
+        let identity = FileIdentity::of(path)?;
+        progress.stage("looking at the file", Some(identity.bytes), Unit::Bytes);
+        let sha256 = hash_file(path, progress)?.to_string();
         let job = job_of(&sha256);
         let event = stable_id(&["listens import", &sha256]);
         let twice = work.iter().any(|work| work.job == job);
@@ -129,7 +131,7 @@ pub async fn import(
             let rejects = options.rejects.as_deref();
             let counted = reading::read(path, &folder, options.in_memory, rejects, progress)?;
             // The digest is what says that a file was counted: it must be that of the bytes that were.
-            if reading::stamp(path)? != stamp {
+            if FileIdentity::of(path)? != identity {
                 return Err(ArchiveError::Foreign {
                     name: file.path,
                     reason: "it was written to while it was read; run the same command again".to_owned(),

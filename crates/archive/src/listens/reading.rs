@@ -5,13 +5,11 @@
 //! that many. The folder goes when the file is counted.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use fonoteca_model::progress::{Progress, Unit};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::input::{LINE_BYTES, Line, Lines};
 use super::tally::{Runs, Tally};
@@ -49,34 +47,6 @@ struct Journal {
     runs: usize,
     /// The file of rejected lines, and its bytes.
     rejects: Option<(PathBuf, u64)>,
-}
-
-/// What changes when a file is written to: its length and when that last happened.
-pub(super) fn stamp(path: &Path) -> Result<(u64, SystemTime), ArchiveError> {
-    let look = || -> io::Result<(u64, SystemTime)> {
-        let is = path.metadata()?;
-        Ok((is.len(), is.modified()?))
-    };
-    look().map_err(ArchiveError::io(path, "cannot be read"))
-}
-
-/// The SHA-256 of a file's bytes as they lie on disk, in hex.
-pub(super) fn digest(path: &Path, progress: &dyn Progress) -> Result<String, ArchiveError> {
-    let failed = || ArchiveError::io(path, "cannot be read");
-    let mut file = File::open(path).map_err(failed())?;
-    progress.stage("looking at the file", Some(file.metadata().map_err(failed())?.len()), Unit::Bytes);
-    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
-    loop {
-        let read = file.read(&mut buffer).map_err(failed())?;
-        if read == 0 {
-            return Ok(hex::encode(digest.finalize()));
-        }
-        if progress.cancelled() {
-            return Err(ArchiveError::Cancelled);
-        }
-        digest.update(&buffer[..read]);
-        progress.advance(read as u64);
-    }
 }
 
 /// Counts the listens of a file in `folder`; goes on if the folder has a part of them already.

@@ -239,8 +239,8 @@ pub(super) fn hash_files(files: &[FileIdentity], progress: &dyn Progress) -> Res
     Ok(together(&hashes.collect::<Result<Vec<_>, _>>()?))
 }
 
-/// The SHA-256 of a file.
-fn hash_file(path: &Path, progress: &dyn Progress) -> Result<Sha256Hash, ImportError> {
+/// The SHA-256 of a file's bytes as they lie on disk; advances by bytes.
+pub fn hash_file(path: &Path, progress: &dyn Progress) -> Result<Sha256Hash, ImportError> {
     let failed = |source| ImportError::Read { name: path.display().to_string(), source };
     let mut file = File::open(path).map_err(failed)?;
     let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);

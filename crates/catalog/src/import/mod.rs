@@ -29,7 +29,7 @@ use crate::error::CatalogError;
 use crate::schema::Batch;
 
 pub use chunk::{Chunk, Rows};
-pub use input::{FileIdentity, Input, InputLimits, Meter};
+pub use input::{FileIdentity, Input, InputLimits, Meter, hash_file};
 pub(crate) use journal::staged_files;
 pub use lines::{Line, read_line};
 pub(crate) use replace::{is_pending, roll_forward};
