@@ -6,11 +6,11 @@
 //! | `release` | a row of `albums`, and one of `tracks` for each of its tracks: what is printed on this release |
 //! | `recording` | a row of `tracks` without an album: what is recorded, wherever it was released |
 //! | `release-group` | a row of `albums` without tracks: what all its releases have in common, with the first date |
-//! | `label` | nothing: no table is for it; the label of a release is a text of its row |
+//! | `label` | an annotation in `supplements`, CC0: no table is for labels; that of a release is a text of its row |
 //!
 //! A track's `source_id` is the track's own MBID and its `mbid` the recording's, so that tracks of one recording are found
 //! together. Rows about an entity come from its own dump alone: the artists in a release's credit are in the dump of
-//! artists. Genres, tags, ratings and annotations (CC BY-NC-SA 3.0) go into `supplements` and nowhere else; all else is CC0.
+//! artists. Genres, tags, ratings and MusicBrainz' annotations (CC BY-NC-SA 3.0) go into `supplements` and nowhere else; all else is CC0.
 //!
 //! Source: <https://musicbrainz.org/doc/Development/JSON_Data_Dumps>, <https://musicbrainz.org/doc/MusicBrainz_API>.
 
@@ -18,6 +18,7 @@ mod artist;
 mod credits;
 mod fields;
 mod json;
+mod label;
 mod raw;
 mod recording;
 mod release;
@@ -260,7 +261,7 @@ impl Dump {
             Entity::Release => release::rows(&id, fields, supplements, rows),
             Entity::Recording => recording::rows(&id, fields, supplements, rows),
             Entity::ReleaseGroup => release::group_rows(&id, fields, supplements, rows),
-            Entity::Label => {}
+            Entity::Label => label::rows(&id, fields, supplements, rows),
         }
     }
 }

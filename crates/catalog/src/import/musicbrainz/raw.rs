@@ -43,8 +43,13 @@ const SAYS_NOTHING: [&str; 8] = [
 
 /// The raw record; None where nothing is left.
 pub(super) fn of(rest: Map<String, Value>) -> Option<String> {
-    let pruned = prune(rest, true);
+    let pruned = pruned(rest);
     (!pruned.is_empty()).then(|| Value::Object(pruned).to_string())
+}
+
+/// The same as an object.
+pub(super) fn pruned(rest: Map<String, Value>) -> Map<String, Value> {
+    prune(rest, true)
 }
 
 /// Leaves out supplements, what is null, empty or false, and the ids of words that stand beside them.

@@ -162,10 +162,16 @@ fn artists_recordings_groups_and_labels() {
     assert_eq!(raw(row.raw.as_ref()), json!({"release-group": true}));
     assert_eq!(found.rows.supplements, [told(2, "album", "annotation", "a")]);
 
-    let label =
-        json!({"id": mbid(3), "name": "Etikett", "label-code": null, "sort-name": "Etikett", "tags": [{"name": "x"}]});
+    let label = json!({"id": mbid(3), "name": "Etikett", "label-code": 7, "sort-name": "Etikett", "tags": [{"name": "x"}],
+            "aliases": [{"name": "Et.", "locale": null}], "country": "SE", "annotation": "long"});
     let found = of(Entity::Label, label.to_string());
-    assert_eq!((found.read, found.rejects.len(), found.rows.is_empty()), (1, 0, true), "no table is for labels");
+    assert_eq!((found.read, found.rejects.len()), (1, 0));
+    let [tag, annotation, about] = &found.rows.supplements[..] else { panic!("{:?}", found.rows.supplements) };
+    assert_eq!((tag, annotation), (&told(3, "label", "tag", "x"), &told(3, "label", "annotation", "long")));
+    assert_eq!((about.id, about.kind.as_str(), about.licence.as_deref()), (id(3), "annotation", Some("CC0-1.0")));
+    let value =
+        json!({"id": mbid(3), "name": "Etikett", "label-code": 7, "aliases": [{"name": "Et."}], "country": "SE"});
+    assert_eq!(raw(Some(&about.value)), value);
 }
 
 #[test]

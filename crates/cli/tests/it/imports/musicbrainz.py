@@ -44,10 +44,7 @@ def count(kind, entities):
     elif kind == "release":
         found["albums"] = len(named)
         found["tracks"] = sum(1 for release in named for track in tracks(release) if track.get("id"))
-    else:
-        found["passed_over"] = len(entities)
-        named = []
-    found["supplements"] = sum(map(supplements, named))
+    found["supplements"] = sum(map(supplements, named)) + (len(named) if kind == "label" else 0)
     for table in ("artists", "albums", "tracks", "supplements"):
         found.setdefault(table, 0)
     return found
