@@ -18,7 +18,7 @@ use crate::sample::{AT, song};
 
 const FOLDER: &str = "FONOTECA_TEST_ARCHIVE";
 /// Kills of one run, spread over the time that the work takes.
-const KILLS: u32 = 5;
+const KILLS: u32 = 10;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a child that the test below kills"]

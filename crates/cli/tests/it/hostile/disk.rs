@@ -5,7 +5,11 @@ use std::path::Path;
 use std::process::Command;
 
 use super::noise;
+use crate::imports::musicbrainz::{lines, release};
 use crate::world::World;
+
+/// Releases of a dump that is larger than the disk.
+const RELEASES: u64 = 3000;
 
 /// A small file system of its own, unmounted when dropped.
 struct SmallDisk<'a>(&'a Path);
@@ -78,4 +82,43 @@ fn a_full_disk_is_named_and_with_more_room_the_same_command_finishes() {
     assert_eq!((&verified.one()["checked"], verified.one()["unknown"].as_array().unwrap().len()), (&24.into(), 0));
     let found = world.run(&["--archive", "disk/archive", "search", "--json", "--kind", "track", "--limit", "50"]);
     assert_eq!(found.json().len(), 24, "{}", found.err);
+}
+
+#[test]
+fn an_import_that_fills_the_disk_leaves_the_tables_as_they_were_and_goes_on_with_more_room() {
+    let world = World::empty();
+    let at = world.path("disk");
+    let Some(disk) = SmallDisk::mount(&at, "32m") else {
+        eprintln!("skipped: a full disk: a small file system cannot be mounted here");
+        return;
+    };
+    world.ok(&["init", "disk/archive", "--name", "A"]);
+    // Titles that hardly compress.
+    let titles = (1..=RELEASES).map(|number| format!("{:x}", u128::from(number) * 0x9E37_79B9_7F4A_7C15_F39C_C060));
+    fs::write(world.path("release"), lines((1..).zip(titles).map(|(number, title)| release(number, &title)))).unwrap();
+    let args = ["--archive", "disk/archive", "import", "musicbrainz", "release", "--batch-rows", "1000", "--json"];
+    let mut room = disk.used_kib() + 60;
+    disk.resize(&format!("{room}k"));
+    let mut stops = 0;
+    let finished = loop {
+        let said = world.run(&args);
+        if said.code == 0 {
+            break said;
+        }
+        stops += 1;
+        assert_eq!(said.code, 1, "at {room} KiB: {}{}", said.out, said.err);
+        assert!(said.err.to_lowercase().contains("no space left"), "at {room} KiB: {}", said.err);
+        room += 150;
+        assert!(room < 32_768, "it never finishes: {}", said.err);
+        disk.resize(&format!("{room}k"));
+        let tracks = world.ok(&["--archive", "disk/archive", "stats", "--json"]).one()["tracks"].clone();
+        assert!(tracks == 0 || tracks == RELEASES, "at {room} KiB: {tracks} tracks are in the tables");
+    };
+    assert!(stops > 2, "the disk was never full");
+    assert_eq!(finished.one()["read"], RELEASES);
+    disk.resize("32m");
+    let stats = world.ok(&["--archive", "disk/archive", "stats", "--json"]).one();
+    assert_eq!((&stats["tracks"], &stats["albums"]), (&RELEASES.into(), &RELEASES.into()));
+    let found = world.ok(&["--archive", "disk/archive", "lookup", "SEFON2600321", "--json"]).one();
+    assert_eq!(found["isrc"], "SEFON2600321");
 }

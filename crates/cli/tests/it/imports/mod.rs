@@ -2,5 +2,6 @@
 
 mod discogs;
 mod killed;
-mod musicbrainz;
+pub mod musicbrainz;
+mod next_dump;
 mod table;
