@@ -72,8 +72,20 @@ impl Workspace {
     }
 
     /// `cargo`, in the repository.
+    ///
+    /// What cargo told this program about itself is kept from it: ring's build script looks at it, and would have half of
+    /// the workspace built anew each time that cargo is called by hand after it was called from here.
     pub fn cargo(&self) -> Command {
-        self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        let mut cargo = self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        for (name, _) in std::env::vars_os() {
+            let is_about_us = name
+                .to_str()
+                .is_some_and(|name| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix)));
+            if is_about_us {
+                cargo.env_remove(name);
+            }
+        }
+        cargo
     }
 
     /// Any program, in the repository.
