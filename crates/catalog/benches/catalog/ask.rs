@@ -1,15 +1,16 @@
 //! Questions to ours: keys, searches and how right their answers are, SQL.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use fonoteca_catalog::arrow::array::AsArray as _;
 use fonoteca_catalog::arrow::datatypes::{Int32Type, Int64Type};
+use fonoteca_catalog::index::Order;
 use fonoteca_model::fold::fold;
 use fonoteca_testkit::catalogue::STRETCH;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use crate::bench::{Bench, Times, bytes_below, files_below};
 use crate::ours::Ours;
@@ -24,7 +25,31 @@ pub async fn index(bench: &Bench) -> Result<()> {
     let mut figures = Map::new();
     figures.insert("rows_per_second".to_owned(), json!(bench.rows as f64 / took.as_secs_f64()));
     figures.insert("bytes_a_track".to_owned(), json!(bytes_below(&bench.index_dir()) as f64 / bench.rows as f64));
+    figures.insert("columns".to_owned(), json!(weigh(bench)?));
     bench.keep("index", took, &figures)
+}
+
+/// Bytes a track of each kind of file, and in the words index of each field.
+fn weigh(bench: &Bench) -> Result<BTreeMap<String, f64>> {
+    let mut weights: BTreeMap<String, u64> = BTreeMap::new();
+    let mut add = |name: String, bytes: u64| *weights.entry(name).or_default() += bytes;
+    for path in files_below(&bench.index_dir()) {
+        let kind = path.extension().map_or_else(|| "others".into(), |extension| extension.to_string_lossy());
+        add(kind.into_owned(), path.metadata()?.len());
+    }
+    let current: Value = serde_json::from_slice(&std::fs::read(bench.index_dir().join("current"))?)?;
+    let generation = bench.index_dir().join(current["generation"].as_str().unwrap_or_default());
+    let searcher = tantivy::Index::open_in_dir(generation)?.reader()?.searcher();
+    let usage = searcher.space_usage()?;
+    for segment in usage.segments() {
+        let parts = [("term", segment.termdict()), ("idx", segment.postings()), ("fast", segment.fast_fields())];
+        for (kind, of_fields) in parts {
+            for field in of_fields.fields() {
+                add(format!("{kind}.{}", field.field_name()), field.total().get_bytes());
+            }
+        }
+    }
+    Ok(weights.into_iter().map(|(name, bytes)| (name, bytes as f64 / bench.rows as f64)).collect())
 }
 
 /// One track after another, by id and by ISRC; the second time counts.
@@ -75,6 +100,35 @@ fn forget(bench: &Bench) -> Result<()> {
         ensure!(dropped.success(), "dd cannot drop {} from memory", path.display());
     }
     Ok(())
+}
+
+/// Pages at offsets all over each order.
+const PAGES: usize = 200;
+/// Tracks of a page.
+const PAGE: usize = 500;
+
+/// Pages from anywhere, in both orders; the second time counts.
+pub fn pages(bench: &Bench) -> Result<()> {
+    let start = Instant::now();
+    let ours = Ours::open(bench)?;
+    let mut figures = Map::new();
+    let mut all = Times::default();
+    for (name, order) in [("popularity", Order::Popularity), ("album", Order::Album)] {
+        for round in 0..2 {
+            let mut times = Times::default();
+            for offset in bench.offsets(PAGES) {
+                let page = times.time(|| ours.page(order, offset, PAGE))?;
+                let wanted = bench.rows.saturating_sub(offset).min(PAGE as u64);
+                ensure!(page.tracks.len() as u64 == wanted, "a page at {offset} by {name} has {}", page.tracks.len());
+            }
+            if round == 1 {
+                all.extend(&times);
+                times.add_to(&format!("page_by_{name}"), &mut figures);
+            }
+        }
+    }
+    all.add_to("page", &mut figures);
+    bench.keep("pages", start.elapsed(), &figures)
 }
 
 /// 500 mixed searches; the second time counts.

@@ -47,11 +47,12 @@ impl Bench {
 
     /// Stretches without pattern, the same at each call: where samples are taken.
     pub fn places(&self, count: usize) -> Vec<u64> {
-        let stretches = self.rows.div_ceil(STRETCH);
-        let step = 0x9E37_79B9_7F4A_7C15_u64;
-        let scattered =
-            (0..count as u64).map(|at| ((u128::from(at.wrapping_mul(step)) * u128::from(stretches)) >> 64) as u64);
-        scattered.collect()
+        scattered(count, self.rows.div_ceil(STRETCH))
+    }
+
+    /// Tracks without pattern, by their place in an order of all.
+    pub fn offsets(&self, count: usize) -> Vec<u64> {
+        scattered(count, self.rows)
     }
 
     /// Keeps what a phase found in `<dir>/phases/<phase>.json`, and prints it.
@@ -60,7 +61,8 @@ impl Bench {
             "phase": phase,
             "rows": self.rows,
             "seconds": took.as_secs_f64(),
-            "peak_memory_bytes": peak_memory(),
+            "peak_memory_bytes": memory("VmHWM:"),
+            "anonymous_memory_bytes": memory("RssAnon:"),
             "load_average": load_average(),
             "figures": figures,
         });
@@ -72,10 +74,17 @@ impl Bench {
     }
 }
 
-/// Most memory that this process has had.
-fn peak_memory() -> u64 {
+/// So many numbers below a limit, spread over all of them, in no order.
+fn scattered(count: usize, below: u64) -> Vec<u64> {
+    let step = 0x9E37_79B9_7F4A_7C15_u64;
+    (0..count as u64).map(|at| ((u128::from(at.wrapping_mul(step)) * u128::from(below)) >> 64) as u64).collect()
+}
+
+/// Memory of this process by its name in `/proc/self/status`: `VmHWM` is the most that it ever had, pages of mapped files
+/// included; `RssAnon` what it has now without them.
+fn memory(name: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) * 1024
 }
 

@@ -9,6 +9,7 @@ use fonoteca_catalog::arrow::compute::{concat_batches, take_record_batch};
 use fonoteca_catalog::arrow::datatypes::Int64Type;
 use fonoteca_catalog::bulk::{Stage, Staged};
 use fonoteca_catalog::{CatalogError, Table};
+use fonoteca_model::progress::Silent;
 use fonoteca_testkit::catalogue::{Catalogue, STRETCH};
 use futures::{StreamExt as _, TryStreamExt as _};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
@@ -129,6 +130,33 @@ fn weigh(bench: &Bench) -> Result<BTreeMap<String, f64>> {
         *weights.entry("logs".to_owned()).or_default() += log;
     }
     Ok(weights.into_iter().map(|(name, bytes)| (name, bytes as f64 / bench.rows as f64)).collect())
+}
+
+/// Bytes of files that are made one, as `fonoteca catalog optimize` does it unless told otherwise.
+const OPTIMISED: u64 = 256 << 20;
+/// What is rewritten at most, since it lies there twice until a vacuum.
+const OPTIMISED_MOST: u64 = 8 << 30;
+
+/// Small files made into large ones.
+pub async fn optimise(bench: &Bench) -> Result<()> {
+    let start = Instant::now();
+    let catalog = bench.open().await?;
+    let mut plan = catalog.plan_optimize(Table::ALL, OPTIMISED).await?;
+    let mut left = OPTIMISED_MOST;
+    plan.rewrites.retain(|rewrite| {
+        let fits = rewrite.bytes <= left;
+        left = left.saturating_sub(rewrite.bytes);
+        fits
+    });
+    let done = catalog.optimize(&plan, &Silent).await?;
+    let took = start.elapsed();
+    let mut figures = Map::new();
+    figures.insert("files_before".to_owned(), json!(done.files_before));
+    figures.insert("files_after".to_owned(), json!(done.files_after));
+    figures.insert("bytes_before".to_owned(), json!(done.bytes_before));
+    figures.insert("bytes_after".to_owned(), json!(done.bytes_after));
+    figures.insert("bytes_per_second".to_owned(), json!(done.bytes_before as f64 / took.as_secs_f64()));
+    bench.keep("optimise", took, &figures)
 }
 
 /// How fast rows are made, on one core.

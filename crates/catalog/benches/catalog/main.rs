@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result};
 
 use bench::Bench;
 
-const USAGE: &str = "usage: catalog PHASE DIR TRACKS\nphases: keys generate encodings load index lookups cold:N searches recall sql sqlite-load sqlite-ask";
+const USAGE: &str = "usage: catalog PHASE DIR TRACKS\nphases: keys generate encodings load index lookups cold:N pages searches recall sql optimise sqlite-load sqlite-ask";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -34,9 +34,11 @@ fn main() -> Result<()> {
         "load" => runtime.block_on(load::load(&bench)),
         "index" => runtime.block_on(ask::index(&bench)),
         "lookups" => ask::lookups(&bench),
+        "pages" => ask::pages(&bench),
         "searches" => ask::searches(&bench),
         "recall" => ask::recall(&bench),
         "sql" => runtime.block_on(ask::sql(&bench)),
+        "optimise" => runtime.block_on(load::optimise(&bench)),
         "sqlite-load" => sqlite::load(&bench),
         "sqlite-ask" => sqlite::ask(&bench),
         turn if turn.starts_with("cold:") => ask::cold(&bench, turn["cold:".len()..].parse()?),

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use fonoteca_catalog::Catalog;
-use fonoteca_catalog::index::{Filters, Hit, Index, Kind, Query};
+use fonoteca_catalog::index::{Filters, Hit, Index, Kind, Listing, Order, Query};
 use fonoteca_model::Id;
 use fonoteca_model::progress::Silent;
 
@@ -42,5 +42,10 @@ impl Ours {
     pub fn search_tracks(&self, words: &str) -> Result<Vec<Hit>> {
         let filters = Filters { kind: Some(Kind::Track), ..Filters::default() };
         Ok(self.index.search(&Query { filters, ..Query::new(words) })?)
+    }
+
+    /// Tracks from an offset on.
+    pub fn page(&self, order: Order, offset: u64, limit: usize) -> Result<Listing> {
+        Ok(self.index.page(order, offset, limit)?)
     }
 }

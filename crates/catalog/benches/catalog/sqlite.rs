@@ -185,7 +185,10 @@ impl<'a> Inserts<'a> {
             for (position, artist) in
                 credit.as_struct().column(0).as_primitive::<Int64Type>().values().iter().enumerate()
             {
-                self.credit.execute(params![row, position as i64, artists.get(artist)])?;
+                // Where the last stretch is cut off, some who are featured on it have no album any more.
+                if let Some(artist) = artists.get(artist) {
+                    self.credit.execute(params![row, position as i64, artist])?;
+                }
             }
             self.words.execute(params![
                 row,
