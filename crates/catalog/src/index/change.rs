@@ -11,6 +11,7 @@ use fonoteca_model::{BlobId, Id};
 use tantivy::merge_policy::{LogMergePolicy, MergePolicy, NoMergePolicy};
 use tantivy::{DocAddress, IndexWriter, Searcher};
 
+use super::columns::Columns;
 use super::document::{Document, Kind, RowAt, Standing};
 use super::error::IndexError;
 use super::fields::Mark;
@@ -70,6 +71,7 @@ pub(crate) struct Change {
     generation: Generation,
     writer: IndexWriter,
     searcher: Searcher,
+    columns: Arc<[Columns]>,
     /// The data files as the tables have them now.
     files: Arc<Files>,
     list: FileList,
@@ -111,12 +113,13 @@ impl Change {
             .writer_with_num_threads(effort.threads, effort.threads * effort.memory_bytes)
             .map_err(IndexError::engine(&generation.path))?;
         writer.set_merge_policy(merge_policy(effort));
-        let searcher = generation.searcher();
+        let (searcher, columns) = (generation.searcher(), Arc::clone(&generation.columns));
         let (list, files) = files;
         Ok(Self {
             generation,
             writer,
             searcher,
+            columns,
             files: Arc::new(files),
             list,
             put: HashMap::new(),
@@ -160,6 +163,7 @@ impl Change {
             fields: &self.generation.fields,
             filters: FILTERS,
             rows: self.generation.files.reader(),
+            columns: &self.columns,
             path: &self.generation.path,
         }
     }
@@ -171,7 +175,7 @@ impl Change {
         for id in tracks {
             for at in before.rows.with_id(Kind::Track, *id)? {
                 if let Some(address) = before.document_of(Kind::Track, at)? {
-                    groups.insert(before.columns(address)?.group(address.doc_id).unwrap_or(*id));
+                    groups.insert(before.columns(address).group(address.doc_id).unwrap_or(*id));
                 }
             }
         }
@@ -398,7 +402,7 @@ impl Change {
 fn ids_of(before: &mut Search<'_>, addresses: &[DocAddress], kind: Kind) -> Result<BTreeSet<Id>, IndexError> {
     let mut ids = BTreeSet::new();
     for address in addresses {
-        let columns = before.columns(*address)?;
+        let columns = before.columns(*address);
         if columns.key(address.doc_id).kind() == kind {
             ids.extend(before.rows.row(kind, columns.at(address.doc_id))?.map(|row| row.id));
         }
@@ -407,7 +411,7 @@ fn ids_of(before: &mut Search<'_>, addresses: &[DocAddress], kind: Kind) -> Resu
 }
 
 fn aggregate_of(before: &Search<'_>, address: DocAddress) -> Result<Aggregate, IndexError> {
-    let columns = before.columns(address)?;
+    let columns = before.columns(address);
     let facts = columns.facts(address.doc_id);
     let standing = columns.key(address.doc_id).standing();
     Ok(Aggregate { standing, held: facts.held(), withdrawn: facts.withdrawn() })

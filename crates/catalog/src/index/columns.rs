@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fonoteca_model::Id;
 use tantivy::columnar::{Column, ColumnValues};
 use tantivy::schema::IndexRecordOption;
-use tantivy::{DocId, DocSet as _, SegmentReader, TERMINATED, TantivyError};
+use tantivy::{DocId, DocSet as _, Searcher, SegmentReader, TERMINATED, TantivyError};
 
 use super::document::{Document, Kind, RowAt, SortKey, Standing};
 use super::fields::{Fields, Mark};
@@ -76,6 +76,11 @@ impl Columns {
         })
     }
 
+    /// Those of each segment.
+    pub(crate) fn of_all(searcher: &Searcher) -> Result<Arc<[Self]>, TantivyError> {
+        searcher.segment_readers().iter().map(Self::of).collect()
+    }
+
     pub(crate) fn key(&self, doc: DocId) -> SortKey {
         SortKey(self.key.get_val(doc))
     }
@@ -106,7 +111,8 @@ impl Columns {
 
     /// The documents of a row, those deleted included: at most one of them is not.
     ///
-    /// What is not listened to is found by its key. Of what is, the standing would have to be known: it has a mark.
+    /// What is not listened to is found by its key. Of what is, the standing would have to be known: it has a mark, together
+    /// with its neighbours.
     pub(crate) fn documents_of(
         &self,
         segment: &SegmentReader,
@@ -124,12 +130,15 @@ impl Columns {
             }
             doc += 1;
         }
-        let term = fields.mark(Mark::Row(at.identity(kind)));
+        let term = fields.mark(Mark::Near(at.neighbourhood(kind)));
         if let Some(mut postings) =
             segment.inverted_index(fields.marks)?.read_postings(&term, IndexRecordOption::Basic)?
         {
             while postings.doc() != TERMINATED {
-                found.push(postings.doc());
+                let doc = postings.doc();
+                if self.at(doc) == at && self.key(doc).kind() == kind {
+                    found.push(doc);
+                }
                 postings.advance();
             }
         }

@@ -111,10 +111,18 @@ impl RowAt {
     pub(crate) const fn identity(self, kind: Kind) -> u64 {
         ((kind.code() as u64) << ROW_BITS | self.row as u64) << PART_BITS | self.part as u64
     }
+
+    /// One number of 39 bits for this row and its [`NEIGHBOURS`].
+    pub(crate) const fn neighbourhood(self, kind: Kind) -> u64 {
+        Self { part: self.part, row: self.row / NEIGHBOURS }.identity(kind)
+    }
 }
 
 /// Rows in one part.
 pub(crate) const PART_ROWS: u32 = 1 << ROW_BITS;
+
+/// Rows that share a mark: a term for each of them would cost more than looking at all of them.
+const NEIGHBOURS: u32 = 64;
 
 const LISTENS_BITS: u32 = 12;
 const KIND_BITS: u32 = 2;

@@ -54,6 +54,10 @@ pub(crate) fn expand(
     if reach == Reach::EXACT {
         return Ok(Expanded { query: exactly(fields, word), is_complete: true });
     }
+    let automaton = match reach.typos {
+        0 => None,
+        _ => Some(fuzzy(Term::from_field_text(fields[0], word), reach).automaton()?),
+    };
     // Of each word: how often it is in all fields together, and in which of them it is at all.
     let mut frequencies: HashMap<Vec<u8>, (u64, u8)> = HashMap::new();
     for (number, field) in fields.iter().enumerate() {
@@ -70,16 +74,15 @@ pub(crate) fn expand(
         };
         for segment in searcher.segment_readers() {
             let inverted = segment.inverted_index(*field)?;
-            if reach.typos == 0 {
-                // No byte of UTF-8 is 0xff.
-                let end = [word.as_bytes(), &[0xff]].concat();
-                let mut stream = inverted.terms().range().ge(word).lt(end).into_stream()?;
+            if let Some(automaton) = &automaton {
+                let mut stream = inverted.terms().search(automaton).into_stream()?;
                 while stream.advance() {
                     count(stream.key(), stream.value().doc_freq);
                 }
             } else {
-                let automaton = fuzzy(Term::from_field_text(*field, word), reach).automaton()?;
-                let mut stream = inverted.terms().search(automaton).into_stream()?;
+                // No byte of UTF-8 is 0xff.
+                let end = [word.as_bytes(), &[0xff]].concat();
+                let mut stream = inverted.terms().range().ge(word).lt(end).into_stream()?;
                 while stream.advance() {
                     count(stream.key(), stream.value().doc_freq);
                 }

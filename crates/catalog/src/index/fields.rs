@@ -9,6 +9,7 @@ use tantivy::TantivyDocument;
 use tantivy::schema::{
     BytesOptions, FAST, Field, IndexRecordOption, NumericOptions, STORED, Schema, TextFieldIndexing, TextOptions, Value,
 };
+use tantivy::store::{Compressor, ZstdCompressor};
 use tantivy::{IndexSettings, IndexSortByField, Order, Term};
 
 use super::columns::Facts;
@@ -16,10 +17,12 @@ use super::document::{Document, Kind, RowAt, SortKey, Standing};
 use super::words;
 
 /// The version of everything below `index/`. An older one is replaced, a newer one refused.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
 /// Leading bytes of a blob's root that are indexed: as sure as our ids are.
 const ROOT_BYTES: usize = 8;
+/// Leading bytes of a group's id that are indexed. A term costs more than to look at the few dozen documents that have it.
+const GROUP_BYTES: usize = 2;
 /// A licence or source longer than this is cut.
 const MAX_MARK_BYTES: usize = 200;
 
@@ -30,7 +33,7 @@ pub(crate) struct Fields {
     pub key: Field,
     /// The part of the row, a column.
     pub part: Field,
-    /// What the document is one of, a column and terms; only where links lead to or from it.
+    /// What the document is one of, a column; only where links lead to or from it.
     pub group: Field,
     /// Held, withdrawn and year in one column: see [`Facts`].
     pub facts: Field,
@@ -47,8 +50,10 @@ pub(crate) struct Fields {
 /// Something that a document is matched by exactly: one byte that says what it is, then its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Mark<'a> {
-    /// The row of a document that is listened to: [`RowAt::identity`].
-    Row(u64),
+    /// Where the row of a document lies that is listened to: [`RowAt::neighbourhood`].
+    Near(u64),
+    /// Some bits of what the document is one of; the column has all of them.
+    Group(Id),
     /// An album or an artist; tracks have no such mark.
     Kind(Kind),
     Held,
@@ -64,7 +69,8 @@ impl Mark<'_> {
     fn bytes(self) -> Vec<u8> {
         let tagged = |tag: u8, value: &[u8]| [&[tag], &value[..value.len().min(MAX_MARK_BYTES)]].concat();
         match self {
-            Self::Row(identity) => tagged(b'n', &identity.to_be_bytes()[2..]),
+            Self::Near(neighbourhood) => tagged(b'n', &neighbourhood.to_be_bytes()[2..]),
+            Self::Group(group) => tagged(b'g', &group.0.to_be_bytes()[..GROUP_BYTES]),
             Self::Kind(kind) => vec![b'k', kind.code()],
             Self::Held => vec![b'h'],
             Self::Source(source) => tagged(Self::SOURCE, source.as_bytes()),
@@ -89,7 +95,7 @@ impl Fields {
         let fields = Self {
             key: schema.add_u64_field("key", column.clone()),
             part: schema.add_u64_field("part", column.clone()),
-            group: schema.add_i64_field("group", column.clone().set_indexed()),
+            group: schema.add_i64_field("group", column.clone()),
             facts: schema.add_u64_field("facts", column),
             marks: schema.add_bytes_field("marks", BytesOptions::default().set_indexed()),
             title_words: schema.add_text_field("title_words", words.clone()),
@@ -103,6 +109,8 @@ impl Fields {
     pub(crate) fn settings() -> IndexSettings {
         IndexSettings {
             sort_by_field: Some(IndexSortByField { field: "key".to_owned(), order: Order::Desc }),
+            // Hardly anything is stored, but the place of each document's nothing is: 4 bytes that LZ4 does not make fewer.
+            docstore_compression: Compressor::Zstd(ZstdCompressor::default()),
             ..IndexSettings::default()
         }
     }
@@ -110,11 +118,6 @@ impl Fields {
     /// The term for a mark.
     pub(crate) fn mark(&self, mark: Mark<'_>) -> Term {
         Term::from_field_bytes(self.marks, &mark.bytes())
-    }
-
-    /// The term for what is one of this.
-    pub(crate) fn of_group(&self, group: Id) -> Term {
-        Term::from_field_i64(self.group, group.0)
     }
 
     /// A document as Tantivy takes it.
@@ -125,7 +128,7 @@ impl Fields {
         let mut laid = self.start((document.kind, at), document.standing, Facts::of(document));
         self.add_source(&mut laid, &document.source);
         if document.is_linked {
-            laid.add_i64(self.group, document.group.0);
+            self.add_group(&mut laid, document.group);
         }
         let mut add = |mark: Mark<'_>| laid.add_bytes(self.marks, &mark.bytes());
         if document.held {
@@ -147,7 +150,7 @@ impl Fields {
         laid.add_u64(self.part, u64::from(at.part));
         laid.add_u64(self.facts, facts.column());
         if !standing.is_nothing() {
-            laid.add_bytes(self.marks, &Mark::Row(at.identity(kind)).bytes());
+            laid.add_bytes(self.marks, &Mark::Near(at.neighbourhood(kind)).bytes());
         }
         if kind != Kind::Track {
             laid.add_bytes(self.marks, &Mark::Kind(kind).bytes());
@@ -167,6 +170,7 @@ impl Fields {
 
     pub(crate) fn add_group(&self, laid: &mut TantivyDocument, group: Id) {
         laid.add_i64(self.group, group.0);
+        laid.add_bytes(self.marks, &Mark::Group(group).bytes());
     }
 
     pub(crate) fn add_words(&self, laid: &mut TantivyDocument, title: &str, others: &str) {

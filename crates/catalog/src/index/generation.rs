@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use tantivy::schema::Schema;
 use tantivy::{IndexReader, ReloadPolicy, Searcher};
 
+use super::columns::Columns;
 use super::document::Kind;
 use super::error::IndexError;
 use super::fields::{FORMAT, Fields};
@@ -105,7 +106,9 @@ pub(crate) struct Generation {
     pub list: FileList,
     /// The same, open.
     pub files: Arc<Files>,
-    /// Sums over the commit that `reader` shows.
+    /// The columns of each segment of the commit that `reader` shows: opening one takes longer than a look-up.
+    pub columns: Arc<[Columns]>,
+    /// Sums over the same commit.
     pub counts: Arc<OnceLock<Arc<Counts>>>,
     /// `index/`.
     dir: PathBuf,
@@ -186,6 +189,7 @@ impl Generation {
             versions: TableVersions::new(),
             list: FileList::new(),
             files: Arc::default(),
+            columns: Arc::new([]),
             counts: Arc::default(),
             dir: dir.to_owned(),
             current,
@@ -223,9 +227,11 @@ impl Generation {
                 }
             };
             let files = Files::open(&self.dir, &list, &self.files);
+            let columns = Columns::of_all(&self.reader.searcher());
             // Versions, documents and data files must be those of one commit.
             if Stamp::of(&meta_path).map_err(IndexError::io(&meta_path))? == before {
                 self.files = Arc::new(files?);
+                self.columns = columns.map_err(engine())?;
                 self.counts = Arc::default();
                 self.list = list;
                 self.versions = versions;

@@ -26,8 +26,9 @@
 //! | −400 | with up to one typo in each word of 4 letters or more (−600 for rare words as above) |
 //! | −800 | with up to two typos in each word of 8 letters or more (−1000 for rare words as above) |
 //!
-//! and 10 less when the query's articles ("the", "der", "al-") had to be left out, or its words parted at an apostrophe. The negative rows are looked at only
-//! when those before them did not fill the page. Since within a row the score falls with the order of documents, the first
+//! and 10 less when the query's articles ("the", "der", "al-") had to be left out, or its words parted at an apostrophe.
+//! Typos are looked for only where nothing was found by spelling, or fewer than three hits of a query of one word; the row
+//! of −200 only when those before it did not fill the page. Since within a row the score falls with the order of documents, the first
 //! matches of each row hold the right answer, whatever lies behind them; at most 10,000 matches a row and segment are read.
 //!
 //! Versions of one recording are one hit, ranked as the best match among them. The copy that is shown is held rather than
@@ -78,6 +79,7 @@ pub use document::{Kind, KindError};
 pub use error::IndexError;
 pub use page::{Listing, Order};
 
+use columns::Columns;
 use fields::{Fields, Mark};
 use files::Files;
 use generation::Generation;
@@ -270,8 +272,8 @@ impl Index {
         self.refresh()?;
         let open = self.open.read();
         let files = Arc::clone(&open.files);
-        let counts = Arc::clone(&open.counts);
-        Ok(View { searcher: open.searcher(), fields: open.fields, files, path: open.path.clone(), counts })
+        let (columns, counts) = (Arc::clone(&open.columns), Arc::clone(&open.counts));
+        Ok(View { searcher: open.searcher(), fields: open.fields, files, path: open.path.clone(), columns, counts })
     }
 
     fn refresh(&self) -> Result<(), IndexError> {
@@ -294,21 +296,25 @@ struct View {
     fields: Fields,
     files: Arc<Files>,
     path: PathBuf,
+    columns: Arc<[Columns]>,
     /// For pages; summed up when the first one is asked for.
     counts: Arc<OnceLock<Arc<Counts>>>,
 }
 
 impl View {
-    fn counts(&self) -> Result<Arc<Counts>, IndexError> {
-        if let Some(known) = self.counts.get() {
-            return Ok(Arc::clone(known));
-        }
-        let counts = Arc::new(Counts::of(&self.searcher).map_err(IndexError::engine(&self.path))?);
-        Ok(Arc::clone(self.counts.get_or_init(|| counts)))
+    fn counts(&self) -> Arc<Counts> {
+        Arc::clone(self.counts.get_or_init(|| Arc::new(Counts::of(&self.searcher, &self.columns))))
     }
 
     fn search<'a>(&'a self, filters: &'a Filters) -> Search<'a> {
-        Search { searcher: &self.searcher, fields: &self.fields, filters, rows: self.files.reader(), path: &self.path }
+        Search {
+            searcher: &self.searcher,
+            fields: &self.fields,
+            filters,
+            rows: self.files.reader(),
+            columns: &self.columns,
+            path: &self.path,
+        }
     }
 
     /// The sources that something is from, perhaps some of which nothing is left.

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tantivy::{DocAddress, DocId, Searcher, SegmentReader, TantivyError};
+use tantivy::{DocAddress, DocId, Searcher, SegmentReader};
 
 use super::columns::Columns;
 use super::document::{Kind, SortKey};
@@ -56,19 +56,18 @@ fn listed(segment: &SegmentReader, columns: &Columns, docs: Range<DocId>) -> u64
 
 impl Counts {
     /// Looks at every document once.
-    pub(super) fn of(searcher: &Searcher) -> Result<Self, TantivyError> {
+    pub(super) fn of(searcher: &Searcher, columns: &[Columns]) -> Self {
         let mut segments = Vec::new();
-        for segment in searcher.segment_readers() {
-            let columns = Columns::of(segment)?;
+        for (segment, columns) in searcher.segment_readers().iter().zip(columns) {
             let mut sums = vec![0];
             let mut sum = 0;
             for from in (0..segment.max_doc()).step_by(STEP as usize) {
-                sum += listed(segment, &columns, from..segment.max_doc().min(from + STEP));
+                sum += listed(segment, columns, from..segment.max_doc().min(from + STEP));
                 sums.push(sum);
             }
             segments.push(sums);
         }
-        Ok(Self { segments })
+        Self { segments }
     }
 
     fn before(&self, number: usize, segment: &SegmentReader, columns: &Columns, doc: DocId) -> u64 {
@@ -89,10 +88,9 @@ impl View {
     }
 
     fn by_popularity(&self, search: &mut Search<'_>, offset: u64, limit: usize) -> Result<Listing, IndexError> {
-        let engine = || IndexError::engine(&self.path);
-        let counts: Arc<Counts> = self.counts()?;
+        let counts: Arc<Counts> = self.counts();
         let segments = self.searcher.segment_readers();
-        let columns = segments.iter().map(Columns::of).collect::<Result<Vec<_>, _>>().map_err(engine())?;
+        let columns: &[Columns] = &self.columns;
         // Of each segment, where what comes after the skipped ones begins, were it to begin behind this key.
         let starts = |key: SortKey| -> Vec<DocId> {
             let first =
@@ -160,7 +158,7 @@ impl View {
                     return Ok(Listing { tracks: shown(search, &page)?, next: Some(at + row) });
                 }
                 let Some(address) = search.document_of(Kind::Track, row_at(*first, row as u32))? else { continue };
-                if !search.columns(address)?.facts(address.doc_id).withdrawn() {
+                if !search.columns(address).facts(address.doc_id).withdrawn() {
                     page.push(address);
                 }
             }
@@ -173,7 +171,7 @@ impl View {
 fn shown(search: &mut Search<'_>, page: &[DocAddress]) -> Result<Vec<Hit>, IndexError> {
     page.iter()
         .map(|address| {
-            let key = search.columns(*address)?.key(address.doc_id);
+            let key = search.columns(*address).key(address.doc_id);
             search.hit(*address, i32::from(key.standing().popularity))
         })
         .collect()

@@ -59,11 +59,13 @@ pub(super) struct Search<'a> {
     pub fields: &'a Fields,
     pub filters: &'a Filters,
     pub rows: Rows<'a>,
+    /// Of each segment.
+    pub columns: &'a [Columns],
     /// `index/<generation>`, for errors.
     pub path: &'a std::path::Path,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
     pub(super) fn run(&mut self, query: &Query) -> Result<Page, IndexError> {
         let most = query.offset.saturating_add(query.limit).min(MAX_HITS);
         let mut want = most;
@@ -92,7 +94,7 @@ impl Search<'_> {
         let mut hits = Vec::with_capacity(page.len());
         for (group, best) in page {
             let copy = copies.get(&group).copied().unwrap_or(best.address.0);
-            let part = self.columns(best.address.0)?.at(best.address.0.doc_id).part;
+            let part = self.columns(best.address.0).at(best.address.0.doc_id).part;
             let cursor = Cursor::at(self.rows.files(), best.rank.score, best.rank.key, part);
             hits.push(Hit { cursor: Some(cursor), ..self.hit(copy, best.rank.score)? });
         }
@@ -111,14 +113,14 @@ impl Search<'_> {
         let mut best: HashMap<Group, Best> = HashMap::new();
         let mut left_out = false;
         for level in Level::ALL {
+            if best.len() >= want.min(level.is_run_below(&query.words)) {
+                break;
+            }
             let of_level = self.tiers(&query.words, level, left_out)?;
             left_out = of_level.iter().any(|tier| !tier.is_complete);
             for tier in of_level {
                 self.collect(&tier, tiers.len(), want, &mut best)?;
                 tiers.push(tier);
-            }
-            if best.len() >= want {
-                break;
             }
         }
         let mut ranked: Vec<(Group, Best)> = best.into_iter().collect();
@@ -140,7 +142,7 @@ impl Search<'_> {
     ) -> Result<(), TantivyError> {
         let files = self.rows.files();
         self.matches(tier.query.as_ref(), |segment_ord, segment, matching| {
-            let columns = Columns::of(segment)?;
+            let columns = &self.columns[segment_ord as usize];
             let floor = self.filters.min_popularity.map_or(SortKey(0), SortKey::floor);
             let mut groups: HashSet<Group> = HashSet::new();
             let mut seen = 0;
@@ -156,7 +158,7 @@ impl Search<'_> {
                 if !segment.is_deleted(doc) && self.counts(key, columns.facts(doc)) {
                     seen += 1;
                     last = Some(key);
-                    let group = group(&columns, doc, key);
+                    let group = group(columns, doc, key);
                     groups.insert(group);
                     let found = Best {
                         rank: Rank {
@@ -194,11 +196,11 @@ impl Search<'_> {
             let query = BooleanQuery::intersection(either.into());
             let wanted: HashSet<Group> = groups.into_iter().map(|(group, _)| group).collect();
             self.matches(&query, |segment_ord, segment, matching| {
-                let columns = Columns::of(segment)?;
+                let columns = &self.columns[segment_ord as usize];
                 while matching.doc() != TERMINATED {
                     let doc = matching.doc();
                     let (key, facts) = (columns.key(doc), columns.facts(doc));
-                    let group = group(&columns, doc, key);
+                    let group = group(columns, doc, key);
                     if !segment.is_deleted(doc) && self.counts(key, facts) && wanted.contains(&group) {
                         let part = Reverse(files.rank(key.kind(), columns.at(doc).part));
                         let copy = ((facts.held(), key, part), DocAddress::new(segment_ord, doc));
@@ -231,8 +233,9 @@ impl Search<'_> {
         Ok(())
     }
 
+    /// What is perhaps one of this.
     fn one_of(&self, group: Id) -> Box<dyn EngineQuery> {
-        Box::new(TermQuery::new(self.fields.of_group(group), IndexRecordOption::Basic))
+        Box::new(TermQuery::new(self.fields.mark(Mark::Group(group)), IndexRecordOption::Basic))
     }
 
     /// The filters that no posting list answers.
@@ -246,7 +249,9 @@ impl Search<'_> {
 
     /// The documents that are one of this.
     pub(super) fn in_group(&self, group: Id) -> Result<Vec<DocAddress>, IndexError> {
-        self.found_by(self.one_of(group).as_ref())
+        let mut found = self.found_by(self.one_of(group).as_ref())?;
+        found.retain(|address| self.columns(*address).group(address.doc_id) == Some(group));
+        Ok(found)
     }
 
     /// The documents with a mark.
@@ -272,8 +277,7 @@ impl Search<'_> {
     /// The document of a row, where the row counts.
     pub(super) fn document_of(&self, kind: Kind, at: RowAt) -> Result<Option<DocAddress>, IndexError> {
         let engine = || IndexError::engine(self.path);
-        for (segment_ord, segment) in (0..).zip(self.searcher.segment_readers()) {
-            let columns = Columns::of(segment).map_err(engine())?;
+        for ((segment_ord, segment), columns) in (0..).zip(self.searcher.segment_readers()).zip(self.columns) {
             let found = columns.documents_of(segment, self.fields, kind, at).map_err(engine())?;
             if let Some(doc) = found.into_iter().find(|doc| !segment.is_deleted(*doc)) {
                 return Ok(Some(DocAddress::new(segment_ord, doc)));
@@ -286,7 +290,7 @@ impl Search<'_> {
     pub(super) fn hits(&mut self, addresses: &[DocAddress], limit: usize) -> Result<Vec<Hit>, IndexError> {
         let mut found: Vec<(Reverse<SortKey>, u32, DocAddress)> = Vec::with_capacity(addresses.len());
         for address in addresses {
-            let columns = self.columns(*address)?;
+            let columns = self.columns(*address);
             let (key, at) = (columns.key(address.doc_id), columns.at(address.doc_id));
             found.push((Reverse(key), self.rows.files().rank(key.kind(), at.part), *address));
         }
@@ -296,18 +300,18 @@ impl Search<'_> {
         found
             .into_iter()
             .map(|(_, _, address)| {
-                let popularity = self.columns(address)?.key(address.doc_id).standing().popularity;
+                let popularity = self.columns(address).key(address.doc_id).standing().popularity;
                 self.hit(address, i32::from(popularity))
             })
             .collect()
     }
 
-    pub(super) fn columns(&self, address: DocAddress) -> Result<Columns, IndexError> {
-        Columns::of(self.searcher.segment_reader(address.segment_ord)).map_err(IndexError::engine(self.path))
+    pub(super) fn columns(&self, address: DocAddress) -> &'a Columns {
+        &self.columns[address.segment_ord as usize]
     }
 
     pub(super) fn hit(&mut self, address: DocAddress, score: i32) -> Result<Hit, IndexError> {
-        let columns = self.columns(address)?;
+        let columns = self.columns(address);
         let (key, facts) = (columns.key(address.doc_id), columns.facts(address.doc_id));
         let kind = key.kind();
         let row = self.rows.row(kind, columns.at(address.doc_id))?;

@@ -51,6 +51,16 @@ impl Level {
     pub(super) const ALL: [Self; 6] =
         [Self::Spelt, Self::Rare(0), Self::Typos(1), Self::Rare(1), Self::Typos(2), Self::Rare(2)];
 
+    /// Hits from which on this level is not run. Guessing at words is most of what a search costs: where several words were
+    /// found together, they were meant; a single one may be somebody else's spelling.
+    pub(super) fn is_run_below(self, words: &str) -> usize {
+        match self.typos() {
+            0 => usize::MAX,
+            1 if words.split_whitespace().nth(1).is_none() => 3,
+            _ => 1,
+        }
+    }
+
     const fn typos(self) -> u8 {
         match self {
             Self::Spelt => 0,

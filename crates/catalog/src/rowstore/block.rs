@@ -16,13 +16,31 @@ pub(crate) struct Block {
     artists: Shared<String>,
     credits: Shared<Vec<Id>>,
     albums: Vec<Option<Id>>,
-    isrcs: Vec<Option<String>>,
+    isrcs: Vec<Option<CodedIsrc>>,
     years: Vec<Option<i64>>,
     discs: Vec<Option<i64>>,
     numbers: Vec<Option<i64>>,
     durations: Vec<Option<i64>>,
     covers: Shared<Option<BlobId>>,
     sources: Shared<String>,
+}
+
+/// An ISRC as it is kept: a block has 64, of which one is asked for.
+#[derive(Debug, Clone)]
+enum CodedIsrc {
+    /// Country and registrant; year and number.
+    Parts([u8; 5], u32),
+    /// As the source has it.
+    Other(String),
+}
+
+impl CodedIsrc {
+    fn text(&self) -> String {
+        match self {
+            Self::Parts(prefix, number) => format!("{}{number:07}", String::from_utf8_lossy(prefix)),
+            Self::Other(text) => text.clone(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -151,8 +169,8 @@ impl Block {
         self.credits.get(row)
     }
 
-    pub(crate) fn isrc(&self, row: usize) -> Option<&str> {
-        self.isrcs.get(row)?.as_deref()
+    pub(crate) fn isrc(&self, row: usize) -> Option<String> {
+        self.isrcs.get(row)?.as_ref().map(CodedIsrc::text)
     }
 
     pub(crate) fn title(&self, row: usize) -> &str {
@@ -177,7 +195,7 @@ impl Block {
             artist: self.artists.get(row).clone(),
             artist_ids: self.credits.get(row).clone(),
             album_id: self.albums[row],
-            isrc: self.isrcs[row].clone(),
+            isrc: self.isrc(row),
             year: self.year(row),
             disc: small(self.discs[row]),
             number: small(self.numbers[row]),
@@ -211,23 +229,23 @@ fn read_numbers(bytes: &mut Cursor<'_>, rows: usize) -> Result<Vec<Option<i64>>,
     Ok(numbers)
 }
 
-fn read_isrcs(bytes: &mut Cursor<'_>, rows: usize) -> Result<Vec<Option<String>>, Wrong> {
+fn read_isrcs(bytes: &mut Cursor<'_>, rows: usize) -> Result<Vec<Option<CodedIsrc>>, Wrong> {
     if bytes.byte()? == 0 {
         return Ok(vec![None; rows]);
     }
     let tags = bytes.take(rows)?;
     #[expect(clippy::naive_bytecount, reason = "64 bytes at most")]
     let new = tags.iter().filter(|tag| **tag == isrc_tag::NEW_PREFIX).count();
-    let mut prefixes = bytes.take(new * 5)?.chunks_exact(5);
-    let mut prefix: &[u8] = b"\0\0\0\0\0";
+    let mut prefixes = bytes.take(new * 5)?.as_chunks::<5>().0.iter();
+    let mut prefix = [0; 5];
     let mut last = 0_i64;
     // First all numbers, then all that is no ISRC.
-    let mut coded: Vec<Option<(&[u8], i64)>> = Vec::with_capacity(rows);
+    let mut coded: Vec<Option<([u8; 5], i64)>> = Vec::with_capacity(rows);
     for tag in tags {
         match *tag {
             isrc_tag::SAME_PREFIX => last = last.wrapping_add(bytes.signed()?),
             isrc_tag::NEW_PREFIX => {
-                prefix = prefixes.next().ok_or(Wrong("a part of an ISRC is missing"))?;
+                prefix = *prefixes.next().ok_or(Wrong("a part of an ISRC is missing"))?;
                 last = i64::try_from(bytes.varint()?).map_err(|_| Wrong("an ISRC has too large a number"))?;
             }
             _ => {
@@ -240,13 +258,13 @@ fn read_isrcs(bytes: &mut Cursor<'_>, rows: usize) -> Result<Vec<Option<String>>
     let mut isrcs = Vec::with_capacity(rows);
     for (tag, parts) in tags.iter().zip(coded) {
         isrcs.push(match (*tag, parts) {
-            (isrc_tag::OTHER, _) => Some(bytes.text()?.to_owned()),
+            (isrc_tag::OTHER, _) => Some(CodedIsrc::Other(bytes.text()?.to_owned())),
             (_, Some((prefix, number))) => {
-                let prefix = std::str::from_utf8(prefix).map_err(|_| Wrong("an ISRC is not UTF-8"))?;
-                if !(0..10_000_000).contains(&number) {
-                    return Err(Wrong("an ISRC has too large a number"));
+                if !prefix.is_ascii() {
+                    return Err(Wrong("an ISRC is not ASCII"));
                 }
-                Some(format!("{prefix}{number:07}"))
+                let number = u32::try_from(number).ok().filter(|number| *number < 10_000_000);
+                Some(CodedIsrc::Parts(prefix, number.ok_or(Wrong("an ISRC has too large a number"))?))
             }
             _ => None,
         });

@@ -1,8 +1,10 @@
 //! Reading a row store.
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use zstd::dict::DecoderDictionary;
+use zstd::zstd_safe::{self, DCtx};
 
 use super::block::read_ids;
 use super::{BLOCK_ROWS, BatchOf, Block, FORMAT, Origin};
@@ -11,6 +13,11 @@ use crate::beside::{BesideError, Cursor, Frame, Wrong};
 /// Longest block that is believed, before compression.
 const MAX_BLOCK_BYTES: u64 = 256 << 20;
 const HEAD: u64 = 12;
+
+thread_local! {
+    /// Making one takes as long as to unpack a block.
+    static CONTEXT: RefCell<DCtx<'static>> = RefCell::new(DCtx::create());
+}
 
 /// A row store, open. Reads take no lock: any number of threads may read at once.
 pub(crate) struct RowStore {
@@ -118,12 +125,13 @@ impl RowStore {
     }
 
     fn unpack(&self, packed: &[u8], length: usize) -> std::io::Result<Vec<u8>> {
-        match &self.dictionary {
-            Some(dictionary) => {
-                zstd::bulk::Decompressor::with_prepared_dictionary(dictionary)?.decompress(packed, length)
-            }
-            None => zstd::bulk::Decompressor::new()?.decompress(packed, length),
-        }
+        let mut bytes = Vec::with_capacity(length);
+        let unpacked = CONTEXT.with_borrow_mut(|context| match &self.dictionary {
+            Some(dictionary) => context.decompress_using_ddict(&mut bytes, packed, dictionary.as_ddict()),
+            None => context.decompress(&mut bytes, packed),
+        });
+        unpacked.map_err(|code| std::io::Error::other(zstd_safe::get_error_name(code)))?;
+        Ok(bytes)
     }
 
     /// Reads everything: the checksum of the whole, and each block.
