@@ -18,8 +18,10 @@ const COLUMNS: &str = "hex_id(id) AS id, title, artist_credit, hex_id(album_id) 
 /// A release whose recording is the held one.
 fn release_of_held(title: &str) -> Value {
     let mut release = release(1, title);
+    release["artist-credit"][0]["name"] = "Harbour Lights".into();
     let track = &mut release["media"][0]["tracks"][0];
     track["title"] = "Scarborough Fair".into();
+    track["length"] = Value::Null;
     track["recording"]["isrcs"] = serde_json::json!([HELD]);
     release
 }
@@ -51,7 +53,7 @@ async fn accounts(world: &World, key: &AccountsKey) -> (Accounts, User) {
     let user = match accounts.user("daria").await.unwrap() {
         Some(user) => user,
         None => {
-            let password = Secret::from("a long enough password".to_owned());
+            let password = Secret::new("a long enough password");
             accounts.add_user("daria", &password, Role::Owner, Timestamp::from_seconds(1)).await.unwrap()
         }
     };
@@ -90,13 +92,14 @@ fn the_next_dump_leaves_what_it_alone_would_and_whatever_points_at_tracks() {
         }
         accounts.close().await;
     });
-    let version = world.here(&["stats", "--json"]).one()["version"].clone();
     let tracks_version = |world: &World| {
         let history = world.here(&["catalog", "history", "tracks", "--json"]).json();
         history.iter().map(|entry| entry["version"].as_u64().unwrap()).max().unwrap()
     };
     let before = tracks_version(&world);
     let rights = world.here(&["rights", "show", HELD, "--json"]).json();
+    let withdrawn = world.here(&["rights", "show", "SEFON2600003", "--json"]).json();
+    assert!(!withdrawn.is_empty());
 
     let next = [release_of_held("Fair, again"), release(3, "Changed now"), release(4, "New")];
     let told = import(&world, &next);
@@ -116,11 +119,10 @@ fn the_next_dump_leaves_what_it_alone_would_and_whatever_points_at_tracks() {
         titles(&format!("tracks={}", tracks_version(&world))),
         ["Changed now song", "New song", "Scarborough Fair"]
     );
-    assert!(version.is_i64());
 
     assert_eq!(world.here(&["rights", "show", HELD, "--json"]).json(), rights);
-    let withdrawn = world.here(&["search", "changed now", "--kind", "track", "--json"]).json();
-    assert!(withdrawn.is_empty(), "a withdrawal outlasts the next dump: {withdrawn:?}");
+    let withdrawn_still = world.here(&["rights", "show", "SEFON2600003", "--json"]).json();
+    assert_eq!(withdrawn_still, withdrawn, "a withdrawal outlasts the next dump");
     let still = members(&world, &held);
     assert!(still.contains(&held) && still.contains(&of_dump), "{still:?}");
     assert_eq!(world.here(&["verify", "--json"]).code, 0);
