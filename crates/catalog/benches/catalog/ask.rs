@@ -49,7 +49,7 @@ fn weigh(bench: &Bench) -> Result<BTreeMap<String, f64>> {
             }
         }
     }
-    Ok(weights.into_iter().map(|(name, bytes)| (name, bytes as f64 / bench.rows as f64)).collect())
+    Ok(bench.a_track(weights))
 }
 
 /// One track after another, by id and by ISRC; the second time counts.
@@ -112,7 +112,6 @@ pub fn pages(bench: &Bench) -> Result<()> {
     let start = Instant::now();
     let ours = Ours::open(bench)?;
     let mut figures = Map::new();
-    let mut all = Times::default();
     for (name, order) in [("popularity", Order::Popularity), ("album", Order::Album)] {
         for round in 0..2 {
             let mut times = Times::default();
@@ -122,12 +121,10 @@ pub fn pages(bench: &Bench) -> Result<()> {
                 ensure!(page.tracks.len() as u64 == wanted, "a page at {offset} by {name} has {}", page.tracks.len());
             }
             if round == 1 {
-                all.extend(&times);
                 times.add_to(&format!("page_by_{name}"), &mut figures);
             }
         }
     }
-    all.add_to("page", &mut figures);
     bench.keep("pages", start.elapsed(), &figures)
 }
 

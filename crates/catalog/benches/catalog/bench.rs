@@ -1,5 +1,6 @@
 //! What the phases share: where their data lies, how they are timed, and what they leave for those after them.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,6 +54,11 @@ impl Bench {
     /// Tracks without pattern, by their place in an order of all.
     pub fn offsets(&self, count: usize) -> Vec<u64> {
         scattered(count, self.rows)
+    }
+
+    /// Bytes as bytes a track.
+    pub fn a_track(&self, weights: BTreeMap<String, u64>) -> BTreeMap<String, f64> {
+        weights.into_iter().map(|(name, bytes)| (name, bytes as f64 / self.rows as f64)).collect()
     }
 
     /// Keeps what a phase found in `<dir>/phases/<phase>.json`, and prints it.

@@ -129,7 +129,7 @@ fn weigh(bench: &Bench) -> Result<BTreeMap<String, f64>> {
         let log = bytes_below(&folder.join("_delta_log"));
         *weights.entry("logs".to_owned()).or_default() += log;
     }
-    Ok(weights.into_iter().map(|(name, bytes)| (name, bytes as f64 / bench.rows as f64)).collect())
+    Ok(bench.a_track(weights))
 }
 
 /// Bytes of files that are made one, as `fonoteca catalog optimize` does it unless told otherwise.

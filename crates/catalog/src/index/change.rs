@@ -11,7 +11,6 @@ use fonoteca_model::{BlobId, Id};
 use tantivy::merge_policy::{LogMergePolicy, MergePolicy, NoMergePolicy};
 use tantivy::{DocAddress, IndexWriter, Searcher};
 
-use super::columns::Columns;
 use super::document::{Document, Kind, RowAt, Standing};
 use super::error::IndexError;
 use super::fields::Mark;
@@ -71,7 +70,6 @@ pub(crate) struct Change {
     generation: Generation,
     writer: IndexWriter,
     searcher: Searcher,
-    columns: Arc<[Columns]>,
     /// The data files as the tables have them now.
     files: Arc<Files>,
     list: FileList,
@@ -113,13 +111,12 @@ impl Change {
             .writer_with_num_threads(effort.threads, effort.threads * effort.memory_bytes)
             .map_err(IndexError::engine(&generation.path))?;
         writer.set_merge_policy(merge_policy(effort));
-        let (searcher, columns) = (generation.searcher(), Arc::clone(&generation.columns));
+        let searcher = generation.searcher();
         let (list, files) = files;
         Ok(Self {
             generation,
             writer,
             searcher,
-            columns,
             files: Arc::new(files),
             list,
             put: HashMap::new(),
@@ -163,7 +160,7 @@ impl Change {
             fields: &self.generation.fields,
             filters: FILTERS,
             rows: self.generation.files.reader(),
-            columns: &self.columns,
+            columns: &self.generation.columns,
             path: &self.generation.path,
         }
     }
@@ -337,7 +334,7 @@ impl Change {
                 continue;
             }
             if let Some(address) = before.document_of(Kind::Track, at)? {
-                let of_track = aggregate_of(&before, address)?;
+                let of_track = aggregate_of(&before, address);
                 let of_track =
                     if of_track.withdrawn { Aggregate { withdrawn: true, ..Aggregate::default() } } else { of_track };
                 found = Some(found.map_or(of_track, |known| known.and(of_track)));
@@ -351,7 +348,7 @@ impl Change {
         let mut before = self.before();
         for at in before.rows.with_id(kind, id)? {
             if let Some(address) = before.document_of(kind, at)? {
-                return Ok(Some(aggregate_of(&before, address)?));
+                return Ok(Some(aggregate_of(&before, address)));
             }
         }
         Ok(None)
@@ -410,11 +407,11 @@ fn ids_of(before: &mut Search<'_>, addresses: &[DocAddress], kind: Kind) -> Resu
     Ok(ids)
 }
 
-fn aggregate_of(before: &Search<'_>, address: DocAddress) -> Result<Aggregate, IndexError> {
+fn aggregate_of(before: &Search<'_>, address: DocAddress) -> Aggregate {
     let columns = before.columns(address);
     let facts = columns.facts(address.doc_id);
     let standing = columns.key(address.doc_id).standing();
-    Ok(Aggregate { standing, held: facts.held(), withdrawn: facts.withdrawn() })
+    Aggregate { standing, held: facts.held(), withdrawn: facts.withdrawn() }
 }
 
 pub(crate) fn containers(album: Option<Id>, artists: &[Id]) -> Vec<Container> {

@@ -109,7 +109,7 @@ pub(crate) struct Generation {
     /// The columns of each segment of the commit that `reader` shows: opening one takes longer than a look-up.
     pub columns: Arc<[Columns]>,
     /// Sums over the same commit.
-    pub counts: Arc<OnceLock<Arc<Counts>>>,
+    pub counts: Arc<OnceLock<Counts>>,
     /// `index/`.
     dir: PathBuf,
     current: Option<Stamp>,

@@ -28,8 +28,9 @@
 //!
 //! and 10 less when the query's articles ("the", "der", "al-") had to be left out, or its words parted at an apostrophe.
 //! Typos are looked for only where nothing was found by spelling, or fewer than three hits of a query of one word; the row
-//! of −200 only when those before it did not fill the page. Since within a row the score falls with the order of documents, the first
-//! matches of each row hold the right answer, whatever lies behind them; at most 10,000 matches a row and segment are read.
+//! of −200 only when those before it did not fill the page. Since within a row the score falls with the order of documents,
+//! the first matches of each row hold the right answer, whatever lies behind them; at most 10,000 matches a row and segment
+//! are read.
 //!
 //! Versions of one recording are one hit, ranked as the best match among them. The copy that is shown is held rather than
 //! not held, then more popular, then of the earlier row, among those that match by spelling as it does (by a typo only where
@@ -298,12 +299,12 @@ struct View {
     path: PathBuf,
     columns: Arc<[Columns]>,
     /// For pages; summed up when the first one is asked for.
-    counts: Arc<OnceLock<Arc<Counts>>>,
+    counts: Arc<OnceLock<Counts>>,
 }
 
 impl View {
-    fn counts(&self) -> Arc<Counts> {
-        Arc::clone(self.counts.get_or_init(|| Arc::new(Counts::of(&self.searcher, &self.columns))))
+    fn counts(&self) -> &Counts {
+        self.counts.get_or_init(|| Counts::of(&self.searcher, &self.columns))
     }
 
     fn search<'a>(&'a self, filters: &'a Filters) -> Search<'a> {

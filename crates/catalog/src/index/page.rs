@@ -5,7 +5,6 @@
 //! once a commit, every [`STEP`] documents.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tantivy::{DocAddress, DocId, Searcher, SegmentReader};
@@ -88,9 +87,9 @@ impl View {
     }
 
     fn by_popularity(&self, search: &mut Search<'_>, offset: u64, limit: usize) -> Result<Listing, IndexError> {
-        let counts: Arc<Counts> = self.counts();
+        let counts = self.counts();
         let segments = self.searcher.segment_readers();
-        let columns: &[Columns] = &self.columns;
+        let columns = &self.columns;
         // Of each segment, where what comes after the skipped ones begins, were it to begin behind this key.
         let starts = |key: SortKey| -> Vec<DocId> {
             let first =

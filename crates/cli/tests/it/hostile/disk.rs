@@ -4,6 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use fonoteca_testkit::Ran;
+use serde_json::Value;
+
 use super::noise;
 use crate::imports::musicbrainz::{lines, release};
 use crate::world::World;
@@ -32,6 +35,40 @@ impl<'a> SmallDisk<'a> {
         let options = format!("remount,size={size}");
         assert!(Command::new("mount").args(["-o", &options]).arg(self.0).status().unwrap().success());
     }
+
+    /// Runs a command on a full disk, with `step` KiB more each time until it succeeds. When it fails it must say why, and the
+    /// archive must be readable: `check` is given what `stats` says of it.
+    fn run_with_ever_more_room(
+        &self,
+        world: &World,
+        args: &[&str],
+        step: u64,
+        most: u64,
+        check: impl Fn(&Value),
+    ) -> Ran {
+        let mut room = self.used_kib() + 60;
+        self.resize(&format!("{room}k"));
+        let mut stops = 0;
+        let finished = loop {
+            let said = world.run(args);
+            if said.code == 0 {
+                break said;
+            }
+            stops += 1;
+            assert_eq!(said.code, 1, "at {room} KiB: {}{}", said.out, said.err);
+            let complaint = said.err.to_lowercase();
+            let is_named = complaint.contains("no space left") && complaint.contains("free some");
+            assert!(is_named, "at {room} KiB: {}", said.err);
+            room += step;
+            assert!(room < most, "it never finishes: {}", said.err);
+            self.resize(&format!("{room}k"));
+            let stats = world.run(&["--archive", "disk/archive", "stats", "--json"]);
+            assert_eq!(stats.code, 0, "at {room} KiB: {}", stats.err);
+            check(&stats.one());
+        };
+        assert!(stops > 2, "the disk was never full");
+        finished
+    }
 }
 
 impl Drop for SmallDisk<'_> {
@@ -55,25 +92,7 @@ fn a_full_disk_is_named_and_with_more_room_the_same_command_finishes() {
     }
     let args = ["--archive", "disk/archive", "ingest", "music", "--basis", "own-work", "--json", "--batch-files", "8"];
     // Full while blobs are written, and while tables and index are.
-    let mut room = disk.used_kib() + 60;
-    disk.resize(&format!("{room}k"));
-    let mut stops = 0;
-    let finished = loop {
-        let said = world.run(&args);
-        if said.code == 0 {
-            break said;
-        }
-        stops += 1;
-        assert_eq!(said.code, 1, "at {room} KiB: {}{}", said.out, said.err);
-        let complaint = said.err.to_lowercase();
-        assert!(complaint.contains("no space left") && complaint.contains("free some"), "at {room} KiB: {}", said.err);
-        room += 70;
-        assert!(room < 16_384, "it never finishes: {}", said.err);
-        disk.resize(&format!("{room}k"));
-        let stats = world.run(&["--archive", "disk/archive", "stats", "--json"]);
-        assert_eq!(stats.code, 0, "at {room} KiB: {}", stats.err);
-    };
-    assert!(stops > 2, "the disk was never full");
+    let finished = disk.run_with_ever_more_room(&world, &args, 70, 16_384, |_| ());
     let summary = &finished.json().pop().unwrap()["summary"];
     assert_eq!(summary["added"].as_u64().unwrap() + summary["known"].as_u64().unwrap(), 24, "{summary}");
     disk.resize("32m");
@@ -97,24 +116,10 @@ fn an_import_that_fills_the_disk_leaves_the_tables_as_they_were_and_goes_on_with
     let titles = (1..=RELEASES).map(|number| format!("{:x}", u128::from(number) * 0x9E37_79B9_7F4A_7C15_F39C_C060));
     fs::write(world.path("release"), lines((1..).zip(titles).map(|(number, title)| release(number, &title)))).unwrap();
     let args = ["--archive", "disk/archive", "import", "musicbrainz", "release", "--batch-rows", "1000", "--json"];
-    let mut room = disk.used_kib() + 60;
-    disk.resize(&format!("{room}k"));
-    let mut stops = 0;
-    let finished = loop {
-        let said = world.run(&args);
-        if said.code == 0 {
-            break said;
-        }
-        stops += 1;
-        assert_eq!(said.code, 1, "at {room} KiB: {}{}", said.out, said.err);
-        assert!(said.err.to_lowercase().contains("no space left"), "at {room} KiB: {}", said.err);
-        room += 150;
-        assert!(room < 32_768, "it never finishes: {}", said.err);
-        disk.resize(&format!("{room}k"));
-        let tracks = world.ok(&["--archive", "disk/archive", "stats", "--json"]).one()["tracks"].clone();
-        assert!(tracks == 0 || tracks == RELEASES, "at {room} KiB: {tracks} tracks are in the tables");
-    };
-    assert!(stops > 2, "the disk was never full");
+    let finished = disk.run_with_ever_more_room(&world, &args, 150, 32_768, |stats| {
+        let tracks = &stats["tracks"];
+        assert!(*tracks == 0 || *tracks == RELEASES, "{tracks} tracks are in the tables");
+    });
     assert_eq!(finished.one()["read"], RELEASES);
     disk.resize("32m");
     let stats = world.ok(&["--archive", "disk/archive", "stats", "--json"]).one();
