@@ -7,10 +7,10 @@ use crate::beside::{BesideError, FrameWriter, put_varint};
 use crate::rowstore::BLOCK_ROWS;
 
 /// Keys in a bucket, on the average.
-const BUCKET: usize = 16;
+pub(super) const BUCKET: usize = 16;
 /// Bits of a hash that are kept behind those that name the bucket: of 256 files asked for a key that none has, one has a
 /// wrong candidate.
-const CHECK_BITS: u32 = 12;
+pub(super) const CHECK_BITS: u32 = 12;
 
 /// Keys that are being gathered: 16 bytes of memory each.
 #[derive(Default)]
