@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use fonoteca_model::{BlobId, Id};
 use tantivy::merge_policy::{LogMergePolicy, MergePolicy, NoMergePolicy};
-use tantivy::{DocAddress, IndexWriter, Searcher};
+use tantivy::{DocAddress, IndexWriter, Searcher, TantivyError};
 
 use super::document::{Document, Kind, RowAt, Standing};
 use super::error::IndexError;
@@ -127,6 +127,18 @@ impl Change {
             effort,
             lock,
         })
+    }
+
+    /// Where an error of this change comes from: once Tantivy's threads have given up, adding says no more than that, and only
+    /// they say why, for example that the disk is full.
+    pub(crate) fn why(mut self, error: IndexError) -> IndexError {
+        if !matches!(error, IndexError::Engine(TantivyError::ErrorInThread(_))) {
+            return error;
+        }
+        match self.writer.prepare_commit() {
+            Err(cause) => IndexError::engine(&self.generation.path)(cause),
+            Ok(_) => error,
+        }
     }
 
     /// Leaves the index as it is and hands the lock back.
@@ -391,7 +403,7 @@ impl Change {
         Ok(())
     }
 
-    fn engine(&self) -> impl FnOnce(tantivy::TantivyError) -> IndexError + use<> {
+    fn engine(&self) -> impl FnOnce(TantivyError) -> IndexError + use<> {
         IndexError::engine(&self.generation.path)
     }
 }

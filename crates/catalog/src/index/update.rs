@@ -177,7 +177,7 @@ async fn build(work: Work, lock: Lock, progress: &dyn Progress) -> Result<(), In
     let (dir, snapshot) = (&work.dir, &work.snapshot);
     generation::sweep(dir)?;
     let generation = Generation::create(dir)?;
-    let (list, mut files) = bulk::list_files(snapshot, &FileList::new()).await?;
+    let (list, files) = bulk::list_files(snapshot, &FileList::new()).await?;
     let known = Arc::new(super::known::Known::read(snapshot).await?);
     for kind in [Kind::Album, Kind::Artist] {
         bulk::make_missing(&work, kind, &files[&kind], progress).await?;
@@ -186,21 +186,14 @@ async fn build(work: Work, lock: Lock, progress: &dyn Progress) -> Result<(), In
     let albums = Files::open(dir, &albums, &Files::default())?;
     let rows: u64 = files.values().flatten().map(|file| file.rows.unwrap_or(LARGE_ROWS)).sum();
     let effort = if rows < LARGE_ROWS { MEDIUM } else { LARGE };
-    let change = Arc::new(Change::begin(generation, (list.clone(), Files::default()), lock, effort)?);
-    let tracks = files.remove(&Kind::Track).unwrap_or_default();
-    let mut tally = bulk::add_tracks(&work, &change, &known, albums, (&list, tracks), progress).await?;
-    let mut change = alone(change)?;
-    change.open_files()?;
-    let repeated = bulk::repeated(&mut std::mem::take(&mut tally.ids));
-    remove_repeated(&change, snapshot, Kind::Track, &repeated)?;
-    let tally = add_held(&change, snapshot, &known, tally, progress).await?;
-    let (change, tally) = (Arc::new(change), Arc::new(tally));
-    for kind in [Kind::Album, Kind::Artist] {
-        let files: Vec<TableFile> = files.remove(&kind).unwrap_or_default();
-        let repeated = bulk::add_containers(&work, &change, &known, &tally, kind, (&list, files), progress).await?;
-        remove_repeated(&change, snapshot, kind, &repeated)?;
-    }
-    let change = alone(change)?;
+    let mut change = Arc::new(Change::begin(generation, (list.clone(), Files::default()), lock, effort)?);
+    let filled = fill(&work, &mut change, &known, albums, (&list, files), progress).await;
+    let change = match (filled, Arc::try_unwrap(change)) {
+        (Ok(()), Ok(change)) => change,
+        (Ok(()), Err(_)) => return Err(IndexError::Cancelled),
+        (Err(error), Ok(change)) => return Err(change.why(error)),
+        (Err(error), Err(_)) => return Err(error),
+    };
     stop_if_cancelled(progress)?;
     progress.stage("writing the search index", None, Unit::Items);
     let (dir, versions) = (dir.to_owned(), by_name(snapshot.versions()));
@@ -211,8 +204,28 @@ async fn build(work: Work, lock: Lock, progress: &dyn Progress) -> Result<(), In
     .await
 }
 
-fn alone(change: Arc<Change>) -> Result<Change, IndexError> {
-    Arc::try_unwrap(change).map_err(|_| IndexError::Cancelled)
+/// Adds the documents of all tables.
+async fn fill(
+    work: &Arc<Work>,
+    change: &mut Arc<Change>,
+    known: &Arc<super::known::Known>,
+    albums: Files,
+    (list, mut files): (&FileList, BTreeMap<Kind, Vec<TableFile>>),
+    progress: &dyn Progress,
+) -> Result<(), IndexError> {
+    let snapshot = &work.snapshot;
+    let tracks = files.remove(&Kind::Track).unwrap_or_default();
+    let mut tally = bulk::add_tracks(work, change, known, albums, (list, tracks), progress).await?;
+    Arc::get_mut(change).ok_or(IndexError::Cancelled)?.open_files()?;
+    let repeated = bulk::repeated(&mut std::mem::take(&mut tally.ids));
+    remove_repeated(change, snapshot, Kind::Track, &repeated)?;
+    let tally = Arc::new(add_held(change, snapshot, known, tally, progress).await?);
+    for kind in [Kind::Album, Kind::Artist] {
+        let files: Vec<TableFile> = files.remove(&kind).unwrap_or_default();
+        let repeated = bulk::add_containers(work, change, known, &tally, kind, (list, files), progress).await?;
+        remove_repeated(change, snapshot, kind, &repeated)?;
+    }
+    Ok(())
 }
 
 fn only(list: &FileList, kind: Kind) -> FileList {
