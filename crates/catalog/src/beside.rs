@@ -168,6 +168,11 @@ impl Frame {
         Ok((Self { file, path: path.to_owned(), body_end, body_checksum }, footer))
     }
 
+    /// Where the body lies in the file.
+    pub(crate) const fn body(&self) -> std::ops::Range<u64> {
+        HEAD as u64..self.body_end
+    }
+
     pub(crate) fn damaged(&self, what: impl Into<String>) -> BesideError {
         BesideError::damaged(&self.path, what)
     }

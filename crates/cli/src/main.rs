@@ -24,6 +24,9 @@ use context::Context;
 use error::CommandError;
 use exit::Exit;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Worker threads get what the main thread has: query plans are deep, and unoptimised frames are large.
 const STACK_BYTES: usize = 8 << 20;
 

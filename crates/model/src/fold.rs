@@ -6,6 +6,9 @@ use unicode_normalization::char::is_combining_mark;
 /// Folds a name: compatibility decomposition, marks dropped, lower case, everything that is no letter or digit becomes
 /// one space. `"Beyoncé – Halo!"` and `"beyonce halo"` fold alike.
 pub fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return fold_ascii(text);
+    }
     let mut folded = String::with_capacity(text.len());
     let mut gap = false;
     for c in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
@@ -36,9 +39,34 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
+/// The same of the texts that most names are: an eighth of the time of an index goes into asking what their letters are.
+fn fold_ascii(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    let mut gap = false;
+    for byte in text.bytes().filter(|byte| !matches!(byte, b'\'' | b'`')) {
+        if byte.is_ascii_alphanumeric() {
+            if gap && !folded.is_empty() {
+                folded.push(' ');
+            }
+            folded.push(char::from(byte.to_ascii_lowercase()));
+        }
+        gap = !byte.is_ascii_alphanumeric();
+    }
+    folded
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_letters_fold_as_among_others() {
+        let all: String = (0..128_u8).map(char::from).collect();
+        for text in ["", "!!!", "  Don't `Stop`, 2 -- NOW ", "a--b", all.as_str()] {
+            // A mark that combines with nothing is dropped, and the text is no longer ASCII.
+            assert_eq!(fold(text), fold(&format!("{text}\u{301}")), "{text}");
+        }
+    }
 
     #[test]
     fn spellings_of_one_name_fold_alike() {

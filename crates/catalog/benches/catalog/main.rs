@@ -16,6 +16,10 @@ use anyhow::{Context as _, Result};
 
 use bench::Bench;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const USAGE: &str = "usage: catalog PHASE DIR TRACKS\nphases: keys generate encodings load index lookups cold:N pages searches recall sql optimise sqlite-load sqlite-ask";
 
 fn main() -> Result<()> {

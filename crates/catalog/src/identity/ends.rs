@@ -2,10 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use arrow::array::AsArray as _;
-use arrow::datatypes::Int64Type;
 use fonoteca_model::{Id, Timestamp};
-use futures::TryStreamExt as _;
 
 use super::IdentityError;
 use super::spill::{Edge, Spilled};
@@ -26,17 +23,8 @@ pub(super) struct Ends {
 impl Ends {
     pub(super) async fn load(snapshot: &Snapshot, entity: LinkEntity) -> Result<Self, CatalogError> {
         let word = entity.as_str();
-        let query = format!(
-            "SELECT from_id, last_value(to_id ORDER BY at, id) AS to_id FROM links WHERE entity = '{word}' \
-             AND NOT EXISTS (SELECT 1 FROM links AS later WHERE later.supersedes = links.id) GROUP BY from_id"
-        );
-        let mut hops = Vec::new();
-        let mut batches = snapshot.sql_stream(&query).await?;
-        while let Some(batch) = batches.try_next().await? {
-            let from = batch.column(0).as_primitive::<Int64Type>().values();
-            let to = batch.column(1).as_primitive::<Int64Type>().values();
-            hops.extend(from.iter().copied().zip(to.iter().copied()).filter(|(from, to)| from != to));
-        }
+        let mut hops = snapshot.hops(entity).await?;
+        hops.retain(|(from, to)| from != to);
         let mut ends = Self { hops, targets: Vec::new(), apart: HashMap::new() };
         ends.sort();
         let taken_back = format!(

@@ -2,8 +2,8 @@
 //! rows, keys and documents on the way.
 //!
 //! What a row needs of other tables is at hand: standings and links as sorted numbers, an album's title and year in the
-//! albums' row store, which is read in about the order of the tracks. Held tracks are few, and need the most (rights,
-//! covers): they are left out here and put one by one behind.
+//! albums' row store, which is read in about the order of the tracks. Tracks that are held or withdrawn are few, and
+//! need the most (rights, covers): they are left out here and put one by one behind.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use fonoteca_model::{Id, Progress};
 use tantivy::indexer::UserOperation;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::change::{Aggregate, Change, Container};
+use super::change::{Aggregate, Change};
 use super::columns::Facts;
 use super::document::{Kind, MAX_PARTS, RowAt, Standing};
 use super::error::IndexError;
@@ -24,6 +24,7 @@ use super::files::{DataFile, FileEntry, FileList, Files, row_at};
 use super::known::Known;
 use super::make::Maker;
 use super::scan::{RowView, Scan};
+use super::tally::{Ids, Tally};
 use super::words;
 use crate::rowstore::Origin;
 use crate::snapshot::{Snapshot, TableFile};
@@ -242,58 +243,6 @@ pub(super) async fn make_missing(
     Ok(())
 }
 
-/// What the tracks say about albums and artists: sorted, or nearly so, since tracks follow each other.
-#[derive(Default)]
-pub(super) struct Tally {
-    albums: Vec<(i64, Aggregate)>,
-    artists: Vec<(i64, Aggregate)>,
-    /// Ids of rows, to find those that are stated twice.
-    pub ids: Vec<i64>,
-}
-
-impl Tally {
-    pub(super) fn count(&mut self, (kind, id): Container, of_track: Aggregate) {
-        let list = if kind == Kind::Album { &mut self.albums } else { &mut self.artists };
-        match list.last_mut() {
-            Some((last, known)) if *last == id.0 => *known = known.and(of_track),
-            _ => list.push((id.0, of_track)),
-        }
-    }
-
-    pub(super) fn together(tallies: Vec<Self>) -> Self {
-        let mut all = Self::default();
-        for mut tally in tallies {
-            all.albums.append(&mut tally.albums);
-            all.artists.append(&mut tally.artists);
-            all.ids.append(&mut tally.ids);
-        }
-        for list in [&mut all.albums, &mut all.artists] {
-            list.sort_unstable_by_key(|(id, _)| *id);
-            list.dedup_by(|(id, of_track), (known_id, known)| {
-                let same = id == known_id;
-                if same {
-                    *known = known.and(*of_track);
-                }
-                same
-            });
-        }
-        all
-    }
-
-    fn of(&self, (kind, id): Container) -> Aggregate {
-        let list = if kind == Kind::Album { &self.albums } else { &self.artists };
-        list.binary_search_by_key(&id.0, |(id, _)| *id).map_or_else(|_| Aggregate::default(), |place| list[place].1)
-    }
-}
-
-/// Those of the ids that are there more than once.
-pub(super) fn repeated(ids: &mut [i64]) -> Vec<Id> {
-    ids.sort_unstable();
-    let mut repeated: Vec<Id> = ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| Id(pair[0])).collect();
-    repeated.dedup();
-    repeated
-}
-
 /// What a worker remembers of the track before.
 struct Last<'a> {
     albums: super::files::Rows<'a>,
@@ -342,7 +291,7 @@ fn other_words(row: &RowView<'_>) -> Vec<Vec<String>> {
     missing.map(|(_, name)| words::words(name)).collect()
 }
 
-/// Makes documents of all tracks in the files, but those held; and rows and keys where they are missing.
+/// Makes documents of all tracks in the files, but those singled out; and rows and keys where they are missing.
 pub(super) async fn add_tracks(
     work: &Arc<Work>,
     change: &Arc<Change>,
@@ -361,8 +310,8 @@ pub(super) async fn add_tracks(
         let mut adding = Adding::to(&change);
         let (mut title, mut others) = (String::new(), String::new());
         read_file(work, Kind::Track, file, done, |number, row| {
-            tally.ids.push(row.id.0);
-            if known.is_held(row.id) {
+            tally.ids.add(row.id);
+            if known.is_singled_out(row.id) {
                 return Ok(());
             }
             last.see(row)?;
@@ -385,6 +334,7 @@ pub(super) async fn add_tracks(
             let at = row_at(first, number);
             adding.add((Kind::Track, at), standing, facts, row.source, is_linked.then_some(group), (&title, &others))
         })?;
+        tally.ids.end_file();
         adding.send()
     };
     Ok(Tally::together(each_file(work, files, progress, Tally::default, act).await?))
@@ -404,12 +354,12 @@ pub(super) async fn add_containers(
     progress.stage(&format!("indexing {}", kind.table().name()), files.iter().map(|file| file.rows).sum(), Unit::Items);
     let first = Arc::new(first_parts(list, kind));
     let (change, known, tally) = (Arc::clone(change), Arc::clone(known), Arc::clone(tally));
-    let act = move |work: &Work, file: &TableFile, ids: &mut Vec<i64>, done: &UnboundedSender<u64>| {
+    let act = move |work: &Work, file: &TableFile, ids: &mut Ids, done: &UnboundedSender<u64>| {
         let first = first.get(&file.path).copied().unwrap_or_default();
         let mut adding = Adding::to(&change);
         let (mut title, mut others) = (String::new(), String::new());
         read_file(work, kind, file, done, |number, row| {
-            ids.push(row.id.0);
+            ids.add(row.id);
             let (group, is_linked) = known.group(kind, row.id);
             let Aggregate { standing, held, withdrawn } = tally.of((kind, row.id));
             title.clear();
@@ -422,10 +372,12 @@ pub(super) async fn add_containers(
             let at = row_at(first, number);
             adding.add((kind, at), standing, facts, row.source, is_linked.then_some(group), (&title, &others))
         })?;
+        ids.end_file();
         adding.send()
     };
-    let mut ids: Vec<i64> = each_file(work, files, progress, Vec::new, act).await?.into_iter().flatten().collect();
-    Ok(repeated(&mut ids))
+    let mut ids = Ids::default();
+    each_file(work, files, progress, Ids::default, act).await?.into_iter().for_each(|some| ids.append(some));
+    Ok(ids.repeated())
 }
 
 /// Documents that are handed over at once: handing over each by itself costs 6 % of the time, in waiting.

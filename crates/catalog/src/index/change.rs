@@ -18,6 +18,7 @@ use super::files::{FileList, Files};
 use super::forget::OfRows;
 use super::generation::{self, Generation, Lock, TableVersions};
 use super::search::Search;
+use super::word_list::WordList;
 use super::{Filters, NO_FILTERS};
 
 /// An album or an artist.
@@ -172,6 +173,7 @@ impl Change {
             fields: &self.generation.fields,
             filters: FILTERS,
             rows: self.generation.files.reader(),
+            words: self.generation.words.as_deref(),
             columns: &self.generation.columns,
             path: &self.generation.path,
         }
@@ -378,6 +380,9 @@ impl Change {
         let engine = || IndexError::engine(&self.generation.path);
         self.writer.wait_merging_threads().map_err(engine())?;
         self.generation.reload()?;
+        if !self.effort.merges {
+            WordList::write(&self.generation.path, &self.generation.searcher(), &self.generation.fields)?;
+        }
         generation::sweep_rows(self.generation.dir(), &self.list)?;
         Ok((self.generation, self.lock))
     }

@@ -91,7 +91,10 @@ fn rounded(listens: u64) -> u16 {
 
 impl Standing {
     pub(crate) fn new(popularity: i32, listens: i64) -> Self {
-        Self { popularity: popularity.clamp(0, 100) as u8, listens: rounded(u64::try_from(listens).unwrap_or(0)) }
+        Self {
+            popularity: popularity.clamp(0, i32::from(MAX_POPULARITY)) as u8,
+            listens: rounded(u64::try_from(listens).unwrap_or(0)),
+        }
     }
 
     pub(crate) fn is_nothing(self) -> bool {
@@ -124,6 +127,9 @@ pub(crate) const PART_ROWS: u32 = 1 << ROW_BITS;
 /// Rows that share a mark: a term for each of them would cost more than looking at all of them.
 const NEIGHBOURS: u32 = 64;
 
+/// The largest popularity.
+pub(crate) const MAX_POPULARITY: u8 = 100;
+
 const LISTENS_BITS: u32 = 12;
 const KIND_BITS: u32 = 2;
 const ROW_BITS: u32 = 20;
@@ -145,7 +151,7 @@ pub(crate) struct SortKey(pub u64);
 impl SortKey {
     pub(crate) fn new(standing: Standing, kind: Kind, row: u32) -> Self {
         Self(
-            u64::from(standing.popularity.min(100)) << POPULARITY_SHIFT
+            u64::from(standing.popularity.min(MAX_POPULARITY)) << POPULARITY_SHIFT
                 | u64::from(standing.listens) << LISTENS_SHIFT
                 | u64::from(kind.code()) << KIND_SHIFT
                 // The smaller number comes first, hence the larger key.

@@ -1,19 +1,24 @@
 //! From a query's word to the words of the index that may stand for it.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
 use tantivy::query::{BooleanQuery, FuzzyTermQuery, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::termdict::TermStreamer;
 use tantivy::{Searcher, TantivyError, Term};
+use tantivy_fst::Automaton;
+
+use super::word_list::WordList;
 
 /// Words of the index that stand for one word of a query; more than this cost more than they find.
 pub(crate) const MAX_EXPANSIONS: usize = 64;
 /// Terms that begin so are no words: see [`super::words::title_terms`].
-const FIRST_WORD: &str = "\u{20}";
+pub(super) const FIRST_WORD: &str = "\u{20}";
 
 /// How far a word of the index may be from the word that was typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Reach {
     /// The word of the index may go on.
     pub prefix: bool,
@@ -22,14 +27,191 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    const EXACT: Self = Self { prefix: false, typos: 0 };
+    pub(crate) const EXACT: Self = Self { prefix: false, typos: 0 };
 }
 
-/// The query for one word, and whether it leaves any word of the index out.
-pub(crate) struct Expanded {
-    pub query: Box<dyn Query>,
-    pub is_complete: bool,
+/// The words of the index within reach of one that was typed: the most frequent ones of the first field alone, and of all
+/// fields together.
+///
+/// Frequencies are those of the index's dictionaries, which count a replaced document until its segment is merged; this
+/// decides only which of more than [`MAX_EXPANSIONS`] words are looked at first.
+pub(crate) struct Reached {
+    first: Most,
+    all: Most,
 }
+
+/// The most frequent words so far.
+#[derive(Default)]
+struct Most {
+    kept: BinaryHeap<Reverse<Counted>>,
+    seen: usize,
+}
+
+/// A word: how often it is there, then the first in the alphabet, and in which of the fields it is.
+type Counted = (u64, Reverse<Vec<u8>>, Vec<Field>);
+
+impl Most {
+    fn see(&mut self, word: &[u8], counts: [u64; 2], fields: [Field; 2]) {
+        let count = counts.iter().sum();
+        if count == 0 {
+            return;
+        }
+        self.seen += 1;
+        if self.kept.len() == MAX_EXPANSIONS {
+            let least = self.kept.peek().map(|Reverse((count, Reverse(word), _))| (*count, Reverse(word.as_slice())));
+            if least.is_some_and(|least| (count, Reverse(word)) < least) {
+                return;
+            }
+            self.kept.pop();
+        }
+        let with_it = fields.into_iter().zip(counts).filter(|(_, count)| *count > 0).map(|(field, _)| field);
+        self.kept.push(Reverse((count, Reverse(word.to_owned()), with_it.collect())));
+    }
+}
+
+impl Reached {
+    /// Reads the list of all words, and beside it the dictionaries of the segments that it does not cover, once.
+    pub(crate) fn look(
+        searcher: &Searcher,
+        list: Option<&WordList>,
+        fields: [Field; 2],
+        word: &str,
+        reach: Reach,
+    ) -> Result<Self, TantivyError> {
+        let mut dictionaries = Vec::new();
+        for segment in searcher.segment_readers() {
+            if list.is_some_and(|list| list.covers(segment.segment_id())) {
+                continue;
+            }
+            for (place, field) in fields.iter().enumerate() {
+                dictionaries.push((place, segment.inverted_index(*field)?));
+            }
+        }
+        let automaton;
+        let mut streams: Vec<Box<dyn Words + '_>> = Vec::new();
+        if reach.typos == 0 {
+            // No byte of UTF-8 is 0xff.
+            let end = [word.as_bytes(), &[0xff]].concat();
+            streams.extend(list.map(|list| list.beginning_with(word, &end)));
+            for (place, words) in &dictionaries {
+                streams.push(Box::new((*place, words.terms().range().ge(word).lt(&end).into_stream()?)));
+            }
+        } else {
+            automaton = fuzzy(Term::from_field_text(fields[0], word), reach).automaton()?;
+            streams.extend(list.map(|list| list.matching(&automaton)));
+            for (place, words) in &dictionaries {
+                streams.push(Box::new((*place, words.terms().search(&automaton).into_stream()?)));
+            }
+        }
+        let mut reached = Self { first: Most::default(), all: Most::default() };
+        let mut merged = Merged::new(streams);
+        while let Some((word, counts)) = merged.next() {
+            if word >= FIRST_WORD.as_bytes() {
+                reached.first.see(word, [counts[0], 0], fields);
+                reached.all.see(word, counts, fields);
+            }
+        }
+        Ok(reached)
+    }
+
+    /// The query for any of the words in the first field, or in any field.
+    pub(crate) fn query(&self, in_first: bool) -> Box<dyn Query> {
+        let most = if in_first { &self.first } else { &self.all };
+        let mut queries: Vec<Box<dyn Query>> = Vec::new();
+        for Reverse((_, Reverse(word), fields)) in &most.kept {
+            let Ok(word) = std::str::from_utf8(word) else { continue };
+            queries.extend(fields.iter().map(|field| exactly(&[*field], word)));
+        }
+        Box::new(BooleanQuery::union(queries))
+    }
+
+    /// Whether no word is left out.
+    pub(crate) const fn is_complete(&self, in_first: bool) -> bool {
+        let most = if in_first { &self.first } else { &self.all };
+        most.seen <= MAX_EXPANSIONS
+    }
+}
+
+/// Words in the order of their bytes.
+pub(super) trait Words {
+    /// Gives the next word, and how often it is in each of the fields.
+    fn next(&mut self, word: &mut Vec<u8>) -> Option<[u64; 2]>;
+}
+
+/// The words of a segment in one of the fields.
+impl<A: Automaton> Words for (usize, TermStreamer<'_, A>) {
+    fn next(&mut self, word: &mut Vec<u8>) -> Option<[u64; 2]> {
+        if !self.1.advance() {
+            return None;
+        }
+        word.clear();
+        word.extend_from_slice(self.1.key());
+        let mut counts = [0; 2];
+        counts[self.0] = u64::from(self.1.value().doc_freq);
+        Some(counts)
+    }
+}
+
+/// Several streams of words as one.
+pub(super) struct Merged<'a> {
+    next: BinaryHeap<Next<'a>>,
+    word: Vec<u8>,
+}
+
+/// A stream and its word, the first one in the alphabet greatest.
+struct Next<'a> {
+    word: Vec<u8>,
+    counts: [u64; 2],
+    stream: Box<dyn Words + 'a>,
+}
+
+impl<'a> Merged<'a> {
+    pub(super) fn new(streams: Vec<Box<dyn Words + 'a>>) -> Self {
+        let begin = |mut stream: Box<dyn Words + 'a>| {
+            let mut word = Vec::new();
+            let counts = stream.next(&mut word)?;
+            Some(Next { word, counts, stream })
+        };
+        Self { next: streams.into_iter().filter_map(begin).collect(), word: Vec::new() }
+    }
+
+    /// The next word, with all counts together.
+    pub(super) fn next(&mut self) -> Option<(&[u8], [u64; 2])> {
+        self.word.clone_from(&self.next.peek()?.word);
+        let mut sums = [0; 2];
+        while let Some(mut least) = self.next.peek_mut()
+            && least.word == self.word
+        {
+            sums = [sums[0] + least.counts[0], sums[1] + least.counts[1]];
+            let Next { word, counts, stream } = &mut *least;
+            match stream.next(word) {
+                Some(of_next) => *counts = of_next,
+                None => drop(PeekMut::pop(least)),
+            }
+        }
+        Some((&self.word, sums))
+    }
+}
+
+impl Ord for Next<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.word.cmp(&self.word)
+    }
+}
+
+impl PartialOrd for Next<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Next<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Next<'_> {}
 
 pub(crate) fn exactly(fields: &[Field], word: &str) -> Box<dyn Query> {
     let query = |field: &Field| -> Box<dyn Query> {
@@ -41,72 +223,8 @@ pub(crate) fn exactly(fields: &[Field], word: &str) -> Box<dyn Query> {
     }
 }
 
-/// The query for `word` in any of the fields: the most frequent words within reach.
-///
-/// Frequencies are those of the index's dictionaries, which count a replaced document until its segment is merged; this
-/// decides only which of more than [`MAX_EXPANSIONS`] words are looked at first.
-pub(crate) fn expand(
-    searcher: &Searcher,
-    fields: &[Field],
-    word: &str,
-    reach: Reach,
-) -> Result<Expanded, TantivyError> {
-    if reach == Reach::EXACT {
-        return Ok(Expanded { query: exactly(fields, word), is_complete: true });
-    }
-    let automaton = match reach.typos {
-        0 => None,
-        _ => Some(fuzzy(Term::from_field_text(fields[0], word), reach).automaton()?),
-    };
-    // Of each word: how often it is in all fields together, and in which of them it is at all.
-    let mut frequencies: HashMap<Vec<u8>, (u64, u8)> = HashMap::new();
-    for (number, field) in fields.iter().enumerate() {
-        let mut count = |key: &[u8], frequency: u32| {
-            if key < FIRST_WORD.as_bytes() {
-                return;
-            }
-            let known = match frequencies.get_mut(key) {
-                Some(known) => known,
-                None => frequencies.entry(key.to_owned()).or_default(),
-            };
-            known.0 += u64::from(frequency);
-            known.1 |= 1 << number;
-        };
-        for segment in searcher.segment_readers() {
-            let inverted = segment.inverted_index(*field)?;
-            if let Some(automaton) = &automaton {
-                let mut stream = inverted.terms().search(automaton).into_stream()?;
-                while stream.advance() {
-                    count(stream.key(), stream.value().doc_freq);
-                }
-            } else {
-                // No byte of UTF-8 is 0xff.
-                let end = [word.as_bytes(), &[0xff]].concat();
-                let mut stream = inverted.terms().range().ge(word).lt(end).into_stream()?;
-                while stream.advance() {
-                    count(stream.key(), stream.value().doc_freq);
-                }
-            }
-        }
-    }
-    let is_complete = frequencies.len() <= MAX_EXPANSIONS;
-    let mut ranked: Vec<(Vec<u8>, (u64, u8))> = frequencies.into_iter().collect();
-    if !is_complete {
-        let order = |(word, (count, _)): &(Vec<u8>, (u64, u8))| (Reverse(*count), word.clone());
-        ranked.select_nth_unstable_by_key(MAX_EXPANSIONS, order);
-        ranked.truncate(MAX_EXPANSIONS);
-    }
-    let mut queries: Vec<Box<dyn Query>> = Vec::new();
-    for (word, (_, in_fields)) in &ranked {
-        let Ok(word) = std::str::from_utf8(word) else { continue };
-        let with_it = fields.iter().enumerate().filter(|(number, _)| in_fields & (1 << number) != 0);
-        queries.extend(with_it.map(|(_, field)| exactly(&[*field], word)));
-    }
-    Ok(Expanded { query: Box::new(BooleanQuery::union(queries)), is_complete })
-}
-
 /// The query for everything within reach, however much that is: it reads every posting list there is.
-pub(crate) fn expand_completely(fields: &[Field], word: &str, reach: Reach) -> Box<dyn Query> {
+pub(crate) fn completely(fields: &[Field], word: &str, reach: Reach) -> Box<dyn Query> {
     if reach == Reach::EXACT {
         return exactly(fields, word);
     }

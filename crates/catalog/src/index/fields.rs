@@ -43,6 +43,8 @@ pub(crate) struct Fields {
     pub title_words: Field,
     /// The words that the title does not have.
     pub other_words: Field,
+    /// Both of them, the title's first.
+    pub words: [Field; 2],
     /// Stored: the cover of a track whose album has none.
     cover: Field,
 }
@@ -92,16 +94,16 @@ impl Fields {
                 .set_index_option(IndexRecordOption::Basic)
                 .set_fieldnorms(false),
         );
-        let fields = Self {
-            key: schema.add_u64_field("key", column.clone()),
-            part: schema.add_u64_field("part", column.clone()),
-            group: schema.add_i64_field("group", column.clone()),
-            facts: schema.add_u64_field("facts", column),
-            marks: schema.add_bytes_field("marks", BytesOptions::default().set_indexed()),
-            title_words: schema.add_text_field("title_words", words.clone()),
-            other_words: schema.add_text_field("other_words", words),
-            cover: schema.add_bytes_field("cover", BytesOptions::default() | STORED),
-        };
+        let key = schema.add_u64_field("key", column.clone());
+        let part = schema.add_u64_field("part", column.clone());
+        let group = schema.add_i64_field("group", column.clone());
+        let facts = schema.add_u64_field("facts", column);
+        let marks = schema.add_bytes_field("marks", BytesOptions::default().set_indexed());
+        let title_words = schema.add_text_field("title_words", words.clone());
+        let other_words = schema.add_text_field("other_words", words);
+        let cover = schema.add_bytes_field("cover", BytesOptions::default() | STORED);
+        let words = [title_words, other_words];
+        let fields = Self { key, part, group, facts, marks, title_words, other_words, words, cover };
         (schema.build(), fields)
     }
 

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! index/.lock        held by whoever writes
-//! index/current      {"format": 2, "generation": "7"}, replaced by a rename
-//! index/7/           a Tantivy index; its commit payload is {"format": 2, "versions": {"tracks": 12, ...}, "files": ...}
+//! index/current      {"format": 3, "generation": "7"}, replaced by a rename
+//! index/7/           a Tantivy index; its commit payload is {"format": 3, "versions": {"tracks": 12, ...}, "files": ...};
+//!                    and `words`, all of them in one list
 //! index/rows/        rows and keys of each data file, which all generations share
 //! ```
 //! A rebuild fills the next generation and renames `current`; a reader that has the old one open keeps its mapped files
@@ -26,6 +27,7 @@ use super::error::IndexError;
 use super::fields::{FORMAT, Fields};
 use super::files::{FileList, Files, place};
 use super::page::Counts;
+use super::word_list::WordList;
 use crate::beside::is_unfinished;
 
 /// Which version of each table an index was built from, by the table's name.
@@ -106,6 +108,8 @@ pub(crate) struct Generation {
     pub list: FileList,
     /// The same, open.
     pub files: Arc<Files>,
+    /// The words of the segments that it was filled with.
+    pub words: Option<Arc<WordList>>,
     /// The columns of each segment of the commit that `reader` shows: opening one takes longer than a look-up.
     pub columns: Arc<[Columns]>,
     /// Sums over the same commit.
@@ -189,6 +193,7 @@ impl Generation {
             versions: TableVersions::new(),
             list: FileList::new(),
             files: Arc::default(),
+            words: WordList::open(path)?.map(Arc::new),
             columns: Arc::new([]),
             counts: Arc::default(),
             dir: dir.to_owned(),
@@ -259,6 +264,7 @@ impl Generation {
                 file.keys.verify()?;
             }
         }
+        self.words.iter().try_for_each(|words| words.verify())?;
         match wrong.into_iter().min() {
             None => Ok(()),
             Some(file) => Err(IndexError::damaged(&self.path, format!("{} has a wrong checksum", file.display()))),

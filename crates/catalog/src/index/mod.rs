@@ -42,6 +42,7 @@
 
 mod affected;
 mod bulk;
+mod by_id;
 mod change;
 mod columns;
 mod cursor;
@@ -59,8 +60,10 @@ mod page;
 mod scan;
 mod search;
 mod source;
+mod tally;
 mod tier;
 mod update;
+mod word_list;
 mod words;
 
 #[cfg(test)]
@@ -86,6 +89,7 @@ use files::Files;
 use generation::Generation;
 use page::Counts;
 use search::Search;
+use word_list::WordList;
 
 /// Hits of one look-up.
 const MAX_LOOKUP: usize = 1000;
@@ -273,8 +277,15 @@ impl Index {
         self.refresh()?;
         let open = self.open.read();
         let files = Arc::clone(&open.files);
-        let (columns, counts) = (Arc::clone(&open.columns), Arc::clone(&open.counts));
-        Ok(View { searcher: open.searcher(), fields: open.fields, files, path: open.path.clone(), columns, counts })
+        Ok(View {
+            searcher: open.searcher(),
+            fields: open.fields,
+            files,
+            path: open.path.clone(),
+            words: open.words.clone(),
+            columns: Arc::clone(&open.columns),
+            counts: Arc::clone(&open.counts),
+        })
     }
 
     fn refresh(&self) -> Result<(), IndexError> {
@@ -297,6 +308,7 @@ struct View {
     fields: Fields,
     files: Arc<Files>,
     path: PathBuf,
+    words: Option<Arc<WordList>>,
     columns: Arc<[Columns]>,
     /// For pages; summed up when the first one is asked for.
     counts: Arc<OnceLock<Counts>>,
@@ -313,6 +325,7 @@ impl View {
             fields: &self.fields,
             filters,
             rows: self.files.reader(),
+            words: self.words.as_deref(),
             columns: &self.columns,
             path: &self.path,
         }

@@ -10,11 +10,12 @@ use tantivy::{DocAddress, Searcher, SegmentReader, TERMINATED, TantivyDocument, 
 
 use super::columns::{Columns, Facts};
 use super::cursor::Cursor;
-use super::document::{Kind, RowAt, SortKey};
+use super::document::{Kind, MAX_POPULARITY, RowAt, SortKey};
 use super::error::IndexError;
 use super::fields::{Fields, Mark};
 use super::files::Rows;
-use super::tier::{Level, Tier};
+use super::tier::{Asked, Level, Tier};
+use super::word_list::WordList;
 use super::{Filters, Hit, Page, Query};
 
 /// Matches read in one segment for one of the queries; what is beyond is less popular than all of them.
@@ -42,8 +43,21 @@ struct Best {
 /// Groups, best first.
 type Ranked = Vec<(Group, Best)>;
 
+/// Groups up to which it is worth to find out which is the last one wanted.
+const FEW: usize = 4096;
+
 /// A copy that could be shown: held, popular, of an early row; and where it lies.
 type Version = ((bool, SortKey, Reverse<u32>), DocAddress);
+
+/// The rank of the last group wanted, where there are enough.
+fn last_wanted(best: &HashMap<Group, Best>, want: usize) -> Option<Rank> {
+    if !(want..=FEW).contains(&best.len()) || want == 0 {
+        return None;
+    }
+    let mut ranks: Vec<Rank> = best.values().map(|best| best.rank).collect();
+    let (_, last, _) = ranks.select_nth_unstable_by_key(want - 1, |rank| Reverse(*rank));
+    Some(*last)
+}
 
 /// What a document is one of. Groups are told apart within a kind: a local album and its first track may share an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +73,8 @@ pub(super) struct Search<'a> {
     pub fields: &'a Fields,
     pub filters: &'a Filters,
     pub rows: Rows<'a>,
+    /// The words of most segments.
+    pub words: Option<&'a WordList>,
     /// Of each segment.
     pub columns: &'a [Columns],
     /// `index/<generation>`, for errors.
@@ -73,9 +89,10 @@ impl<'a> Search<'a> {
             return Ok(Page { hits: Vec::new(), next: None });
         }
         let engine = IndexError::engine(self.path);
+        let asked = Asked::new(&query.words);
         let mut inner = || -> Result<_, TantivyError> {
             loop {
-                let (tiers, mut ranked) = self.ranked(query, want)?;
+                let (tiers, mut ranked) = self.ranked(&asked, want)?;
                 let found = ranked.len();
                 if let Some(after) = &query.after {
                     ranked.retain(|(_, best)| self.is_after(best, after));
@@ -89,7 +106,7 @@ impl<'a> Search<'a> {
         };
         let (tiers, ranked) = inner().map_err(engine)?;
         let page: Vec<(Group, Best)> = ranked.into_iter().skip(query.offset).take(query.limit).collect();
-        let copies = self.best_copies(&tiers, &page).map_err(IndexError::engine(self.path))?;
+        let copies = self.best_copies(&asked, &tiers, &page).map_err(IndexError::engine(self.path))?;
         let is_full = page.len() == query.limit;
         let mut hits = Vec::with_capacity(page.len());
         for (group, best) in page {
@@ -108,20 +125,25 @@ impl<'a> Search<'a> {
     }
 
     /// All groups that match, best first: the first `want` of them are the right ones.
-    fn ranked(&self, query: &Query, want: usize) -> Result<(Vec<Tier>, Ranked), TantivyError> {
-        let mut tiers: Vec<Tier> = Vec::new();
+    fn ranked<'q>(&self, asked: &'q Asked, want: usize) -> Result<(Vec<Tier<'q>>, Ranked), TantivyError> {
+        let mut tiers: Vec<Tier<'q>> = Vec::new();
         let mut best: HashMap<Group, Best> = HashMap::new();
         let mut left_out = false;
         for level in Level::ALL {
-            if best.len() >= want.min(level.is_run_below(&query.words)) {
+            if best.len() >= want.min(asked.is_run_below(level)) {
                 break;
             }
-            let of_level = self.tiers(&query.words, level, left_out)?;
-            left_out = of_level.iter().any(|tier| !tier.is_complete);
-            for tier in of_level {
-                self.collect(&tier, tiers.len(), want, &mut best)?;
+            let mut is_complete = true;
+            for tier in asked.tiers(level, left_out) {
+                let last = last_wanted(&best, want);
+                if last.is_none_or(|last| last.score <= tier.worth + i32::from(MAX_POPULARITY)) {
+                    let made = self.made(asked, &tier)?;
+                    is_complete &= made.is_complete;
+                    self.collect(made.query.as_ref(), (tier.worth, tiers.len()), want, last, &mut best)?;
+                }
                 tiers.push(tier);
             }
+            left_out = !is_complete;
         }
         let mut ranked: Vec<(Group, Best)> = best.into_iter().collect();
         ranked.sort_unstable_by_key(|(group, best)| (Reverse(*best), *group));
@@ -129,19 +151,21 @@ impl<'a> Search<'a> {
         Ok((tiers, ranked))
     }
 
-    /// Reads a tier's matches, best first, until each segment has given as many groups as are wanted.
+    /// Reads a tier's matches, best first, until each segment has given as many groups as are wanted, or comes to what ranks
+    /// behind the `last` one wanted of those that were found before.
     ///
-    /// That is enough for the right answer: whatever a segment holds back comes after `want` other groups of the same
-    /// tier, hence also in the whole.
+    /// That is enough for the right answer: whatever a segment holds back comes after `want` other groups, of the same tier or
+    /// of all, hence also in the whole.
     fn collect(
         &self,
-        tier: &Tier,
-        number: usize,
+        query: &dyn EngineQuery,
+        (worth, number): (i32, usize),
         want: usize,
+        last_wanted: Option<Rank>,
         best: &mut HashMap<Group, Best>,
     ) -> Result<(), TantivyError> {
         let files = self.rows.files();
-        self.matches(tier.query.as_ref(), |segment_ord, segment, matching| {
+        self.matches(query, |segment_ord, segment, matching| {
             let columns = &self.columns[segment_ord as usize];
             let floor = self.filters.min_popularity.map_or(SortKey(0), SortKey::floor);
             let mut groups: HashSet<Group> = HashSet::new();
@@ -152,7 +176,9 @@ impl<'a> Search<'a> {
                 let key = columns.key(doc);
                 // Documents with equal keys lie in no order that a rebuild would repeat: all of them or none.
                 let is_enough = groups.len() >= want || seen >= MAX_MATCHES;
-                if key < floor || is_enough && last != Some(key) {
+                let score = worth + i32::from(key.standing().popularity);
+                let is_behind = last_wanted.is_some_and(|last| (score, key) < (last.score, last.key));
+                if key < floor || is_behind || is_enough && last != Some(key) {
                     break;
                 }
                 if !segment.is_deleted(doc) && self.counts(key, columns.facts(doc)) {
@@ -160,12 +186,9 @@ impl<'a> Search<'a> {
                     last = Some(key);
                     let group = group(columns, doc, key);
                     groups.insert(group);
+                    let part = Reverse(files.rank(key.kind(), columns.at(doc).part));
                     let found = Best {
-                        rank: Rank {
-                            score: tier.worth + i32::from(key.standing().popularity),
-                            key,
-                            part: Reverse(files.rank(key.kind(), columns.at(doc).part)),
-                        },
+                        rank: Rank { score, key, part },
                         tier: Reverse(number),
                         address: Reverse(DocAddress::new(segment_ord, doc)),
                     };
@@ -179,7 +202,12 @@ impl<'a> Search<'a> {
 
     /// For each recording of the page that has several versions the copy to show, among those that match on the level of
     /// the best one: held before not held, then the more popular, then the earlier row.
-    fn best_copies(&self, tiers: &[Tier], page: &[(Group, Best)]) -> Result<HashMap<Group, DocAddress>, TantivyError> {
+    fn best_copies(
+        &self,
+        asked: &Asked,
+        tiers: &[Tier<'_>],
+        page: &[(Group, Best)],
+    ) -> Result<HashMap<Group, DocAddress>, TantivyError> {
         let files = self.rows.files();
         let mut by_level: BTreeMap<Level, Vec<(Group, Id)>> = BTreeMap::new();
         for (group, best) in page {
@@ -190,7 +218,9 @@ impl<'a> Search<'a> {
         let mut copies: HashMap<Group, Version> = HashMap::new();
         for (level, groups) in by_level {
             let members = groups.iter().map(|(_, id)| self.one_of(*id)).collect();
-            let of_level = tiers.iter().filter(|tier| tier.level == level).map(|tier| tier.query.box_clone()).collect();
+            let of_level = tiers.iter().filter(|tier| tier.level == level);
+            let of_level = of_level.map(|tier| Ok(self.made(asked, tier)?.query.box_clone()));
+            let of_level = of_level.collect::<Result<Vec<_>, TantivyError>>()?;
             let either =
                 [members, of_level].map(|queries| -> Box<dyn EngineQuery> { Box::new(BooleanQuery::union(queries)) });
             let query = BooleanQuery::intersection(either.into());

@@ -23,6 +23,8 @@ pub(crate) async fn of_tracks(snapshot: &Snapshot, tracks: Vec<Track>) -> Result
     let holdings = snapshot.roots_of_tracks(&ids).await?;
     let roots: Vec<BlobId> = distinct(holdings.values().flatten().map(|holding| holding.root));
     let decisions = snapshot.decisions_for(&roots).await?;
+    let not_held: Vec<Id> = ids.iter().filter(|id| !holdings.contains_key(id)).copied().collect();
+    let gone = snapshot.withdrawn_of(&not_held).await?;
     let has_cover = |track: &Track| {
         track.album_id.and_then(|album| albums.get(&album)).is_some_and(|album| album.cover_root.is_some())
     };
@@ -52,7 +54,7 @@ pub(crate) async fn of_tracks(snapshot: &Snapshot, tracks: Vec<Track>) -> Result
                 .get(&group)
                 .map_or_else(Standing::default, |counted| Standing::new(counted.popularity, counted.count)),
             held: !roots.is_empty(),
-            withdrawn,
+            withdrawn: withdrawn || gone.contains(&track.id),
             cover_root: match album.and_then(|album| album.cover_root) {
                 Some(_) => None,
                 None => roots.iter().find_map(|root| files.get(root)?.cover_root),

@@ -1,11 +1,15 @@
 //! The queries that a search runs, from the strictest to the laxest, and what their matches are worth.
 
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use tantivy::TantivyError;
 use tantivy::query::{AllQuery, BooleanQuery, Query as EngineQuery, TermQuery};
-use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::schema::IndexRecordOption;
 
 use super::document::Kind;
-use super::expand::{Reach, exactly, expand, expand_completely};
+use super::expand::{Reach, Reached, completely, exactly};
 use super::fields::Mark;
 use super::search::Search;
 use super::words::{MatchBy, Reading, readings, title_term};
@@ -26,13 +30,48 @@ mod worth {
     pub const RARE_TYPOS: i32 = -1000;
 }
 
-/// One of the queries that a search runs.
-pub(super) struct Tier {
+/// One of the queries that a search runs. It is made when it is needed: what is found before may be better than anything
+/// that it could find.
+pub(super) struct Tier<'a> {
     pub level: Level,
     pub worth: i32,
+    what: What<'a>,
+    made: OnceCell<Made>,
+}
+
+/// What a query asks for.
+#[derive(Clone, Copy)]
+enum What<'a> {
+    Everything,
+    /// A title with all words, and no more.
+    Whole(&'a Reading),
+    /// One of several titles.
+    Title(&'a Reading),
+    /// All words, the last one as a prefix perhaps, each with as many typos as the level allows.
+    Words(&'a Reading, Within, bool),
+    /// The same with every word of the index within reach, not only the most frequent.
+    Completely(&'a Reading),
+}
+
+/// Where words are looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Title,
+    Anywhere,
+}
+
+/// A query that was made.
+pub(super) struct Made {
     pub query: Box<dyn EngineQuery>,
     /// Every word of the index within reach is looked at.
     pub is_complete: bool,
+}
+
+/// What was typed, and what of the index each of its words reached so far.
+pub(super) struct Asked {
+    readings: Vec<Reading>,
+    is_one_word: bool,
+    reached: RefCell<HashMap<(String, Reach), Rc<Reached>>>,
 }
 
 /// How strictly words are taken. A level is run when those before it did not find enough, and all that it adds ranks after
@@ -50,16 +89,6 @@ pub(super) enum Level {
 impl Level {
     pub(super) const ALL: [Self; 6] =
         [Self::Spelt, Self::Rare(0), Self::Typos(1), Self::Rare(1), Self::Typos(2), Self::Rare(2)];
-
-    /// Hits from which on this level is not run. Guessing at words is most of what a search costs: where several words were
-    /// found together, they were meant; a single one may be somebody else's spelling.
-    pub(super) fn is_run_below(self, words: &str) -> usize {
-        match self.typos() {
-            0 => usize::MAX,
-            1 if words.split_whitespace().nth(1).is_none() => 3,
-            _ => 1,
-        }
-    }
 
     const fn typos(self) -> u8 {
         match self {
@@ -84,99 +113,131 @@ const fn reach(match_by: MatchBy, prefix: bool, typos: u8) -> Reach {
     }
 }
 
-impl Search<'_> {
+impl Asked {
+    pub(super) fn new(words: &str) -> Self {
+        Self {
+            readings: readings(words),
+            is_one_word: words.split_whitespace().nth(1).is_none(),
+            reached: RefCell::default(),
+        }
+    }
+
+    /// Hits from which on a level is not run. Guessing at words is most of what a search costs: where several words were
+    /// found together, they were meant; a single one may be somebody else's spelling.
+    pub(super) const fn is_run_below(&self, level: Level) -> usize {
+        match level.typos() {
+            0 => usize::MAX,
+            1 if self.is_one_word => 3,
+            _ => 1,
+        }
+    }
+
     /// The queries of one level. `left_out`: the level before it did not look at every word of the index within reach.
-    pub(super) fn tiers(&self, words: &str, level: Level, left_out: bool) -> Result<Vec<Tier>, TantivyError> {
-        let readings = readings(words);
-        if readings.is_empty() {
-            let everything = level == Level::Spelt;
-            return Ok(everything.then(|| self.tier(level, 0, vec![Box::new(AllQuery)], true)).into_iter().collect());
+    pub(super) fn tiers(&self, level: Level, left_out: bool) -> Vec<Tier<'_>> {
+        let tier = |worth, what| Tier { level, worth, what, made: OnceCell::new() };
+        if self.readings.is_empty() {
+            return if level == Level::Spelt { vec![tier(0, What::Everything)] } else { Vec::new() };
         }
         let mut tiers = Vec::new();
-        for (n, reading) in readings.iter().enumerate() {
+        for (n, reading) in self.readings.iter().enumerate() {
             let penalty = if n == 0 { 0 } else { worth::WITHOUT_ARTICLES };
-            match level {
-                Level::Spelt => self.spelt(reading, penalty, &mut tiers)?,
-                Level::Typos(typos) => {
-                    if reading.words.iter().any(|word| typos_of(word.match_by) >= typos) {
-                        let worth = if typos == 1 { worth::ONE_TYPO } else { worth::TWO_TYPOS };
-                        tiers.push(self.words_tier(level, worth + penalty, &self.anywhere(), reading, true)?);
-                    }
+            let of_reading = match level {
+                Level::Spelt => vec![
+                    (worth::EXACT_TITLE, What::Whole(reading)),
+                    (worth::EXACT_TITLE, What::Title(reading)),
+                    (worth::TITLE_WORDS, What::Words(reading, Within::Title, false)),
+                    (worth::ALL_WORDS, What::Words(reading, Within::Anywhere, false)),
+                    (worth::TITLE_PREFIX, What::Words(reading, Within::Title, true)),
+                    (worth::PREFIX, What::Words(reading, Within::Anywhere, true)),
+                ],
+                Level::Typos(typos) if reading.words.iter().any(|word| typos_of(word.match_by) >= typos) => {
+                    let worth = if typos == 1 { worth::ONE_TYPO } else { worth::TWO_TYPOS };
+                    vec![(worth, What::Words(reading, Within::Anywhere, true))]
                 }
-                Level::Rare(typos) => {
+                Level::Rare(typos) if left_out => {
                     let worth = match typos {
                         0 => worth::RARE_WORD,
                         1 => worth::RARE_TYPO,
                         _ => worth::RARE_TYPOS,
                     };
-                    if left_out {
-                        let fields = self.anywhere();
-                        let clauses = reading.words.iter().enumerate().map(|(i, word)| {
-                            let reach = reach(word.match_by, i + 1 == reading.words.len(), typos);
-                            expand_completely(&fields, &word.text, reach)
-                        });
-                        tiers.push(self.tier(level, worth + penalty, clauses.collect(), true));
-                    }
+                    vec![(worth, What::Completely(reading))]
                 }
-            }
+                Level::Typos(_) | Level::Rare(_) => Vec::new(),
+            };
+            tiers.extend(of_reading.into_iter().map(|(worth, what)| tier(worth + penalty, what)));
         }
-        Ok(tiers)
+        tiers
+    }
+}
+
+impl Search<'_> {
+    /// The query of a tier.
+    pub(super) fn made<'t>(&self, asked: &Asked, tier: &'t Tier<'_>) -> Result<&'t Made, TantivyError> {
+        if tier.made.get().is_none() {
+            let made = self.make(asked, tier)?;
+            drop(tier.made.set(made));
+        }
+        Ok(tier.made.get().expect("made above"))
     }
 
-    /// The queries that take the words as they are spelt.
-    fn spelt(&self, reading: &Reading, penalty: i32, tiers: &mut Vec<Tier>) -> Result<(), TantivyError> {
+    fn make(&self, asked: &Asked, tier: &Tier<'_>) -> Result<Made, TantivyError> {
         let title = &[self.fields.title_words][..];
-        let exact_worth = worth::EXACT_TITLE + penalty;
-        // All words of the title, and no more than these; or one of several titles.
-        let mut whole: Vec<Box<dyn EngineQuery>> = reading.whole.iter().map(|word| exactly(title, word)).collect();
-        let counts = reading.exact_terms().into_iter().map(|term| exactly(title, &term)).collect();
-        whole.push(Box::new(BooleanQuery::union(counts)));
-        tiers.push(self.tier(Level::Spelt, exact_worth, whole, true));
-        tiers.push(self.tier(Level::Spelt, exact_worth, vec![exactly(title, &title_term(&reading.title))], true));
-        let anywhere = &self.anywhere()[..];
-        for (worth, fields, prefix) in [
-            (worth::TITLE_WORDS, title, false),
-            (worth::ALL_WORDS, anywhere, false),
-            (worth::TITLE_PREFIX, title, true),
-            (worth::PREFIX, anywhere, true),
-        ] {
-            tiers.push(self.words_tier(Level::Spelt, worth + penalty, fields, reading, prefix)?);
-        }
-        Ok(())
-    }
-
-    /// All words of a reading, the last one as a prefix perhaps, each with as many typos as the level allows.
-    fn words_tier(
-        &self,
-        level: Level,
-        worth: i32,
-        fields: &[Field],
-        reading: &Reading,
-        prefix: bool,
-    ) -> Result<Tier, TantivyError> {
+        let anywhere = &self.fields.words[..];
         let mut is_complete = true;
-        let mut clauses = Vec::new();
-        for (i, word) in reading.words.iter().enumerate() {
-            let reach = reach(word.match_by, prefix && i + 1 == reading.words.len(), level.typos());
-            let expanded = expand(self.searcher, fields, &word.text, reach)?;
-            is_complete &= expanded.is_complete;
-            clauses.push(expanded.query);
+        let mut clauses: Vec<Box<dyn EngineQuery>> = match tier.what {
+            What::Everything => vec![Box::new(AllQuery)],
+            What::Whole(reading) => {
+                let words = reading.whole.iter().map(|word| exactly(title, word));
+                let counts = reading.exact_terms().into_iter().map(|term| exactly(title, &term)).collect();
+                words.chain([Box::new(BooleanQuery::union(counts)) as Box<dyn EngineQuery>]).collect()
+            }
+            What::Title(reading) => vec![exactly(title, &title_term(&reading.title))],
+            What::Words(reading, within, prefix) => {
+                let mut clauses = Vec::new();
+                for (i, word) in reading.words.iter().enumerate() {
+                    let reach = reach(word.match_by, prefix && i + 1 == reading.words.len(), tier.level.typos());
+                    if reach == Reach::EXACT {
+                        clauses.push(exactly(if within == Within::Title { title } else { anywhere }, &word.text));
+                        continue;
+                    }
+                    let reached = self.reached(asked, &word.text, reach)?;
+                    is_complete &= reached.is_complete(within == Within::Title);
+                    clauses.push(reached.query(within == Within::Title));
+                }
+                clauses
+            }
+            What::Completely(reading) => {
+                let clauses = reading.words.iter().enumerate().map(|(i, word)| {
+                    let reach = reach(word.match_by, i + 1 == reading.words.len(), tier.level.typos());
+                    completely(anywhere, &word.text, reach)
+                });
+                clauses.collect()
+            }
+        };
+        clauses.extend(self.filtered());
+        Ok(Made { query: Box::new(BooleanQuery::intersection(clauses)), is_complete })
+    }
+
+    fn reached(&self, asked: &Asked, word: &str, reach: Reach) -> Result<Rc<Reached>, TantivyError> {
+        let key = (word.to_owned(), reach);
+        if let Some(known) = asked.reached.borrow().get(&key) {
+            return Ok(Rc::clone(known));
         }
-        Ok(self.tier(level, worth, clauses, is_complete))
+        let reached = Rc::new(Reached::look(self.searcher, self.words, self.fields.words, word, reach)?);
+        asked.reached.borrow_mut().insert(key, Rc::clone(&reached));
+        Ok(reached)
     }
 
-    fn anywhere(&self) -> [Field; 2] {
-        [self.fields.title_words, self.fields.other_words]
-    }
-
-    fn tier(&self, level: Level, worth: i32, mut clauses: Vec<Box<dyn EngineQuery>>, is_complete: bool) -> Tier {
+    /// The filters that posting lists answer.
+    fn filtered(&self) -> Vec<Box<dyn EngineQuery>> {
         let filters = self.filters;
-        clauses.extend(filters.kind.filter(|kind| *kind != Kind::Track).map(|kind| self.marked(Mark::Kind(kind))));
-        clauses.extend(filters.source.as_deref().map(|source| self.marked(Mark::Source(source))));
-        clauses.extend(filters.licence.as_deref().map(|licence| self.marked(Mark::Licence(licence))));
-        clauses.extend(filters.held.filter(|held| *held).map(|_| self.marked(Mark::Held)));
-        let query: Box<dyn EngineQuery> = Box::new(BooleanQuery::intersection(clauses));
-        Tier { level, worth, query, is_complete }
+        let marks = [
+            filters.kind.filter(|kind| *kind != Kind::Track).map(Mark::Kind),
+            filters.source.as_deref().map(Mark::Source),
+            filters.licence.as_deref().map(Mark::Licence),
+            filters.held.filter(|held| *held).map(|_| Mark::Held),
+        ];
+        marks.into_iter().flatten().map(|mark| self.marked(mark)).collect()
     }
 
     pub(super) fn marked(&self, mark: Mark<'_>) -> Box<dyn EngineQuery> {

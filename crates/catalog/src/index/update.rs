@@ -8,12 +8,13 @@ use fonoteca_model::progress::Unit;
 use fonoteca_model::{Id, Progress};
 
 use super::affected::{Affected, affected};
-use super::bulk::{self, Tally, Work};
+use super::bulk::{self, Work};
 use super::change::{Aggregate, Change, Effort, containers};
 use super::document::{Document, Kind, RowAt};
 use super::error::IndexError;
 use super::files::{FileList, Files, Rows};
 use super::generation::{self, Generation, Lock, TableVersions};
+use super::tally::Tally;
 use super::{Index, source};
 use crate::catalog::Versions;
 use crate::error::CatalogError;
@@ -22,8 +23,8 @@ use crate::snapshot::{Snapshot, TableFile};
 
 /// Rows that are looked at together.
 const CHUNK: usize = 8192;
-/// Held tracks that a rebuild looks at together: one pass over other tables serves them all.
-const HELD_CHUNK: usize = 1 << 17;
+/// Tracks that a rebuild puts one by one, looked at together: one pass over other tables serves them all.
+const SINGLE_CHUNK: usize = 1 << 17;
 /// Tracks that are replaced one by one in any case; beyond that, not more than a quarter of the index.
 const MIN_REPLACED: usize = 20_000;
 
@@ -217,9 +218,9 @@ async fn fill(
     let tracks = files.remove(&Kind::Track).unwrap_or_default();
     let mut tally = bulk::add_tracks(work, change, known, albums, (list, tracks), progress).await?;
     Arc::get_mut(change).ok_or(IndexError::Cancelled)?.open_files()?;
-    let repeated = bulk::repeated(&mut std::mem::take(&mut tally.ids));
+    let repeated = std::mem::take(&mut tally.ids).repeated();
     remove_repeated(change, snapshot, Kind::Track, &repeated)?;
-    let tally = Arc::new(add_held(change, snapshot, known, tally, progress).await?);
+    let tally = Arc::new(add_singled_out(change, snapshot, known, tally, progress).await?);
     for kind in [Kind::Album, Kind::Artist] {
         let files: Vec<TableFile> = files.remove(&kind).unwrap_or_default();
         let repeated = bulk::add_containers(work, change, known, &tally, kind, (list, files), progress).await?;
@@ -243,17 +244,17 @@ fn remove_repeated(change: &Change, snapshot: &Snapshot, kind: Kind, repeated: &
     change.remove(gone)
 }
 
-/// Adds the held tracks.
-async fn add_held(
+/// Adds the tracks that are held or withdrawn.
+async fn add_singled_out(
     change: &Change,
     snapshot: &Snapshot,
     known: &super::known::Known,
     tally: Tally,
     progress: &dyn Progress,
 ) -> Result<Tally, IndexError> {
-    progress.stage("indexing what is held", Some(known.held().len() as u64), Unit::Items);
+    progress.stage("indexing what is held or withdrawn", Some(known.singled_out().len() as u64), Unit::Items);
     let mut tally = tally;
-    for ids in known.held().chunks(HELD_CHUNK) {
+    for ids in known.singled_out().chunks(SINGLE_CHUNK) {
         stop_if_cancelled(progress)?;
         let ids: Vec<Id> = ids.iter().copied().map(Id).collect();
         let rows = Track::by_ids(snapshot, &ids).await?;

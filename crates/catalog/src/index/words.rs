@@ -95,10 +95,16 @@ pub(crate) fn title_terms(title: &str, others: &[&str]) -> Vec<String> {
         let keys = std::iter::once(&title).chain(others).flat_map(|title| title_keys(title));
         return keys.map(|key| title_term(&key)).collect::<BTreeSet<_>>().into_iter().collect();
     }
-    let count = |text: &str| joined_words(text).into_iter().collect::<BTreeSet<_>>().len();
-    let mut terms = vec![count_term(WHOLE, count(title))];
-    if let Some(bare) = without_leading_article(&normal(title)) {
-        terms.push(count_term(WITHOUT_ARTICLE, count(bare)));
+    let joined = joined_words(title);
+    let may_have_article = joined.first().is_some_and(|first| ARTICLES.contains(&first.as_str()));
+    let count = |mut words: Vec<String>| {
+        words.sort_unstable();
+        words.dedup();
+        words.len()
+    };
+    let mut terms = vec![count_term(WHOLE, count(joined))];
+    if may_have_article && let Some(bare) = without_leading_article(&normal(title)) {
+        terms.push(count_term(WITHOUT_ARTICLE, count(joined_words(bare))));
     }
     terms
 }
@@ -216,6 +222,9 @@ fn normal(text: &str) -> String {
     let folded = fonoteca_model::fold::fold(text);
     if folded.is_empty() {
         return text.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
+    if folded.is_ascii() {
+        return folded;
     }
     // Folding decomposes; composing again makes one character of a Hangul syllable.
     folded.nfc().filter_map(letter).collect()

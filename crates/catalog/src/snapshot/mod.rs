@@ -10,6 +10,7 @@ mod details;
 mod files;
 mod functions;
 mod held;
+mod hops;
 mod keys;
 mod listened;
 mod lookup;

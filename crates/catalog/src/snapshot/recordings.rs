@@ -6,7 +6,6 @@ use arrow::array::AsArray as _;
 use arrow::datatypes::Int64Type;
 use datafusion::prelude::{col, lit};
 use fonoteca_model::Id;
-use futures::TryStreamExt as _;
 
 use super::Snapshot;
 use super::lookup::id_keys;
@@ -139,17 +138,8 @@ impl Snapshot {
 
     /// How many recordings the tracks are. Takes 16 bytes a link.
     pub(super) async fn count_recordings(&self, tracks: i64) -> Result<i64, CatalogError> {
-        let query = "SELECT from_id, last_value(to_id ORDER BY at, id) AS to_id FROM links \
-                     WHERE entity = 'recording' \
-                     AND NOT EXISTS (SELECT 1 FROM links AS later WHERE later.supersedes = links.id) \
-                     GROUP BY from_id";
-        let mut hops: HashMap<Id, Id> = HashMap::new();
-        let mut stream = self.sql_stream(query).await?;
-        while let Some(batch) = stream.try_next().await? {
-            let from = batch.column(0).as_primitive::<Int64Type>().values();
-            let to = batch.column(1).as_primitive::<Int64Type>().values();
-            hops.extend(from.iter().zip(to.iter()).map(|(from, to)| (Id(*from), Id(*to))));
-        }
+        let hops = self.hops(LinkEntity::Recording).await?;
+        let hops: HashMap<Id, Id> = hops.into_iter().map(|(from, to)| (Id(from), Id(to))).collect();
         if hops.is_empty() {
             return Ok(tracks);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fonoteca_catalog::index::{Filters, Hit, Index, Query};
-use fonoteca_catalog::{Album, Batch, Catalog, LinkEntity, Listens, Rights, Track};
+use fonoteca_catalog::{Album, Batch, Catalog, CollectionEntry, LinkEntity, Listens, Rights, Track};
 use fonoteca_model::progress::Unit;
 use fonoteca_model::rights::{Basis, ClaimStatus, Decision, SubjectKind};
 use fonoteca_model::{Id, Progress, Silent};
@@ -103,6 +103,67 @@ async fn what_is_withdrawn_is_found_by_its_key_only() {
     assert_eq!(titles(&index, "one").len(), 3);
 }
 
+/// A catalogue's track, of which nothing is held, by everything that a withdrawal can be about.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_held_can_be_withdrawn_as_well() {
+    let mut batch = song("two");
+    batch.artists.extend([artist("one artist"), artist("artist twin")]);
+    batch.albums.push(Album {
+        upc: Some("4006381333931".into()),
+        label: Some("Töne & Söhne".into()),
+        source: "far".into(),
+        ..album("one album", "one artist")
+    });
+    batch.tracks.push(Track { isrc: Some("ZZFON2600001".into()), ..track("one", "one artist", Some("one album")) });
+    batch.tracks.push(Track { isrc: Some("ZZFON2600002".into()), ..track("twin", "twin artist", None) });
+    batch.links.push(recording("l1", "one", "twin", 0));
+    batch.links.push(link("l2", LinkEntity::Artist, id("one artist"), id("artist twin"), AT));
+    batch.collections.push(CollectionEntry {
+        id: "c1".into(),
+        name: "sakura".into(),
+        owner: "ana".into(),
+        track_id: id("one"),
+        position: None,
+        at: AT,
+    });
+    let (archive, catalog, index) = indexed(batch).await;
+    let about = [
+        (SubjectKind::Track, id("one").to_string()),
+        (SubjectKind::Recording, id("twin").to_string()),
+        (SubjectKind::Isrc, "ZZFON2600001".to_owned()),
+        // Of another statement about the same recording.
+        (SubjectKind::Isrc, "ZZFON2600002".to_owned()),
+        (SubjectKind::Release, id("one album").to_string()),
+        (SubjectKind::Upc, "4006381333931".to_owned()),
+        (SubjectKind::Artist, id("artist twin").to_string()),
+        (SubjectKind::Label, "TONE & SOHNE".to_owned()),
+        (SubjectKind::Source, "far".to_owned()),
+        (SubjectKind::Collection, "c1".to_owned()),
+        (SubjectKind::Collection, "sakura".to_owned()),
+    ];
+    let seen = |index: &Index| [titles(index, "one album"), titles(index, "two")];
+    let all = seen(&index);
+    assert!(!all[0].is_empty() && !all[1].is_empty(), "{all:?}");
+    for (number, (kind, subject)) in (0..).zip(about) {
+        let said = |name: &str, status, supersedes: Option<&str>| {
+            let about = decision(&format!("{name}{number}"), kind, &subject);
+            let supersedes = supersedes.map(|name| format!("{name}{number}"));
+            vec![Rights::from(&Decision { status, supersedes, ..about })]
+        };
+        let rights = said("w", ClaimStatus::Withdrawn, None);
+        commit(&catalog, "say", 2 * number, Batch { rights, ..Batch::default() }).await;
+        catch_up(&index, &catalog).await;
+        assert_eq!(seen(&index), [Vec::new(), all[1].clone()], "{kind:?} {subject}");
+        let again = rebuilt(&archive, &catalog, "again").await;
+        assert_eq!(seen(&again), seen(&index), "{kind:?} {subject}, rebuilt");
+        assert_eq!(again.lookup("ZZFON2600001").expect("lookup").len(), 1, "found by its key");
+        let rights = said("v", ClaimStatus::Asserted, Some("w"));
+        commit(&catalog, "say", 2 * number + 1, Batch { rights, ..Batch::default() }).await;
+        catch_up(&index, &catalog).await;
+        assert_eq!(seen(&index), all, "{kind:?} {subject}, taken back");
+    }
+}
+
 struct Cancelled(AtomicBool);
 
 impl Progress for Cancelled {
@@ -169,7 +230,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Songs three to five are on one album and by one artist.
+/// Songs three to five are on one album and by one artist; of the last two nothing is held at first.
 fn place(which: usize) -> (&'static str, &'static str) {
     let place = NAMES[which.min(2)];
     (["album one", "album two", "album three"][which.min(2)], if place == "one" { "artist one" } else { "artist two" })
@@ -185,7 +246,7 @@ fn a_song(which: usize) -> Batch {
             artists: vec![credit(by)],
             ..track(&format!("song {name}"), by, Some(on))
         }],
-        holdings: vec![holding(&format!("song {name}"), name)],
+        holdings: if which < 3 { vec![holding(&format!("song {name}"), name)] } else { Vec::new() },
         files: vec![file(name)],
         ..Batch::default()
     }

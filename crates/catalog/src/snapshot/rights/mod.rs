@@ -1,5 +1,7 @@
 //! Which decisions concern which blobs.
 
+mod reached;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use datafusion::prelude::{col, lit};
@@ -7,10 +9,10 @@ use fonoteca_model::fold::fold;
 use fonoteca_model::rights::{Decision, Subject, SubjectKind};
 use fonoteca_model::{BlobId, Id};
 
-use super::Snapshot;
 use super::blobs::root_keys;
 use crate::error::CatalogError;
 use crate::schema::{Album, Blob, Credit, File, Holding, LinkEntity, Rights, Track};
+use crate::snapshot::Snapshot;
 
 /// How far `derived_from` is followed: a thumbnail of a cover of a scan is three.
 const DERIVED_DEPTH: usize = 8;
@@ -192,7 +194,7 @@ impl Snapshot {
     }
 
     /// All ids that links make one with each of `ids`, itself included.
-    pub(super) async fn same_as(
+    pub(in crate::snapshot) async fn same_as(
         &self,
         entity: LinkEntity,
         ids: &[Id],

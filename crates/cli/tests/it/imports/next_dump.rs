@@ -101,6 +101,9 @@ fn the_next_dump_leaves_what_it_alone_would_and_whatever_points_at_tracks() {
     let withdrawn = world.here(&["rights", "show", "SEFON2600003", "--json"]).json();
     assert!(!withdrawn.is_empty());
 
+    let is_found = |world: &World, words: &str| !world.here(&["search", words, "--json"]).json().is_empty();
+    assert!(is_found(&world, "Gone song") && !is_found(&world, "Changed song"), "a withdrawal hides what nobody holds");
+
     let next = [release_of_held("Fair, again"), release(3, "Changed now"), release(4, "New")];
     let told = import(&world, &next);
     assert_eq!((&told["removed"], &told["rejected"]), (&3.into(), &0.into()), "{told}");
@@ -123,6 +126,7 @@ fn the_next_dump_leaves_what_it_alone_would_and_whatever_points_at_tracks() {
     assert_eq!(world.here(&["rights", "show", HELD, "--json"]).json(), rights);
     let withdrawn_still = world.here(&["rights", "show", "SEFON2600003", "--json"]).json();
     assert_eq!(withdrawn_still, withdrawn, "a withdrawal outlasts the next dump");
+    assert!(is_found(&world, "New song") && !is_found(&world, "Changed now"), "also in the search");
     let still = members(&world, &held);
     assert!(still.contains(&held) && still.contains(&of_dump), "{still:?}");
     assert_eq!(world.here(&["verify", "--json"]).code, 0);
