@@ -162,7 +162,7 @@ mod tests {
         let (mut one, mut other) = (Tally::default(), Tally::default());
         for round in 0..3_i32 {
             for id in 0..700_000 {
-                one.count((Kind::Album, Id(id * 7 % 700_000)), told(round, id == 3));
+                one.count((Kind::Album, Id(id * 3 % 700_000)), told(round, id == 7));
             }
         }
         other.count((Kind::Album, Id(21)), told(9, false));
