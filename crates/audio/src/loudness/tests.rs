@@ -1,3 +1,5 @@
+//! As the standards, and the crate that everybody uses, measure it.
+
 use ebur128::{EbuR128, Mode};
 use proptest::prelude::*;
 
