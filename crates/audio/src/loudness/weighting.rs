@@ -81,8 +81,8 @@ impl Weighting {
 /// does not count, nor does what is beyond.
 const fn gain(channel: usize, channels: usize) -> f64 {
     match (channels, channel) {
-        (_, 0 | 1) | (3.., 2) if !matches!((channels, channel), (4, 2)) => 1.0,
         (4, 2 | 3) | (5, 3 | 4) | (6.., 4 | 5) => SURROUND,
+        (_, 0 | 1) | (3.., 2) => 1.0,
         _ => 0.0,
     }
 }

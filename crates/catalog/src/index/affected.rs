@@ -241,18 +241,9 @@ impl Finder<'_> {
     }
 
     async fn on_label(&self, label: &str) -> Result<BTreeSet<Id>, IndexError> {
-        let is_it = |name: &Option<String>| name.as_deref().is_some_and(|name| fold(name) == label);
-        let mut tracks = BTreeSet::new();
-        let mut rows = self.snapshot.stream::<Track>("WHERE label IS NOT NULL").await?;
-        while let Some(some) = rows.try_next().await? {
-            tracks.extend(some.into_iter().filter(|track| is_it(&track.label)).map(|track| track.id));
-        }
-        let mut albums = BTreeSet::new();
-        let mut rows = self.snapshot.stream::<Album>("WHERE label IS NOT NULL").await?;
-        while let Some(some) = rows.try_next().await? {
-            albums.extend(some.into_iter().filter(|album| is_it(&album.label)).map(|album| album.id));
-        }
-        tracks.extend(self.on_albums(&albums)?);
+        let label = HashSet::from([label]);
+        let mut tracks = self.snapshot.on_labels(Table::Tracks, &label).await?;
+        tracks.extend(self.on_albums(&self.snapshot.on_labels(Table::Albums, &label).await?)?);
         Ok(tracks)
     }
 

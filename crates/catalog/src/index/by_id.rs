@@ -1,4 +1,4 @@
-//! Values by id in one sorted list: 8 bytes an id, its value, and half a byte to find it.
+//! Values by id in one sorted list: 8 bytes an id, its value, and up to a byte to find it.
 
 /// Entries for each of which there is about one start.
 const BUCKET: usize = 8;

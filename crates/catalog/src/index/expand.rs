@@ -3,11 +3,12 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
+use std::sync::Arc;
 
 use tantivy::query::{BooleanQuery, FuzzyTermQuery, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::termdict::TermStreamer;
-use tantivy::{Searcher, TantivyError, Term};
+use tantivy::{InvertedIndexReader, Searcher, SegmentReader, TantivyError, Term};
 use tantivy_fst::Automaton;
 
 use super::word_list::WordList;
@@ -78,15 +79,8 @@ impl Reached {
         word: &str,
         reach: Reach,
     ) -> Result<Self, TantivyError> {
-        let mut dictionaries = Vec::new();
-        for segment in searcher.segment_readers() {
-            if list.is_some_and(|list| list.covers(segment.segment_id())) {
-                continue;
-            }
-            for (place, field) in fields.iter().enumerate() {
-                dictionaries.push((place, segment.inverted_index(*field)?));
-            }
-        }
+        let is_left = |segment: &SegmentReader| list.is_none_or(|list| !list.covers(segment.segment_id()));
+        let dictionaries = dictionaries(searcher, fields, is_left)?;
         let automaton;
         let mut streams: Vec<Box<dyn Words + '_>> = Vec::new();
         if reach.typos == 0 {
@@ -130,6 +124,21 @@ impl Reached {
         let most = if in_first { &self.first } else { &self.all };
         most.seen <= MAX_EXPANSIONS
     }
+}
+
+/// The dictionaries of both fields in some segments, each with the place of its field.
+pub(super) fn dictionaries(
+    searcher: &Searcher,
+    fields: [Field; 2],
+    is_wanted: impl Fn(&SegmentReader) -> bool,
+) -> Result<Vec<(usize, Arc<InvertedIndexReader>)>, TantivyError> {
+    let mut dictionaries = Vec::new();
+    for segment in searcher.segment_readers().iter().filter(|segment| is_wanted(segment)) {
+        for (place, field) in fields.into_iter().enumerate() {
+            dictionaries.push((place, segment.inverted_index(field)?));
+        }
+    }
+    Ok(dictionaries)
 }
 
 /// Words in the order of their bytes.

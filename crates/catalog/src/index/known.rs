@@ -113,8 +113,7 @@ async fn read_links(snapshot: &Snapshot, entity: LinkEntity) -> Result<Links, Ca
 /// The latest count of each recording, with what was counted under ids that are this recording by now, as
 /// [`Snapshot::listens`] has it. Counts add up over the years, so what later ones replace is dropped on the way.
 async fn read_standings(snapshot: &Snapshot, recordings: &Links) -> Result<ById<Standing>, CatalogError> {
-    let rows = snapshot.table_files(Table::Listens)?.iter().filter_map(|file| file.rows).sum::<u64>();
-    let mut counted: Vec<Counted> = Vec::with_capacity(usize::try_from(rows).unwrap_or(0).min(MOST_AT_ONCE));
+    let mut counted: Vec<Counted> = Vec::with_capacity(snapshot.room_for(Table::Listens)?);
     let mut dropped_at = counted.capacity().max(1 << 20);
     let mut batches = snapshot.sql_stream("SELECT recording_id, as_of, \"count\", popularity FROM listens").await?;
     while let Some(batch) = batches.try_next().await? {
@@ -155,9 +154,6 @@ async fn read_standings(snapshot: &Snapshot, recordings: &Links) -> Result<ById<
     let ids = counted.iter().map(|one| one.id).collect();
     Ok(ById::new(ids, counted.iter().map(|one| one.what.standing()).collect()))
 }
-
-/// Rows of counts for which there is room from the start: three in four tracks of the largest catalogue have none.
-const MOST_AT_ONCE: usize = 80_000_000;
 
 /// What was counted of a recording at some moment.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

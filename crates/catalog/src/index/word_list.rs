@@ -13,7 +13,7 @@ use tantivy::{Searcher, TantivyError};
 use tantivy_fst::{Automaton, IntoStreamer as _, Map, MapBuilder};
 
 use super::error::IndexError;
-use super::expand::{FIRST_WORD, Merged, Words};
+use super::expand::{FIRST_WORD, Merged, Words, dictionaries};
 use super::fields::Fields;
 use crate::beside::{BesideError, Cursor, Format, Frame, FrameWriter, Wrong, put_text, put_varint};
 
@@ -37,12 +37,7 @@ impl WordList {
             tantivy_fst::Error::Io(error) => IndexError::io(&path)(error),
             tantivy_fst::Error::Fst(error) => IndexError::damaged(&path, error),
         };
-        let mut dictionaries = Vec::new();
-        for segment in searcher.segment_readers() {
-            for (place, field) in fields.words.iter().enumerate() {
-                dictionaries.push((place, segment.inverted_index(*field).map_err(engine())?));
-            }
-        }
+        let dictionaries = dictionaries(searcher, fields.words, |_| true).map_err(engine())?;
         let mut streams: Vec<Box<dyn Words + '_>> = Vec::new();
         for (place, words) in &dictionaries {
             let stream = words.terms().range().ge(FIRST_WORD).into_stream();

@@ -41,6 +41,14 @@ impl Snapshot {
         Ok(files)
     }
 
+    /// Rows of a table, as far as its log says how many they are, for which to make room at once: a list that doubles while
+    /// it grows takes twice its room, and a log may say anything.
+    pub(crate) fn room_for(&self, table: Table) -> Result<usize, CatalogError> {
+        const MOST: u64 = 80_000_000;
+        let rows = self.table_files(table)?.iter().filter_map(|file| file.rows).fold(0, u64::saturating_add);
+        Ok(rows.min(MOST) as usize)
+    }
+
     /// Where the files lie.
     pub(crate) fn objects(&self) -> &Arc<dyn ObjectStore> {
         &self.inner.shared.objects

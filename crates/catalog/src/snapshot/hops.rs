@@ -14,9 +14,6 @@ use super::Snapshot;
 use crate::error::CatalogError;
 use crate::schema::{LinkEntity, Table};
 
-/// Links for which there is room from the start.
-const MOST_AT_ONCE: usize = 80_000_000;
-
 impl Snapshot {
     /// From where to where the links that count lead, in the order of whence; those that lead nowhere else included. Takes 24
     /// bytes a link, and what they are called of those that are superseded.
@@ -27,8 +24,7 @@ impl Snapshot {
             "SELECT from_id, to_id, CAST(at AS BIGINT) AS at{name} FROM links WHERE entity = '{}'",
             entity.as_str()
         );
-        let rows = self.table_files(Table::Links)?.iter().filter_map(|file| file.rows).sum::<u64>();
-        let mut links: Vec<(i64, i64, i64)> = Vec::with_capacity(usize::try_from(rows).unwrap_or(0).min(MOST_AT_ONCE));
+        let mut links: Vec<(i64, i64, i64)> = Vec::with_capacity(self.room_for(Table::Links)?);
         let mut batches = self.sql_stream(&query).await?;
         while let Some(batch) = batches.try_next().await? {
             let numbers = [0, 1, 2].map(|column| batch.column(column).as_primitive::<Int64Type>());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fonoteca_catalog::index::{Filters, Hit, Index, Query};
-use fonoteca_catalog::{Album, Batch, Catalog, CollectionEntry, LinkEntity, Listens, Rights, Track};
+use fonoteca_catalog::{Album, Batch, Catalog, LinkEntity, Listens, Rights, Track};
 use fonoteca_model::progress::Unit;
 use fonoteca_model::rights::{Basis, ClaimStatus, Decision, SubjectKind};
 use fonoteca_model::{Id, Progress, Silent};
@@ -12,7 +12,9 @@ use proptest::prelude::*;
 
 use crate::archive::{Archive, commit};
 use crate::index::{catch_up, folder, indexed, search};
-use crate::sample::{AT, album, artist, credit, decision, file, holding, id, link, recording, root, song, track};
+use crate::sample::{
+    AT, album, artist, collected, credit, decision, file, holding, id, link, recording, root, song, track,
+};
 
 fn titles(index: &Index, words: &str) -> Vec<String> {
     search(index, words).into_iter().map(|hit| hit.title).collect()
@@ -118,14 +120,7 @@ async fn what_is_not_held_can_be_withdrawn_as_well() {
     batch.tracks.push(Track { isrc: Some("ZZFON2600002".into()), ..track("twin", "twin artist", None) });
     batch.links.push(recording("l1", "one", "twin", 0));
     batch.links.push(link("l2", LinkEntity::Artist, id("one artist"), id("artist twin"), AT));
-    batch.collections.push(CollectionEntry {
-        id: "c1".into(),
-        name: "sakura".into(),
-        owner: "ana".into(),
-        track_id: id("one"),
-        position: None,
-        at: AT,
-    });
+    batch.collections.push(collected("c1", "sakura", "one"));
     let (archive, catalog, index) = indexed(batch).await;
     let about = [
         (SubjectKind::Track, id("one").to_string()),

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use fonoteca_catalog::{Batch, Blob, BlobKind, Catalog, CollectionEntry, LinkEntity, Rights, Row as _, Table, Track};
+use fonoteca_catalog::{Batch, Blob, BlobKind, Catalog, LinkEntity, Rights, Row as _, Table, Track};
 use fonoteca_model::BlobId;
 use fonoteca_model::rights::{Basis, ClaimStatus, Decision, Layer, Subject, SubjectKind, Use, decide};
 use proptest::prelude::*;
 
 use crate::archive::{Archive, commit};
-use crate::sample::{AT, decision, file, hashes, holding, id, link, recording, root, song, track};
+use crate::sample::{AT, collected, decision, file, hashes, holding, id, link, recording, root, song, track};
 
 /// Two songs. The first has everything that a decision can be about; the second nothing of it.
 async fn archive() -> (Archive, Catalog) {
@@ -24,14 +24,7 @@ async fn archive() -> (Archive, Catalog) {
         derived_from: Some(root("cover")),
         ..Blob::new(&hashes("thumbnail"), "image/jpeg", BlobKind::Derived)
     });
-    batch.collections.push(CollectionEntry {
-        id: "c1".into(),
-        name: "sakura".into(),
-        owner: "ana".into(),
-        track_id: id("one"),
-        position: None,
-        at: AT,
-    });
+    batch.collections.push(collected("c1", "sakura", "one"));
     let mut other = song("two");
     other.rights.clear();
     other.tracks[0].source = "elsewhere".into();

@@ -161,6 +161,18 @@ pub fn recording(name: &str, from: &str, to: &str, second: i64) -> Link {
     link(name, LinkEntity::Recording, id(from), id(to), AT.plus_seconds(second))
 }
 
+/// A track in a collection.
+pub fn collected(collection: &str, name: &str, track: &str) -> CollectionEntry {
+    CollectionEntry {
+        id: collection.into(),
+        name: name.into(),
+        owner: "ana".into(),
+        track_id: id(track),
+        position: None,
+        at: AT,
+    }
+}
+
 pub fn decision(name: &str, kind: SubjectKind, key: &str) -> Decision {
     Decision {
         id: name.into(),

@@ -122,7 +122,7 @@ impl Snapshot {
     }
 
     /// The tracks or albums on any of these labels, whose names are folded.
-    async fn on_labels(&self, table: Table, labels: &HashSet<&str>) -> Result<BTreeSet<Id>, CatalogError> {
+    pub(crate) async fn on_labels(&self, table: Table, labels: &HashSet<&str>) -> Result<BTreeSet<Id>, CatalogError> {
         let mut found = BTreeSet::new();
         if labels.is_empty() {
             return Ok(found);
