@@ -92,6 +92,10 @@ impl FrameWriter {
         Ok(())
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Where in the file the next byte goes.
     pub(crate) const fn position(&self) -> u64 {
         self.written
@@ -171,6 +175,10 @@ impl Frame {
     /// Where the body lies in the file.
     pub(crate) const fn body(&self) -> std::ops::Range<u64> {
         HEAD as u64..self.body_end
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(crate) fn damaged(&self, what: impl Into<String>) -> BesideError {

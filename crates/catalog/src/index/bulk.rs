@@ -20,12 +20,13 @@ use super::columns::Facts;
 use super::document::{Kind, MAX_PARTS, RowAt, Standing};
 use super::error::IndexError;
 use super::fields::lay_words;
-use super::files::{DataFile, FileEntry, FileList, Files, row_at};
+use super::files::{DataFile, FileEntry, FileList, Files, joined_at, place, row_at};
 use super::known::Known;
 use super::make::Maker;
 use super::scan::{RowView, Scan};
 use super::tally::{Ids, Tally};
 use super::words;
+use crate::keys::Keys;
 use crate::rowstore::Origin;
 use crate::snapshot::{Snapshot, TableFile};
 
@@ -40,32 +41,64 @@ pub(super) struct Work {
     pub stop: AtomicBool,
     /// Files whose rows and keys are made anew though they are there: none of them made by this work.
     remake: Option<Mutex<HashSet<String>>>,
+    /// Joined keys that there are, by what they are of.
+    joined: HashMap<String, Id>,
 }
 
 impl Work {
-    pub(super) fn new(dir: &Path, snapshot: &Snapshot, remake: bool) -> Self {
-        let remake = remake.then(Mutex::default);
-        Self { snapshot: snapshot.clone(), dir: dir.to_owned(), stop: AtomicBool::new(false), remake }
+    /// Work that uses the rows and keys that are there, also the joined keys that `made` names.
+    pub(super) fn new(dir: &Path, snapshot: &Snapshot, made: &FileList) -> Self {
+        let mut joined = HashMap::new();
+        let mut is_whole = HashMap::new();
+        for kind in Kind::ALL {
+            for entry in made.get(kind.table().name()).into_iter().flatten() {
+                let Some(keys) = entry.keys else { continue };
+                if *is_whole.entry(keys).or_insert_with(|| Keys::open(&joined_at(dir, keys)).is_ok()) {
+                    joined.insert(name_of(kind, &entry.path), keys);
+                }
+            }
+        }
+        Self { snapshot: snapshot.clone(), dir: dir.to_owned(), stop: AtomicBool::new(false), remake: None, joined }
+    }
+
+    /// Work that makes everything anew.
+    pub(super) fn anew(dir: &Path, snapshot: &Snapshot) -> Self {
+        Self { remake: Some(Mutex::default()), ..Self::new(dir, snapshot, &FileList::new()) }
     }
 
     /// Whether the rows and keys of a file can be used as they are.
     fn is_made(&self, kind: Kind, file: &TableFile) -> bool {
         let made = |made: &Mutex<HashSet<String>>| {
-            made.lock().unwrap_or_else(PoisonError::into_inner).contains(&name_of(kind, file))
+            made.lock().unwrap_or_else(PoisonError::into_inner).contains(&name_of(kind, &file.path))
+        };
+        let are_rows_made = |opened: DataFile| opened.rows.origin().size == file.size;
+        let are_keys_made = || {
+            self.joined.contains_key(&name_of(kind, &file.path))
+                || Keys::open(&place(&self.dir, kind, &file.path, "keys")).is_ok()
         };
         self.remake.as_ref().is_none_or(made)
-            && DataFile::open(&self.dir, kind, &file.path).is_ok_and(|made| made.rows.origin().size == file.size)
+            && DataFile::open(&self.dir, kind, &file.path).is_ok_and(are_rows_made)
+            && are_keys_made()
+    }
+
+    /// Has a list say which files have their keys among others'.
+    pub(super) fn name_joined(&self, list: &mut FileList) {
+        for kind in Kind::ALL {
+            for entry in list.get_mut(kind.table().name()).into_iter().flatten() {
+                entry.keys = self.joined.get(&name_of(kind, &entry.path)).copied();
+            }
+        }
     }
 
     fn note_made(&self, kind: Kind, file: &TableFile) {
         if let Some(made) = &self.remake {
-            made.lock().unwrap_or_else(PoisonError::into_inner).insert(name_of(kind, file));
+            made.lock().unwrap_or_else(PoisonError::into_inner).insert(name_of(kind, &file.path));
         }
     }
 }
 
-fn name_of(kind: Kind, file: &TableFile) -> String {
-    format!("{kind} {}", file.path)
+fn name_of(kind: Kind, path: &str) -> String {
+    format!("{kind} {path}")
 }
 
 /// The files of each kind as the snapshot has them, and the list of parts they make: those of `old` keep their numbers.
@@ -82,6 +115,7 @@ pub(super) async fn list_files(
         for entry in &mut entries {
             if !there.contains_key(entry.path.as_str()) {
                 entry.path.clear();
+                entry.keys = None;
             }
         }
         let known: HashSet<String> = entries.iter().map(|entry| entry.path.clone()).collect();
@@ -93,7 +127,7 @@ pub(super) async fn list_files(
                 rows as u64
             };
             let rows = u32::try_from(rows).map_err(|_| too_many(&file.path))?;
-            entries.push(FileEntry { path: file.path.clone(), rows });
+            entries.push(FileEntry { path: file.path.clone(), rows, keys: None });
         }
         if entries.iter().map(|entry| u64::from(entry.parts())).sum::<u64>() > u64::from(MAX_PARTS) {
             return Err(too_many(kind.table().name()));

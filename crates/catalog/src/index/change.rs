@@ -148,7 +148,8 @@ impl Change {
     }
 
     /// Opens the data files whose rows and keys were made meanwhile.
-    pub(crate) fn open_files(&mut self) -> Result<(), IndexError> {
+    pub(crate) fn open_files(&mut self, list: &FileList) -> Result<(), IndexError> {
+        self.list.clone_from(list);
         self.files = Arc::new(Files::open(self.generation.dir(), &self.list, &self.files)?);
         Ok(())
     }
@@ -383,7 +384,6 @@ impl Change {
         if !self.effort.merges {
             WordList::write(&self.generation.path, &self.generation.searcher(), &self.generation.fields)?;
         }
-        generation::sweep_rows(self.generation.dir(), &self.list)?;
         Ok((self.generation, self.lock))
     }
 

@@ -110,9 +110,6 @@ impl Columns {
     }
 
     /// The documents of a row, those deleted included: at most one of them is not.
-    ///
-    /// What is not listened to is found by its key. Of what is, the standing would have to be known: it has a mark, together
-    /// with its neighbours.
     pub(crate) fn documents_of(
         &self,
         segment: &SegmentReader,
@@ -120,15 +117,54 @@ impl Columns {
         kind: Kind,
         at: RowAt,
     ) -> Result<Vec<DocId>, TantivyError> {
+        let mut found = self.not_listened_to(segment, kind, at);
+        found.extend(self.listened_to(segment, fields, kind, at)?);
+        Ok(found)
+    }
+
+    /// The document of a row that is not deleted.
+    pub(crate) fn document_of(
+        &self,
+        segment: &SegmentReader,
+        fields: &Fields,
+        kind: Kind,
+        at: RowAt,
+    ) -> Result<Option<DocId>, TantivyError> {
+        let of = |found: Vec<DocId>| found.into_iter().find(|doc| !segment.is_deleted(*doc));
+        match of(self.not_listened_to(segment, kind, at)) {
+            Some(doc) => Ok(Some(doc)),
+            None => Ok(of(self.listened_to(segment, fields, kind, at)?)),
+        }
+    }
+
+    /// Whether there may be documents of rows in a part: a segment has those of the few parts that were read when it was
+    /// filled.
+    fn may_have(&self, part: u32) -> bool {
+        (self.part.min_value()..=self.part.max_value()).contains(&u64::from(part))
+    }
+
+    /// What is not listened to is found by its key.
+    fn not_listened_to(&self, segment: &SegmentReader, kind: Kind, at: RowAt) -> Vec<DocId> {
+        if !self.may_have(at.part) {
+            return Vec::new();
+        }
         let key = SortKey::new(Standing::default(), kind, at.row);
         let max_doc = segment.max_doc();
-        let mut doc = self.first_not_above(key, max_doc);
+        let same_key = (self.first_not_above(key, max_doc)..max_doc).take_while(|doc| self.key(*doc) == key);
+        same_key.filter(|doc| self.at(*doc) == at).collect()
+    }
+
+    /// Of what is listened to, the standing would have to be known: it has a mark, together with its neighbours.
+    fn listened_to(
+        &self,
+        segment: &SegmentReader,
+        fields: &Fields,
+        kind: Kind,
+        at: RowAt,
+    ) -> Result<Vec<DocId>, TantivyError> {
         let mut found = Vec::new();
-        while doc < max_doc && self.key(doc) == key {
-            if self.at(doc) == at {
-                found.push(doc);
-            }
-            doc += 1;
+        if !self.may_have(at.part) {
+            return Ok(found);
         }
         let term = fields.mark(Mark::Near(at.neighbourhood(kind)));
         if let Some(mut postings) =

@@ -17,7 +17,7 @@ use super::document::{Document, Kind, RowAt, SortKey, Standing};
 use super::words;
 
 /// The version of everything below `index/`. An older one is replaced, a newer one refused.
-pub(crate) const FORMAT: u32 = 3;
+pub(crate) const FORMAT: u32 = 4;
 
 /// Leading bytes of a blob's root that are indexed: as sure as our ids are.
 const ROOT_BYTES: usize = 8;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::document::{Kind, MAX_PARTS, PART_ROWS, RowAt};
 use super::error::IndexError;
 use crate::beside::BesideError;
-use crate::keys::{KeyHash, KeyKind, Keys};
+use crate::keys::{KeyHash, KeyKind, Keys, Place};
 use crate::rowstore::{BLOCK_ROWS, Block, RowStore, StoredRow};
 
 /// One data file in the list of a commit. The parts of a file are numbered on from those of the files before it.
@@ -21,9 +21,17 @@ pub(crate) struct FileEntry {
     pub path: String,
     /// Its rows.
     pub rows: u32,
+    /// The file of keys that has its keys among those of others; none: it has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Id>,
 }
 
 impl FileEntry {
+    /// Where its keys are.
+    pub(crate) fn keys_at(&self, dir: &Path, kind: Kind) -> PathBuf {
+        self.keys.map_or_else(|| place(dir, kind, &self.path, "keys"), |joined| joined_at(dir, joined))
+    }
+
     pub(crate) fn parts(&self) -> u32 {
         self.rows.div_ceil(PART_ROWS).max(1)
     }
@@ -32,16 +40,20 @@ impl FileEntry {
 /// The data files of each table, by the table's name.
 pub(crate) type FileList = BTreeMap<String, Vec<FileEntry>>;
 
-/// Where rows and keys of a data file lie.
+/// Where joined keys lie.
+pub(crate) fn joined_at(dir: &Path, joined: Id) -> PathBuf {
+    dir.join("rows").join(format!("{joined}.keys"))
+}
+
+/// Where the rows of a data file lie, and its keys before they are joined with others.
 pub(crate) fn place(dir: &Path, kind: Kind, path: &str, ending: &str) -> PathBuf {
     dir.join("rows").join(format!("{}.{ending}", Id::of(kind.table().name(), path)))
 }
 
-/// Rows and keys of one data file, open.
+/// The rows of one data file, open.
 pub(crate) struct DataFile {
     pub path: String,
     pub rows: RowStore,
-    pub keys: Keys,
 }
 
 impl DataFile {
@@ -50,14 +62,23 @@ impl DataFile {
         if rows.origin().path != path {
             return Err(BesideError::damaged(&place(dir, kind, path, "rows"), "it belongs to another file"));
         }
-        Ok(Self { path: path.to_owned(), rows, keys: Keys::open(&place(dir, kind, path, "keys"))? })
+        Ok(Self { path: path.to_owned(), rows })
     }
+}
+
+/// Keys of one or many data files, open.
+#[derive(Clone)]
+struct OpenKeys {
+    keys: Arc<Keys>,
+    /// Which of the data files each of those is whose keys these are, unless it went.
+    files: Vec<Option<usize>>,
 }
 
 #[derive(Default)]
 struct OfKind {
     /// With the number of the first part.
     files: Vec<(u32, Arc<DataFile>)>,
+    keys: Vec<OpenKeys>,
     /// Of each part: which of the files, and where it stands among the parts in the order of their paths.
     parts: Vec<Option<(usize, u32)>>,
 }
@@ -87,6 +108,12 @@ impl Files {
                     of_kind.parts.resize(next as usize, None);
                     continue;
                 }
+                let number = of_kind.files.len();
+                let keys = of_kind.keys_of(entry.keys_at(dir, kind), &known.kinds[usize::from(kind.code())])?;
+                match keys.keys.number_of(&entry.path, entry.rows) {
+                    Some(covered) => keys.files[covered] = Some(number),
+                    None => return Err(IndexError::damaged(keys.keys.path(), format!("it lacks {}", entry.path))),
+                }
                 let file = match open.get(entry.path.as_str()) {
                     Some(file) => Arc::clone(file),
                     None => Arc::new(DataFile::open(dir, kind, &entry.path)?),
@@ -94,12 +121,17 @@ impl Files {
                 if file.rows.rows() != entry.rows {
                     return Err(IndexError::damaged(dir, format!("{} has another number of rows", entry.path)));
                 }
-                of_kind.parts.resize(next as usize, Some((of_kind.files.len(), 0)));
+                of_kind.parts.resize(next as usize, Some((number, 0)));
                 of_kind.files.push((first, file));
             }
             of_kind.rank();
         }
         Ok(files)
+    }
+
+    /// All keys of a kind.
+    pub(crate) fn keys(&self, kind: Kind) -> impl Iterator<Item = &Keys> {
+        self.kinds[usize::from(kind.code())].keys.iter().map(|open| &*open.keys)
     }
 
     /// The files of a kind, with the numbers of their first parts.
@@ -146,6 +178,23 @@ impl Files {
 }
 
 impl OfKind {
+    /// The keys in a file, which may be open already: among these, or among those known.
+    fn keys_of(&mut self, path: PathBuf, known: &Self) -> Result<&mut OpenKeys, BesideError> {
+        let is_there = |open: &OpenKeys| open.keys.path() == path;
+        let place = if let Some(place) = self.keys.iter().position(is_there) {
+            place
+        } else {
+            let keys = match known.keys.iter().find(|open| is_there(open)) {
+                Some(known) => Arc::clone(&known.keys),
+                None => Arc::new(Keys::open(&path)?),
+            };
+            let files = vec![None; keys.files().len()];
+            self.keys.push(OpenKeys { keys, files });
+            self.keys.len() - 1
+        };
+        Ok(&mut self.keys[place])
+    }
+
     fn rank(&mut self) {
         let mut order: Vec<usize> = (0..self.parts.len()).filter(|part| self.parts[*part].is_some()).collect();
         let path = |part: &usize| self.parts[*part].map(|(file, _)| self.files[file].1.path.as_str());
@@ -207,17 +256,18 @@ impl<'a> Rows<'a> {
         has: impl Fn(&Block, usize) -> bool,
     ) -> Result<Vec<RowAt>, BesideError> {
         let mut found = Vec::new();
-        for (number, (first, file)) in self.files.of(kind).iter().enumerate() {
-            for place in file.keys.find(key.0, key.1)? {
-                if place.block() >= file.rows.blocks() {
-                    return Err(BesideError::damaged(Path::new(&file.path), "a key leads beyond its rows"));
-                }
+        let files = self.files;
+        for open in &files.kinds[usize::from(kind.code())].keys {
+            for (covered, place) in open.keys.find(key.0, key.1)? {
+                // Joined keys outlive a file that went.
+                let Some(number) = open.files[covered] else { continue };
+                let first = files.of(kind)[number].0;
                 match place {
-                    crate::keys::Place::Row(row) => found.push(row_at(*first, row)),
-                    crate::keys::Place::Block(block) => {
+                    Place::Row(row) => found.push(row_at(first, row)),
+                    Place::Block(block) => {
                         let read = self.block(kind, number, block)?;
                         let rows = (0..read.ids().len()).filter(|row| has(&read, *row));
-                        found.extend(rows.map(|row| row_at(*first, block * BLOCK_ROWS as u32 + row as u32)));
+                        found.extend(rows.map(|row| row_at(first, block * BLOCK_ROWS as u32 + row as u32)));
                     }
                 }
             }

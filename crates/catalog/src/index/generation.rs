@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! index/.lock        held by whoever writes
-//! index/current      {"format": 3, "generation": "7"}, replaced by a rename
-//! index/7/           a Tantivy index; its commit payload is {"format": 3, "versions": {"tracks": 12, ...}, "files": ...};
+//! index/current      {"format": 4, "generation": "7"}, replaced by a rename
+//! index/7/           a Tantivy index; its commit payload is {"format": 4, "versions": {"tracks": 12, ...}, "files": ...};
 //!                    and `words`, all of them in one list
-//! index/rows/        rows and keys of each data file, which all generations share
+//! index/rows/        rows and keys of data files, which all generations share
 //! ```
 //! A rebuild fills the next generation and renames `current`; a reader that has the old one open keeps its mapped files
 //! until it looks again. What is neither current nor being written is removed by the next writer.
@@ -29,6 +29,7 @@ use super::files::{FileList, Files, place};
 use super::page::Counts;
 use super::word_list::WordList;
 use crate::beside::is_unfinished;
+use crate::keys::Keys;
 
 /// Which version of each table an index was built from, by the table's name.
 pub(crate) type TableVersions = BTreeMap<String, i64>;
@@ -259,10 +260,8 @@ impl Generation {
     pub(crate) fn verify(&self) -> Result<(), IndexError> {
         let wrong = self.index.validate_checksum().map_err(IndexError::engine(&self.path))?;
         for kind in Kind::ALL {
-            for (_, file) in self.files.of(kind) {
-                file.rows.verify()?;
-                file.keys.verify()?;
-            }
+            self.files.of(kind).iter().try_for_each(|(_, file)| file.rows.verify())?;
+            self.files.keys(kind).try_for_each(Keys::verify)?;
         }
         self.words.iter().try_for_each(|words| words.verify())?;
         match wrong.into_iter().min() {
@@ -345,7 +344,7 @@ pub(crate) fn sweep_rows(dir: &Path, list: &FileList) -> Result<(), IndexError> 
     let mut kept: HashSet<PathBuf> = HashSet::new();
     for kind in Kind::ALL {
         for entry in list.get(kind.table().name()).into_iter().flatten().filter(|entry| !entry.path.is_empty()) {
-            kept.extend(["rows", "keys"].map(|ending| place(dir, kind, &entry.path, ending)));
+            kept.extend([place(dir, kind, &entry.path, "rows"), entry.keys_at(dir, kind)]);
         }
     }
     let folder = dir.join("rows");

@@ -1,6 +1,6 @@
 //! Rows and keys of one data file, made while the file is read once.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fonoteca_model::{Id, Isrc, Mbid, Upc};
 
@@ -9,7 +9,7 @@ use super::error::IndexError;
 use super::files::place;
 use super::scan::RowView;
 use crate::beside::BesideError;
-use crate::keys::{KeyHash, KeyKind, KeysWriter};
+use crate::keys::{Covered, KeyHash, KeyKind, KeysWriter};
 use crate::rowstore::{Origin, RowRef, RowWriter};
 
 /// The rows and keys of one data file, being written.
@@ -18,14 +18,17 @@ pub(crate) struct Maker {
     rows: RowWriter,
     keys: KeysWriter,
     row: u32,
-    keys_path: std::path::PathBuf,
+    keys_path: PathBuf,
+    /// The Parquet file.
+    path: String,
 }
 
 impl Maker {
     pub(crate) fn create(dir: &Path, kind: Kind, origin: Origin) -> Result<Self, BesideError> {
         let keys_path = place(dir, kind, &origin.path, "keys");
-        let rows = RowWriter::create(&place(dir, kind, &origin.path, "rows"), origin)?;
-        Ok(Self { kind, rows, keys: KeysWriter::default(), row: 0, keys_path })
+        let path = origin.path.clone();
+        let rows = RowWriter::create(&place(dir, kind, &path, "rows"), origin)?;
+        Ok(Self { kind, rows, keys: KeysWriter::default(), row: 0, keys_path, path })
     }
 
     pub(crate) fn push(&mut self, row: &RowView<'_>) -> Result<(), BesideError> {
@@ -71,7 +74,7 @@ impl Maker {
     /// Completes both files; the keys last, so that a row store without keys is seen to be half of the work.
     pub(crate) fn finish(self) -> Result<(), IndexError> {
         self.rows.finish()?;
-        Ok(self.keys.write(&self.keys_path)?)
+        Ok(self.keys.write(&self.keys_path, Covered { path: self.path, rows: self.row })?)
     }
 }
 

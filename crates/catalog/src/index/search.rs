@@ -308,8 +308,8 @@ impl<'a> Search<'a> {
     pub(super) fn document_of(&self, kind: Kind, at: RowAt) -> Result<Option<DocAddress>, IndexError> {
         let engine = || IndexError::engine(self.path);
         for ((segment_ord, segment), columns) in (0..).zip(self.searcher.segment_readers()).zip(self.columns) {
-            let found = columns.documents_of(segment, self.fields, kind, at).map_err(engine())?;
-            if let Some(doc) = found.into_iter().find(|doc| !segment.is_deleted(*doc)) {
+            let found = columns.document_of(segment, self.fields, kind, at).map_err(engine())?;
+            if let Some(doc) = found {
                 return Ok(Some(DocAddress::new(segment_ord, doc)));
             }
         }

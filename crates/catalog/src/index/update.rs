@@ -14,6 +14,7 @@ use super::document::{Document, Kind, RowAt};
 use super::error::IndexError;
 use super::files::{FileList, Files, Rows};
 use super::generation::{self, Generation, Lock, TableVersions};
+use super::join::join_keys;
 use super::tally::Tally;
 use super::{Index, source};
 use crate::catalog::Versions;
@@ -48,7 +49,7 @@ impl Index {
         let Some(lock) = Lock::try_take(&self.dir)? else { return Ok(false) };
         generation::sweep(&self.dir)?;
         let Some(generation) = Generation::open_current(&self.dir)? else {
-            build(Work::new(&self.dir, snapshot, false), lock, progress).await?;
+            build(Work::new(&self.dir, snapshot, &FileList::new()), lock, progress).await?;
             return Ok(true);
         };
         let (since, now) = (by_table(&generation.versions), snapshot.versions());
@@ -59,20 +60,21 @@ impl Index {
         let (list, files) = bulk::list_files(snapshot, &generation.list).await?;
         let most = MIN_REPLACED.max(usize::try_from(generation.searcher().num_docs() / 4).unwrap_or(usize::MAX));
         if since.is_empty() || changed_rows(&generation.list, &list) > most as u64 {
+            let work = Work::new(&self.dir, snapshot, &generation.list);
             drop(generation);
-            build(Work::new(&self.dir, snapshot, false), lock, progress).await?;
+            build(work, lock, progress).await?;
             return Ok(true);
         }
-        let work = Arc::new(Work::new(&self.dir, snapshot, false));
+        let work = Arc::new(Work::new(&self.dir, snapshot, &generation.list));
         for (kind, files) in &files {
             bulk::make_missing(&work, *kind, files, progress).await?;
         }
         let removed = removed(&generation, &list)?;
         let open = Files::open(&self.dir, &list, &generation.files)?;
-        let change = Change::begin(generation, (list, open), lock, SMALL)?;
+        let change = Change::begin(generation, (list.clone(), open), lock, SMALL)?;
         match affected(snapshot, &since, &change, removed, most).await? {
             Some(affected) => replace(change, snapshot, affected, progress).await?,
-            None => build(Work::new(&self.dir, snapshot, false), change.abandon(), progress).await?,
+            None => build(Work::new(&self.dir, snapshot, &list), change.abandon(), progress).await?,
         }
         Ok(true)
     }
@@ -80,14 +82,16 @@ impl Index {
     /// Makes the index anew from `snapshot`, beside the old one, and swaps. Waits for whoever is writing.
     pub async fn rebuild(&self, snapshot: &Snapshot, progress: &dyn Progress) -> Result<(), IndexError> {
         let lock = waited_lock(&self.dir).await?;
-        build(Work::new(&self.dir, snapshot, false), lock, progress).await
+        // What cannot be opened is made anew.
+        let made = Generation::open_current(&self.dir).ok().flatten().map(|generation| generation.list);
+        build(Work::new(&self.dir, snapshot, &made.unwrap_or_default()), lock, progress).await
     }
 
     /// Makes the index in `dir` anew, whatever is there: for one that cannot be opened.
     pub async fn rebuild_in(dir: &Path, snapshot: &Snapshot, progress: &dyn Progress) -> Result<Self, IndexError> {
         let lock = waited_lock(dir).await?;
         // What is damaged may be rows and keys.
-        build(Work::new(dir, snapshot, true), lock, progress).await?;
+        build(Work::anew(dir, snapshot), lock, progress).await?;
         Self::open(dir)
     }
 }
@@ -117,7 +121,11 @@ async fn replace(
     put::<Album>(&mut change, snapshot, &affected.albums, progress).await?;
     put::<Artist>(&mut change, snapshot, &affected.artists, progress).await?;
     let versions = by_name(snapshot.versions());
-    blocking(move || change.commit(&versions).map(drop)).await
+    blocking(move || {
+        let (generation, _lock) = change.commit(&versions)?;
+        generation::sweep_rows(generation.dir(), &generation.list)
+    })
+    .await
 }
 
 /// Rows of data files that came and went.
@@ -178,17 +186,19 @@ async fn build(work: Work, lock: Lock, progress: &dyn Progress) -> Result<(), In
     let (dir, snapshot) = (&work.dir, &work.snapshot);
     generation::sweep(dir)?;
     let generation = Generation::create(dir)?;
-    let (list, files) = bulk::list_files(snapshot, &FileList::new()).await?;
+    let (mut list, files) = bulk::list_files(snapshot, &FileList::new()).await?;
+    work.name_joined(&mut list);
     let known = Arc::new(super::known::Known::read(snapshot).await?);
     for kind in [Kind::Album, Kind::Artist] {
         bulk::make_missing(&work, kind, &files[&kind], progress).await?;
+        join_keys(&work, kind, &mut list, progress).await?;
     }
     let albums = only(&list, Kind::Album);
     let albums = Files::open(dir, &albums, &Files::default())?;
     let rows: u64 = files.values().flatten().map(|file| file.rows.unwrap_or(LARGE_ROWS)).sum();
     let effort = if rows < LARGE_ROWS { MEDIUM } else { LARGE };
     let mut change = Arc::new(Change::begin(generation, (list.clone(), Files::default()), lock, effort)?);
-    let filled = fill(&work, &mut change, &known, albums, (&list, files), progress).await;
+    let filled = fill(&work, &mut change, &known, albums, (&mut list, files), progress).await;
     let change = match (filled, Arc::try_unwrap(change)) {
         (Ok(()), Ok(change)) => change,
         (Ok(()), Err(_)) => return Err(IndexError::Cancelled),
@@ -200,7 +210,9 @@ async fn build(work: Work, lock: Lock, progress: &dyn Progress) -> Result<(), In
     let (dir, versions) = (dir.to_owned(), by_name(snapshot.versions()));
     blocking(move || {
         let (generation, _lock) = change.commit(&versions)?;
-        generation.publish(&dir)
+        generation.publish(&dir)?;
+        // Not before: until then, the generation before needs what it has.
+        generation::sweep_rows(&dir, &list)
     })
     .await
 }
@@ -211,13 +223,14 @@ async fn fill(
     change: &mut Arc<Change>,
     known: &Arc<super::known::Known>,
     albums: Files,
-    (list, mut files): (&FileList, BTreeMap<Kind, Vec<TableFile>>),
+    (list, mut files): (&mut FileList, BTreeMap<Kind, Vec<TableFile>>),
     progress: &dyn Progress,
 ) -> Result<(), IndexError> {
     let snapshot = &work.snapshot;
     let tracks = files.remove(&Kind::Track).unwrap_or_default();
     let mut tally = bulk::add_tracks(work, change, known, albums, (list, tracks), progress).await?;
-    Arc::get_mut(change).ok_or(IndexError::Cancelled)?.open_files()?;
+    join_keys(work, Kind::Track, list, progress).await?;
+    Arc::get_mut(change).ok_or(IndexError::Cancelled)?.open_files(list)?;
     let repeated = std::mem::take(&mut tally.ids).repeated();
     remove_repeated(change, snapshot, Kind::Track, &repeated)?;
     let tally = Arc::new(add_singled_out(change, snapshot, known, tally, progress).await?);
@@ -337,7 +350,7 @@ fn stop_if_cancelled(progress: &dyn Progress) -> Result<(), IndexError> {
 }
 
 /// Waiting for locks, disks and merges must not keep other tasks from running.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, IndexError> + Send + 'static,
 ) -> Result<T, IndexError> {
     match tokio::task::spawn_blocking(work).await {

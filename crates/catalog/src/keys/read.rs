@@ -1,24 +1,20 @@
 //! Reading keys.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use super::{FORMAT, KeyHash, KeyKind, Place};
+use super::section::Section;
+use super::{Covered, FORMAT, KeyHash, KeyKind, Place, blocks_of, covered};
 use crate::beside::{BesideError, Cursor, Frame, Wrong};
 
-#[derive(Debug, Clone, Copy)]
-struct Section {
-    count: u32,
-    bucket_bits: u32,
-    check_bits: u32,
-    place_bits: u32,
-    buckets_at: u64,
-    keys_at: u64,
-}
-
-/// The keys of one Parquet file, open. Any number of threads may read at once.
+/// The keys of some Parquet files, open. Any number of threads may read at once.
 #[derive(Debug)]
 pub(crate) struct Keys {
     frame: Frame,
+    files: Vec<Covered>,
+    by_path: HashMap<String, usize>,
+    /// The first block of each file, and where the last one ends.
+    starts: Vec<u32>,
     sections: Vec<Section>,
 }
 
@@ -26,72 +22,144 @@ impl Keys {
     pub(crate) fn open(path: &Path) -> Result<Self, BesideError> {
         let (frame, footer) = Frame::open(path, FORMAT)?;
         let mut bytes = Cursor(&footer);
-        let sections = KeyKind::ALL.iter().map(|_| section(&mut bytes)).collect::<Result<Vec<_>, Wrong>>();
-        match sections {
-            Ok(sections) => Ok(Self { frame, sections }),
+        let mut read = || -> Result<_, Wrong> {
+            let files = covered(&mut bytes)?;
+            let starts = blocks_of(&files).ok_or(Wrong("it has too many rows"))?;
+            let sections = KeyKind::ALL.iter().map(|_| Section::read(&mut bytes)).collect::<Result<Vec<_>, Wrong>>()?;
+            Ok((files, starts, sections))
+        };
+        match read() {
+            Ok((files, starts, sections)) => {
+                let by_path = files.iter().zip(0..).map(|(file, number)| (file.path.clone(), number)).collect();
+                Ok(Self { frame, files, by_path, starts, sections })
+            }
             Err(Wrong(what)) => Err(frame.damaged(what)),
         }
     }
 
-    /// Where rows with this key may be, in order.
-    pub(crate) fn find(&self, kind: KeyKind, hash: KeyHash) -> Result<Vec<Place>, BesideError> {
-        let section = self.sections[usize::from(kind.code())];
-        let Section { count, bucket_bits, check_bits, place_bits, buckets_at, keys_at } = section;
-        if count == 0 {
+    /// The Parquet files whose rows' keys these are.
+    pub(crate) fn files(&self) -> &[Covered] {
+        &self.files
+    }
+
+    /// Which of [`Keys::files`] a Parquet file is.
+    pub(crate) fn number_of(&self, path: &str, rows: u32) -> Option<usize> {
+        self.by_path.get(path).copied().filter(|number| self.files[*number].rows == rows)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.frame.path()
+    }
+
+    /// Where rows with this key may be, in order: which of the files, and where in it.
+    pub(crate) fn find(&self, kind: KeyKind, hash: KeyHash) -> Result<Vec<(usize, Place)>, BesideError> {
+        let section = self.section(kind);
+        if section.count == 0 {
             return Ok(Vec::new());
         }
-        let wrong = |Wrong(what)| self.frame.damaged(what);
-        let bucket = if bucket_bits == 0 { 0 } else { hash.0 >> (64 - bucket_bits) };
-        let ends = self.frame.read(buckets_at + bucket * 4, 8)?;
-        let mut ends = Cursor(&ends);
-        let (first, after) = (ends.u32().map_err(wrong)?, ends.u32().map_err(wrong)?);
-        if first > after || after > count {
-            return Err(wrong(Wrong("a bucket ends before it begins")));
-        }
-        let width = u64::from(check_bits + place_bits);
-        let (from_bit, to_bit) = (u64::from(first) * width, u64::from(after) * width);
-        let length =
-            usize::try_from(to_bit.div_ceil(8) - from_bit / 8).map_err(|_| wrong(Wrong("a bucket is too long")))?;
-        let bytes = self.frame.read(keys_at + from_bit / 8, length)?;
-        let check = hash.0.checked_shl(bucket_bits).unwrap_or(0) >> (64 - check_bits);
+        let bucket = section.bucket(hash.0);
+        let ends = self.starts_of(section, bucket, 1)?;
+        let check = section.check(hash.0);
         let mut places = Vec::new();
-        for key in 0..u64::from(after - first) {
-            let at = from_bit % 8 + key * width;
-            if bits(&bytes, at, check_bits) == check {
-                let place = bits(&bytes, at + u64::from(check_bits), place_bits) as u32;
-                places.push(if kind.is_in_rows() { Place::Block(place) } else { Place::Row(place) });
+        self.each_key(section, ends[0]..ends[1], |_, found, place| {
+            if found == check {
+                places.push(place);
             }
-        }
+        })?;
         places.sort_unstable();
         places.dedup();
-        Ok(places)
+        places.into_iter().map(|place| self.located(kind, place)).collect()
+    }
+
+    /// All keys of a kind whose hashes lie in one of the `2^slice_bits` equal slices of all there are: as much as is known of
+    /// the hash, in the highest bits, and which file, and the place in it. In the order of the hashes.
+    pub(crate) fn each_in_slice(
+        &self,
+        kind: KeyKind,
+        slice: u64,
+        slice_bits: u32,
+        mut each: impl FnMut(u64, usize, Place),
+    ) -> Result<(), BesideError> {
+        let section = self.section(kind);
+        if section.count == 0 {
+            return Ok(());
+        }
+        // Slices are cut between buckets where there are more buckets than slices, else inside of one.
+        let finer = section.bucket_bits.saturating_sub(slice_bits);
+        let (first, buckets) = (slice << finer >> slice_bits.saturating_sub(section.bucket_bits), 1_u64 << finer);
+        let starts = self.starts_of(section, first, buckets as usize)?;
+        let mut bucket = 0;
+        let mut wrong = None;
+        self.each_key(section, starts[0]..starts[buckets as usize], |key, check, place| {
+            while bucket + 1 < buckets as usize && starts[bucket + 1] <= key {
+                bucket += 1;
+            }
+            let name = (first + bucket as u64).checked_shl(64 - section.bucket_bits).unwrap_or(0);
+            let hash = name | check << (64 - section.hash_bits());
+            if slice_bits > 0 && hash >> (64 - slice_bits) != slice {
+                return;
+            }
+            match self.located(kind, place) {
+                Ok((file, place)) => each(hash, file, place),
+                Err(error) => wrong = Some(error),
+            }
+        })?;
+        wrong.map_or(Ok(()), Err)
+    }
+
+    /// How many keys of a kind there are, and how many bits of their hashes are known.
+    pub(crate) fn extent(&self, kind: KeyKind) -> (u32, u32) {
+        let section = self.section(kind);
+        (section.count, section.hash_bits())
     }
 
     /// Reads everything and compares its checksum.
     pub(crate) fn verify(&self) -> Result<(), BesideError> {
         self.frame.verify()
     }
-}
 
-fn section(bytes: &mut Cursor<'_>) -> Result<Section, Wrong> {
-    let count = u32::try_from(bytes.varint()?).map_err(|_| Wrong("it has too many keys"))?;
-    let [bucket_bits, check_bits, place_bits] = [bytes.byte()?, bytes.byte()?, bytes.byte()?].map(u32::from);
-    if bucket_bits > 32 || !(1..=64).contains(&check_bits) || place_bits > 32 {
-        return Err(Wrong("its keys have an impossible width"));
+    fn section(&self, kind: KeyKind) -> Section {
+        self.sections[usize::from(kind.code())]
     }
-    let (buckets_at, keys_at) = (bytes.varint()?, bytes.varint()?);
-    if buckets_at > 1 << 62 || keys_at > 1 << 62 {
-        return Err(Wrong("its keys lie beyond its end"));
-    }
-    Ok(Section { count, bucket_bits, check_bits, place_bits, buckets_at, keys_at })
-}
 
-/// Up to 64 bits from bit `at` on; what lies beyond the bytes is zero.
-fn bits(bytes: &[u8], at: u64, count: u32) -> u64 {
-    let first = (at / 8) as usize;
-    let mut window = [0; 16];
-    let some = &bytes[first.min(bytes.len())..bytes.len().min(first + 16)];
-    window[..some.len()].copy_from_slice(some);
-    let value = u128::from_le_bytes(window) >> (at % 8);
-    (value & ((1_u128 << count) - 1)) as u64
+    /// Where some buckets begin and the last of them ends.
+    fn starts_of(&self, section: Section, first: u64, buckets: usize) -> Result<Vec<u32>, BesideError> {
+        let bytes = self.frame.read(section.buckets_at + first * 4, (buckets + 1) * 4)?;
+        let starts: Vec<u32> = bytes.as_chunks::<4>().0.iter().map(|start| u32::from_le_bytes(*start)).collect();
+        if !starts.is_sorted() || starts.last().is_none_or(|last| *last > section.count) {
+            return Err(self.frame.damaged("a bucket ends before it begins"));
+        }
+        Ok(starts)
+    }
+
+    /// Number, check and place of each of some keys.
+    fn each_key(
+        &self,
+        section: Section,
+        keys: std::ops::Range<u32>,
+        mut each: impl FnMut(u32, u64, u32),
+    ) -> Result<(), BesideError> {
+        const AT_ONCE: usize = 1 << 16;
+        let width = u64::from(section.width());
+        for from in keys.clone().step_by(AT_ONCE) {
+            let to = keys.end.min(from.saturating_add(AT_ONCE as u32));
+            let (from_bit, to_bit) = (u64::from(from) * width, u64::from(to) * width);
+            let length = (to_bit.div_ceil(8) - from_bit / 8) as usize;
+            let bytes = self.frame.read(section.keys_at + from_bit / 8, length)?;
+            for key in from..to {
+                let (check, place) = section.unpack(&bytes, from_bit % 8 + u64::from(key - from) * width);
+                each(key, check, place);
+            }
+        }
+        Ok(())
+    }
+
+    fn located(&self, kind: KeyKind, place: u32) -> Result<(usize, Place), BesideError> {
+        let place = if kind.is_in_rows() { Place::Block(place) } else { Place::Row(place) };
+        let file = self.starts.partition_point(|start| *start <= place.block()).saturating_sub(1);
+        if file >= self.files.len() {
+            return Err(self.frame.damaged("a key leads beyond its rows"));
+        }
+        Ok((file, place.back(self.starts[file])))
+    }
 }

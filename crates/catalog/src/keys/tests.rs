@@ -6,18 +6,48 @@ use std::path::{Path, PathBuf};
 
 use fonoteca_model::Id;
 use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
 
-use super::write::{BUCKET, CHECK_BITS};
-use super::{KeyHash, KeyKind, Keys, KeysWriter, Place};
+use super::{Covered, KeyHash, KeyKind, Keys, KeysWriter, Place, join};
 
-fn written(folder: &Path, keys: &[(KeyKind, i64)]) -> PathBuf {
-    let path = folder.join("x.keys");
+fn written(folder: &Path, name: &str, keys: &[(KeyKind, i64)]) -> PathBuf {
+    let path = folder.join(name);
     let mut writer = KeysWriter::default();
     for (row, (kind, id)) in (0..).zip(keys) {
         writer.push(*kind, KeyHash::of_id(Id(*id)), row);
     }
-    writer.write(&path).expect("write");
+    writer.write(&path, Covered { path: name.to_owned(), rows: keys.len() as u32 }).expect("write");
     path
+}
+
+/// Hash, number of the file, place in it.
+type Expected = BTreeSet<(u64, usize, Place)>;
+
+fn expected(files: &[Vec<(KeyKind, i64)>], kind: KeyKind) -> Expected {
+    let place = |row: u32| if kind.is_in_rows() { Place::Block(row / 64) } else { Place::Row(row) };
+    let of_file = |(number, keys): (usize, &Vec<(KeyKind, i64)>)| -> Vec<(u64, usize, Place)> {
+        let rows = (0..).zip(keys).filter(|(_, key)| key.0 == kind);
+        rows.map(|(row, key)| (KeyHash::of_id(Id(key.1)).0, number, place(row))).collect()
+    };
+    files.iter().enumerate().flat_map(of_file).collect()
+}
+
+/// Every key is found, and others only where the bits that are kept are the same.
+fn check(open: &Keys, files: &[Vec<(KeyKind, i64)>]) -> Result<(), TestCaseError> {
+    for kind in KeyKind::ALL {
+        let all = expected(files, kind);
+        let dropped = 64 - open.extent(kind).1;
+        prop_assert!(dropped <= 34 && (dropped == 0 || kind.is_in_rows()), "{} bits of hashes are gone", dropped);
+        for id in -60..60 {
+            let KeyHash(hash) = KeyHash::of_id(Id(id));
+            let found: BTreeSet<(usize, Place)> = open.find(kind, KeyHash(hash)).expect("find").into_iter().collect();
+            let same = all.iter().filter(|(other, ..)| other >> dropped == hash >> dropped);
+            let same: BTreeSet<(usize, Place)> = same.map(|(_, file, place)| (*file, *place)).collect();
+            prop_assert_eq!(found, same, "{:?} {}", kind, id);
+        }
+    }
+    open.verify().expect("sound");
+    Ok(())
 }
 
 fn kind() -> impl Strategy<Value = KeyKind> {
@@ -30,30 +60,37 @@ proptest! {
     #[test]
     fn every_key_is_found(keys in proptest::collection::vec((kind(), -50..50_i64), 0..1500)) {
         let folder = tempfile::tempdir().expect("folder");
-        let open = Keys::open(&written(folder.path(), &keys)).expect("open");
-        for kind in KeyKind::ALL {
-            let place = |row: u32| if kind.is_in_rows() { Place::Block(row / 64) } else { Place::Row(row) };
-            let all: BTreeSet<(u64, Place)> = (0..)
-                .zip(&keys)
-                .filter(|(_, key)| key.0 == kind)
-                .map(|(row, key)| (KeyHash::of_id(Id(key.1)).0, place(row)))
-                .collect();
-            let bucket_bits = (all.len() / BUCKET).checked_ilog2().unwrap_or(0);
-            let dropped = if kind.is_in_rows() { 64 - bucket_bits - CHECK_BITS } else { 0 };
-            for id in -60..60 {
-                let KeyHash(hash) = KeyHash::of_id(Id(id));
-                let of = |is_found: &dyn Fn(u64) -> bool| -> BTreeSet<Place> {
-                    all.iter().filter(|(other, _)| is_found(*other)).map(|(_, place)| *place).collect()
-                };
-                let expected = of(&|other| other == hash);
-                let found: BTreeSet<Place> = open.find(kind, KeyHash::of_id(Id(id))).expect("find").into_iter().collect();
-                prop_assert!(found.is_superset(&expected), "{:?} {}", kind, id);
-                prop_assert!(kind.is_in_rows() || found == expected, "whole hashes are not mistaken");
-                // Others are found only where the bits that are kept are the same.
-                prop_assert_eq!(found, of(&|other| other >> dropped == hash >> dropped), "{:?} {}", kind, id);
-            }
+        let open = Keys::open(&written(folder.path(), "a", &keys)).expect("open");
+        check(&open, &[keys])?;
+    }
+
+    #[test]
+    fn every_key_is_found_after_files_were_joined_and_some_went(
+        files in proptest::collection::vec(proptest::collection::vec((kind(), -50..50_i64), 0..400), 1..6),
+        gone in proptest::collection::vec(any::<bool>(), 6),
+    ) {
+        let folder = tempfile::tempdir().expect("folder");
+        let name = |number: usize| format!("file-{number}");
+        let (early, late) = files.split_at(files.len() / 2);
+        let write = |(number, keys): (usize, &Vec<_>)| Keys::open(&written(folder.path(), &name(number), keys)).expect("open");
+        let joined = |name: &str, all: &[&Keys], kept: &dyn Fn(&str) -> bool| {
+            let path = folder.path().join(name);
+            let mut told = 0;
+            let is_done = join(&path, all, kept, |keys| { told += keys; true }).expect("join");
+            assert!(is_done && told <= all.iter().flat_map(|keys| KeyKind::ALL.map(|kind| u64::from(keys.extent(kind).0))).sum());
+            Keys::open(&path).expect("open")
+        };
+        // First some, then these and the others, as a second rebuild does.
+        let early: Vec<Keys> = early.iter().enumerate().map(write).collect();
+        let first = joined("first", &early.iter().collect::<Vec<_>>(), &|_| true);
+        let late: Vec<Keys> = late.iter().enumerate().map(|(number, keys)| write((early.len() + number, keys))).collect();
+        let is_kept = |path: &str| (0..files.len()).any(|number| path == name(number) && !gone[number]);
+        let all = joined("all", &std::iter::once(&first).chain(&late).collect::<Vec<_>>(), &is_kept);
+        let kept = files.iter().zip(&gone).filter(|(_, gone)| !**gone).map(|(keys, _)| keys.clone());
+        check(&all, &kept.collect::<Vec<_>>())?;
+        for (number, gone) in gone.iter().enumerate().take(files.len()) {
+            prop_assert_eq!(all.number_of(&name(number), files[number].len() as u32).is_none(), *gone);
         }
-        open.verify().expect("sound");
     }
 
     #[test]
@@ -63,7 +100,7 @@ proptest! {
         cut in proptest::option::weighted(0.2, any::<prop::sample::Index>()),
     ) {
         let folder = tempfile::tempdir().expect("folder");
-        let path = written(folder.path(), &keys);
+        let path = written(folder.path(), "x", &keys);
         let sound = fs::read(&path).expect("read");
         let mut bytes = sound.clone();
         for (place, bits) in &flips {
@@ -90,7 +127,7 @@ proptest! {
 fn a_key_costs_about_four_bytes() {
     let folder = tempfile::tempdir().expect("folder");
     let keys: Vec<(KeyKind, i64)> = (0..100_000).map(|id| (KeyKind::Id, id * 977)).collect();
-    let path = written(folder.path(), &keys);
+    let path = written(folder.path(), "x", &keys);
     let bytes = fs::metadata(&path).expect("metadata").len() as f64 / 100_000.0;
     assert!(bytes < 4.0, "{bytes}");
     let open = Keys::open(&path).expect("open");

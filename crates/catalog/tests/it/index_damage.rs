@@ -8,6 +8,7 @@ use fonoteca_model::Silent;
 
 use crate::archive::commit;
 use crate::index::{catch_up, folder, indexed, search};
+use crate::maintenance::optimize;
 use crate::sample::song;
 
 fn generation(dir: &Path) -> PathBuf {
@@ -83,8 +84,8 @@ async fn what_else_can_be_wrong_says_what_to_do() {
         "",
         "{}",
         "{\"format\":4,\"generation\":\"1\"}",
-        "{\"format\":3,\"generation\":\"../x\"}",
-        "{\"format\":3,\"generation\":\"99\"}",
+        "{\"format\":4,\"generation\":\"../x\"}",
+        "{\"format\":4,\"generation\":\"99\"}",
     ] {
         fs::write(&current, text).expect("write");
         assert_says_rebuild(&Index::open(&dir).expect_err(text));
@@ -93,7 +94,7 @@ async fn what_else_can_be_wrong_says_what_to_do() {
     Index::rebuild_in(&dir, &snapshot, &Silent).await.expect("rebuild");
     let meta = generation(&dir).join("meta.json");
     let text = fs::read_to_string(&meta).expect("read");
-    for (from, to) in [("\\\"format\\\":3", "\\\"format\\\":7"), ("\"title_words\"", "\"some_words\""), ("{", "")] {
+    for (from, to) in [("\\\"format\\\":4", "\\\"format\\\":7"), ("\"title_words\"", "\"some_words\""), ("{", "")] {
         assert!(text.contains(from), "{from}: {text}");
         fs::write(&meta, text.replacen(from, to, 1)).expect("write");
         assert_says_rebuild(&Index::open(&dir).expect_err(to));
@@ -131,6 +132,52 @@ async fn rows_and_keys_that_belong_to_nothing_are_removed() {
     assert_eq!(fs::read_dir(&rows).expect("folder").count(), 12);
     index.verify().expect("sound");
     assert_eq!(search(&index, "two").len(), 3);
+}
+
+/// How many files of keys there are.
+fn keys(dir: &Path) -> usize {
+    files(dir).iter().filter(|file| file.extension().is_some_and(|ending| ending == "keys")).count()
+}
+
+/// A rebuild joins the keys of all data files of a table. What came later has its own, what went is passed over, and a damaged
+/// one is made anew like everything else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_joins_the_keys_of_all_files() {
+    let (archive, catalog, index) = indexed(song("one")).await;
+    let dir = folder(&archive);
+    let answers = |index: &Index| ["one", "two", "three", "four"].map(|words| search(index, words));
+    let looked_up = |index: &Index| {
+        let ids = answers(index).into_iter().flatten().map(|hit| hit.id);
+        ids.map(|id| index.lookup(&id.to_string()).expect("lookup")).collect::<Vec<_>>()
+    };
+    for (number, name) in [(2, "two"), (3, "three")] {
+        commit(&catalog, "library", number, song(name)).await;
+        catch_up(&index, &catalog).await;
+    }
+    assert_eq!(keys(&dir), 9);
+    let (before, known) = (answers(&index), looked_up(&index));
+    assert!(known.len() == 9 && known.iter().all(|hits| hits.len() == 1), "{known:?}");
+    let snapshot = catalog.snapshot().await.expect("snapshot");
+    index.rebuild(&snapshot, &Silent).await.expect("rebuild");
+    assert_eq!((keys(&dir), answers(&index), looked_up(&index)), (3, before, known));
+
+    commit(&catalog, "library", 4, song("four")).await;
+    catch_up(&index, &catalog).await;
+    let (before, known) = (answers(&index), looked_up(&index));
+    assert_eq!((keys(&dir), known.len()), (6, 12));
+    assert!(optimize(&catalog).await > 0, "all data files are replaced");
+    catch_up(&index, &catalog).await;
+    assert_eq!((keys(&dir), answers(&index), looked_up(&index)), (3, before.clone(), known.clone()));
+
+    commit(&catalog, "library", 5, song("five")).await;
+    index.rebuild(&catalog.snapshot().await.expect("snapshot"), &Silent).await.expect("rebuild");
+    index.verify().expect("sound");
+    let joined = files(&dir).into_iter().rfind(|file| file.extension().is_some_and(|ending| ending == "keys"));
+    fs::write(joined.expect("a file of keys"), "damage").expect("write");
+    assert_says_rebuild(&Index::open(&dir).expect_err("damaged"));
+    let index = Index::rebuild_in(&dir, &catalog.snapshot().await.expect("snapshot"), &Silent).await.expect("rebuild");
+    index.verify().expect("sound");
+    assert_eq!((keys(&dir), answers(&index), looked_up(&index)), (3, before, known));
 }
 
 #[tokio::test(flavor = "multi_thread")]

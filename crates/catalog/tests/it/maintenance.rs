@@ -36,7 +36,7 @@ fn files(archive: &Archive, table: Table) -> BTreeSet<PathBuf> {
     folder.map(|entry| entry.expect("an entry").path()).filter(|path| path.extension().is_some()).collect()
 }
 
-async fn optimize(catalog: &Catalog) -> u64 {
+pub async fn optimize(catalog: &Catalog) -> u64 {
     let plan = catalog.plan_optimize(Table::ALL, TARGET).await.expect("a plan");
     catalog.optimize(&plan, &Silent).await.expect("optimized").files_before
 }
