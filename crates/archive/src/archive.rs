@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
+use fonoteca_audio::identify::SoundIndex;
 use fonoteca_catalog::index::Index;
 use fonoteca_catalog::{Catalog, CatalogError, Snapshot};
 use fonoteca_model::rights::{Verdict, decide};
@@ -34,6 +35,7 @@ struct Inner {
     catalog: Catalog,
     clock: Clock,
     index: Mutex<Option<Arc<Index>>>,
+    sounds: OnceLock<Arc<SoundIndex>>,
     published: tokio::sync::Mutex<Option<Arc<Published>>>,
     /// Torrents that somebody holds just now, by the SHA-256 of their files.
     torrents: Mutex<HashMap<Sha256Hash, Weak<Metainfo>>>,
@@ -109,6 +111,7 @@ impl Archive {
                 catalog,
                 clock,
                 index: Mutex::new(None),
+                sounds: OnceLock::new(),
                 published: tokio::sync::Mutex::new(None),
                 torrents: Mutex::default(),
                 verdicts: Mutex::default(),
@@ -183,6 +186,10 @@ impl Archive {
         &self.inner.torrents
     }
 
+    pub(crate) fn sounds_cell(&self) -> &OnceLock<Arc<SoundIndex>> {
+        &self.inner.sounds
+    }
+
     pub(crate) fn published_cell(&self) -> &tokio::sync::Mutex<Option<Arc<Published>>> {
         &self.inner.published
     }
@@ -198,7 +205,8 @@ impl Archive {
         Ok(index)
     }
 
-    /// Brings the search index to the tables as they are now. Another process may be doing just that: then it is left to it.
+    /// Brings search index and index of sounds to the tables as they are now. Another process may be doing just that: then it
+    /// is left to it.
     pub async fn refresh_index(&self) -> Result<(), ArchiveError> {
         self.refresh_index_with(&Silent).await
     }
@@ -207,17 +215,22 @@ impl Archive {
     pub async fn refresh_index_with(&self, progress: &dyn Progress) -> Result<(), ArchiveError> {
         let snapshot = self.snapshot().await?;
         self.index()?.catch_up(&snapshot, progress).await?;
+        match self.refresh_sounds(progress).await {
+            // Words are found without it, and whoever asks by sound is told.
+            Err(ArchiveError::Sounds(error)) if error.needs_rebuild() => progress.note(&error.to_string()),
+            refreshed => refreshed?,
+        }
         Ok(())
     }
 
-    /// Builds the search index anew from the tables.
+    /// Builds search index and index of sounds anew from the tables.
     pub async fn rebuild_index(&self, progress: &dyn Progress) -> Result<(), ArchiveError> {
         let folder = self.inner.root.join("index");
         let snapshot = self.snapshot().await?;
         *self.inner.index.lock() = None;
         let index = Index::rebuild_in(&folder, &snapshot, progress).await?;
         *self.inner.index.lock() = Some(Arc::new(index));
-        Ok(())
+        self.rebuild_sounds(progress).await
     }
 
     /// What may be done with each of these blobs, all that it belongs to and all layers considered.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use fonoteca_audio::AudioError;
+use fonoteca_audio::identify::SoundIndexError;
 use fonoteca_catalog::CatalogError;
 use fonoteca_catalog::import::ImportError;
 use fonoteca_catalog::index::IndexError;
@@ -68,6 +70,12 @@ pub enum ArchiveError {
     /// The search index.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// The index of sounds.
+    #[error(transparent)]
+    Sounds(#[from] SoundIndexError),
+    /// A file that is to be identified.
+    #[error(transparent)]
+    Audio(AudioError),
     /// An import.
     #[error(transparent)]
     Import(ImportError),
@@ -168,6 +176,7 @@ impl ArchiveError {
             ) => Blame::Archive,
             Self::Catalog(error) if error.is_damage() => Blame::Archive,
             Self::Index(error) if error.needs_rebuild() => Blame::Archive,
+            Self::Sounds(error) if error.needs_rebuild() => Blame::Archive,
             Self::Refused(_) => Blame::Rights,
             Self::Bug(_) => Blame::Bug,
             _ => Blame::Outside,
@@ -191,6 +200,15 @@ impl ArchiveError {
     pub(crate) fn io(path: impl Into<PathBuf>, what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, what, source }
+    }
+}
+
+impl From<AudioError> for ArchiveError {
+    fn from(error: AudioError) -> Self {
+        match error {
+            AudioError::Cancelled { .. } => Self::Cancelled,
+            error => Self::Audio(error),
+        }
     }
 }
 

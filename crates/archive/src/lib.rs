@@ -10,6 +10,7 @@ pub mod error;
 pub mod feed;
 pub mod fixity;
 mod hashing;
+pub mod identify;
 pub mod identity;
 pub mod import;
 pub mod ingest;

@@ -38,7 +38,7 @@ pub const LEAST_BEYOND_CHANCE: f64 = 0.42;
 
 /// Fewest different values that each of two fingerprints needs. Silence and steady tones repeat a few values, and so agree
 /// with any other silence or tone.
-const MIN_DISTINCT_VALUES: usize = 16;
+pub(crate) const MIN_DISTINCT_VALUES: usize = 16;
 
 /// How two fingerprints fit at their best.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -114,7 +114,7 @@ pub fn is_same_recording(a: &Fingerprint, b: &Fingerprint) -> Option<f64> {
 }
 
 /// Cohen's kappa of the bits where two fingerprints overlap: 1 for equal ones, 0 for what chance alone would give.
-fn beyond_chance(a: &[u32], b: &[u32], best: Match) -> f64 {
+pub(crate) fn beyond_chance(a: &[u32], b: &[u32], best: Match) -> f64 {
     let skip = best.offset_frames.unsigned_abs() as usize;
     let (from_a, from_b) = if best.offset_frames >= 0 { (skip, 0) } else { (0, skip) };
     let share = |values: &[u32], from: usize, bit: u32| {

@@ -1,5 +1,6 @@
 //! Why nothing could be told of a file.
 
+use std::any::Any;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +42,12 @@ pub enum AudioError {
         /// The limit, with its unit.
         limit: String,
     },
+    /// There is too little sound to say what it is.
+    #[error("{path:?} holds too little sound to be identified; at least 7 seconds are needed")]
+    TooShort {
+        /// The file.
+        path: PathBuf,
+    },
     /// A library panicked on the file.
     #[error("reading {path:?} crashed ({message}); please report this with the file, and leave it out until then")]
     Crashed {
@@ -66,6 +73,13 @@ pub enum AudioError {
 }
 
 impl AudioError {
+    /// What a caught panic says.
+    pub(crate) fn crashed(path: &Path, panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied();
+        let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+        Self::Crashed { path: path.into(), message: message.to_owned() }
+    }
+
     /// The same error about the file that the user knows, when what was read is a copy of it.
     #[must_use]
     pub fn about(mut self, source_path: &Path) -> Self {
@@ -73,6 +87,7 @@ impl AudioError {
         | Self::Drm { path, .. }
         | Self::Unsupported { path, .. }
         | Self::TooLarge { path, .. }
+        | Self::TooShort { path }
         | Self::Crashed { path, .. }
         | Self::Cancelled { path }
         | Self::Read { path, .. }) = &mut self;

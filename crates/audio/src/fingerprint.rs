@@ -3,6 +3,7 @@
 use rusty_chromaprint::{Configuration, Fingerprinter};
 
 use crate::Fingerprint;
+use crate::identify::PHASES;
 
 /// What computes the fingerprints: the algorithm and its implementation.
 pub const FINGERPRINT_VERSION: &str = "chromaprint-1/rusty-0.3";
@@ -23,8 +24,12 @@ pub const SHORT_BELOW_MS: i64 = 7_000;
 
 /// How much of the beginning is fingerprinted, as `fpcalc` does by default.
 const SECONDS: u64 = 120;
-/// Chromaprint's window, in samples of 11,025 Hz.
+/// Chromaprint's window, in samples of [`CHROMA_RATE`].
 const FRAME_SIZE: usize = 4096;
+/// The sample rate that Chromaprint works at, in Hz.
+pub(crate) const CHROMA_RATE: u32 = 11_025;
+/// Chromaprint's step, a third of its window, in samples of [`CHROMA_RATE`].
+pub(crate) const STEP_SAMPLES: u32 = 1_365;
 
 /// Takes samples until it has heard enough.
 pub(crate) struct Printer {
@@ -54,13 +59,8 @@ impl Printer {
             return;
         }
         self.samples.clear();
-        self.samples.extend(
-            samples[..frames * self.channels]
-                .iter()
-                .map(|sample| (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16),
-        );
+        self.samples.extend(samples[..frames * self.channels].iter().map(|sample| whole(*sample)));
         if self.is_short() {
-            let mono = |frame: &[i16]| (frame.iter().map(|s| i64::from(*s)).sum::<i64>() / frame.len() as i64) as i16;
             self.beginning.extend(self.samples.chunks_exact(self.channels).map(mono));
         } else if !self.beginning.is_empty() {
             self.beginning = Vec::new();
@@ -94,5 +94,64 @@ impl Printer {
 
     fn is_short(&self) -> bool {
         self.heard_ms() < SHORT_BELOW_MS
+    }
+}
+
+fn whole(sample: f32) -> i16 {
+    (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16
+}
+
+fn mono(frame: &[i16]) -> i16 {
+    (frame.iter().map(|sample| i64::from(*sample)).sum::<i64>() / frame.len() as i64) as i16
+}
+
+/// Fingerprints of one sound that begin a part of a step after each other, all by [`ALGORITHM`].
+pub(crate) struct Phases {
+    /// Each with the samples that it has still to leave out.
+    fingerprinters: Vec<(Fingerprinter, usize)>,
+    left: usize,
+    mono: Vec<i16>,
+}
+
+impl Phases {
+    /// `None` where the sample rate is beyond the algorithm.
+    pub(crate) fn new(rate: u32) -> Option<Self> {
+        let step = f64::from(STEP_SAMPLES) * f64::from(rate) / f64::from(CHROMA_RATE);
+        let begin = |phase: usize| {
+            let mut fingerprinter = Fingerprinter::new(&Configuration::preset_test2());
+            fingerprinter.start(rate, 1).ok()?;
+            Some((fingerprinter, (step * phase as f64 / PHASES as f64).round() as usize))
+        };
+        let left = SECONDS as usize * rate as usize;
+        Some(Self { fingerprinters: (0..PHASES).map(begin).collect::<Option<_>>()?, left, mono: Vec::new() })
+    }
+
+    /// Hears interleaved samples; whether more are wanted.
+    pub(crate) fn hear(&mut self, samples: &[f32], channels: usize) -> bool {
+        self.mono.clear();
+        let mut frame = Vec::with_capacity(channels);
+        for samples in samples.chunks_exact(channels).take(self.left) {
+            frame.clear();
+            frame.extend(samples.iter().map(|sample| whole(*sample)));
+            self.mono.push(mono(&frame));
+        }
+        self.left -= self.mono.len();
+        for (fingerprinter, skip) in &mut self.fingerprinters {
+            let skipped = (*skip).min(self.mono.len());
+            *skip -= skipped;
+            if skipped < self.mono.len() {
+                fingerprinter.consume(&self.mono[skipped..]);
+            }
+        }
+        self.left > 0
+    }
+
+    /// The values of each, in the order of their beginnings.
+    pub(crate) fn finish(self) -> Vec<Vec<u32>> {
+        let finish = |(mut fingerprinter, _): (Fingerprinter, usize)| {
+            fingerprinter.finish();
+            fingerprinter.fingerprint().to_vec()
+        };
+        self.fingerprinters.into_iter().map(finish).collect()
     }
 }

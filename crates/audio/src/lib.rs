@@ -2,8 +2,8 @@
 //!
 //! [`analyse`] makes one pass over the packets of a file and tells everything at once: container and codec, [`State`],
 //! [`Tags`], cover, essence hash, Chromaprint fingerprint and EBU R 128 loudness. [`is_same_recording`] joins two
-//! fingerprints, [`transcode`] and [`scale`] build the `ffmpeg` commands that make smaller copies, [`cover`] finds
-//! pictures.
+//! fingerprints, [`identify`] finds the recording that an excerpt is of, [`transcode`] and [`scale`] build the `ffmpeg`
+//! commands that make smaller copies, [`cover`] finds pictures.
 //!
 //! Every input is hostile: [`Limits`] bound what is read and kept, nothing is allocated from a declared length alone, and
 //! a panic inside a codec library becomes [`AudioError::Crashed`]. The crate knows no catalogue, no network, no async.
@@ -27,6 +27,7 @@ mod error;
 mod facts;
 mod fingerprint;
 mod format;
+pub mod identify;
 mod limits;
 mod loudness;
 pub mod scale;

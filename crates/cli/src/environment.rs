@@ -25,6 +25,11 @@ pub fn configuration_folder() -> Option<PathBuf> {
         .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".config/fonoteca")))
 }
 
+/// The API key of an account on another server: `FONOTECA_API_KEY`.
+pub fn api_key() -> Option<String> {
+    set("FONOTECA_API_KEY")
+}
+
 fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

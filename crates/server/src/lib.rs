@@ -2,11 +2,12 @@
 //! mirrors, and a small tracker.
 //!
 //! Wire formats live here and nowhere else: `subsonic` writes Subsonic's XML and JSON, `web` the page, `feed` what is given
-//! to anyone, `tracker` the answers of BEP 3. All of them ask `library` what there is to hear and the archive's rights who
-//! may hear it.
+//! to anyone, `tracker` the answers of BEP 3, `api` what other programs ask. All of them ask `library` what there is to hear
+//! and the archive's rights who may hear it.
 //!
 //! [`serve`] runs everything until it is told to stop.
 
+mod api;
 mod app;
 mod auth;
 mod background;

@@ -14,7 +14,7 @@ use axum::routing::get;
 use fonoteca_guard::{Decision, Observation, Subject};
 
 use crate::app::{App, ClientAddress, Connection};
-use crate::{feed, subsonic, web};
+use crate::{api, feed, subsonic, web};
 
 /// Nothing but this server's own files, and no scripts or styles inside pages.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; \
@@ -26,6 +26,7 @@ pub(crate) fn router(app: App) -> Router {
         .merge(web::routes())
         .merge(subsonic::routes())
         .merge(feed::routes())
+        .merge(api::routes())
         .route("/announce", get(announce))
         .route("/scrape", get(scrape))
         .route("/healthz", get(health))

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::{Outcome, Row, Scale, TargetIs, median};
+use super::{Outcome, Row, Scale, TargetIs, build, median};
 use crate::tools;
 use crate::workspace::{Workspace, output, run};
 
@@ -159,7 +159,7 @@ impl Phases<'_> {
 
     fn command(&self, phase: &str) -> Result<Command> {
         if self.program.get().is_none() {
-            let built = build(self.workspace)?;
+            let built = build(self.workspace, "fonoteca-catalog", "catalog")?;
             self.program.get_or_init(|| built);
         }
         let program = self.program.get().context("it was built above")?;
@@ -256,25 +256,6 @@ impl Found {
             meets,
         })
     }
-}
-
-/// Builds the bench program and says where it is.
-fn build(workspace: &Workspace) -> Result<PathBuf> {
-    let mut cargo = workspace.cargo();
-    cargo.args([
-        "build",
-        "--release",
-        "--package",
-        "fonoteca-catalog",
-        "--bench",
-        "catalog",
-        "--message-format",
-        "json",
-    ]);
-    let messages = output(cargo.stderr(Stdio::inherit()))?;
-    let artefacts = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut programs = artefacts.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-    programs.next_back().context("cargo built no bench program")
 }
 
 #[cfg(test)]

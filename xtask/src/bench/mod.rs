@@ -4,16 +4,19 @@
 //! kept in `benches/results/` with the machine they were measured on, all rounds included.
 
 mod catalog;
+mod identify;
 mod ingest;
 mod machine;
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::workspace::{Workspace, output};
 
@@ -27,12 +30,14 @@ pub enum Name {
     Ingest,
     /// The catalogue at any size: load, index, look-ups, searches, SQL; beside SQLite and DuckDB
     Catalog,
+    /// Identifying ten seconds of sound among synthetic recordings and the corpus
+    Identify,
 }
 
-/// What `bench catalog` takes besides.
+/// What `bench catalog` and `bench identify` take besides.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Scale {
-    /// Tracks (catalog)
+    /// Tracks (catalog) or recordings (identify)
     #[arg(long, default_value_t = 1_000_000)]
     rows: u64,
     /// Keep the data in this folder; phases that are done there are not done again (catalog)
@@ -98,6 +103,7 @@ struct Kept<'a> {
 pub fn run(workspace: &Workspace, name: Name, json: bool, scale: &Scale) -> Result<()> {
     let (name, outcome) = match name {
         Name::Ingest => ("ingest".to_owned(), ingest::measure(workspace)?),
+        Name::Identify => (format!("identify-{}", scale.rows), identify::measure(workspace, scale)?),
         Name::Catalog => (format!("catalog-{}", scale.rows), catalog::measure(workspace, scale)?),
     };
     if !json {
@@ -133,6 +139,16 @@ impl Row {
         };
         format!("{figure}: ours {ours:.2} {unit}{peer}{verdict}")
     }
+}
+
+/// Builds a package's bench program and says where it is.
+fn build(workspace: &Workspace, package: &str, bench: &str) -> Result<PathBuf> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--release", "--package", package, "--bench", bench, "--message-format", "json"]);
+    let messages = output(cargo.stderr(Stdio::inherit()))?;
+    let artefacts = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut programs = artefacts.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+    programs.next_back().context("cargo built no bench program")
 }
 
 /// Runs both sides in turn: once to warm up, then `ROUNDS` times; seconds of each round.

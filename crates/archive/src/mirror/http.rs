@@ -10,7 +10,7 @@ use crate::error::ArchiveError;
 const STALL: Duration = Duration::from_secs(30);
 
 /// A client that stays with the server it was sent to.
-pub(super) fn client() -> Result<reqwest::Client, ArchiveError> {
+pub(crate) fn client() -> Result<reqwest::Client, ArchiveError> {
     reqwest::Client::builder()
         .connect_timeout(STALL)
         .read_timeout(STALL)
@@ -22,8 +22,17 @@ pub(super) fn client() -> Result<reqwest::Client, ArchiveError> {
 
 /// The body at `url`, refused when it is longer than `limit` bytes.
 pub(super) async fn get(client: &reqwest::Client, url: &str, limit: usize) -> Result<Vec<u8>, ArchiveError> {
+    answer(client.get(url), url, limit).await
+}
+
+/// The body that answers a request to `url`, refused when it is longer than `limit` bytes.
+pub(crate) async fn answer(
+    request: reqwest::RequestBuilder,
+    url: &str,
+    limit: usize,
+) -> Result<Vec<u8>, ArchiveError> {
     let failed = |reason: String| ArchiveError::Fetch { url: url.to_owned(), reason };
-    let response = client.get(url).send().await.map_err(|error| failed(plain(&error)))?;
+    let response = request.send().await.map_err(|error| failed(plain(&error)))?;
     if !response.status().is_success() {
         return Err(failed(format!("the server answered {}", response.status())));
     }

@@ -7,7 +7,7 @@
 
 mod fetch;
 mod follow;
-mod http;
+pub(crate) mod http;
 mod import;
 mod plan;
 mod pull;

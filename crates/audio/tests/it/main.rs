@@ -2,6 +2,7 @@
 
 mod facts;
 mod hostile;
+mod identify;
 mod melody;
 mod peers;
 mod recordings;

@@ -4,6 +4,7 @@ mod catalog;
 mod completions;
 mod demo;
 mod feed;
+mod identify;
 mod import;
 mod index;
 mod ingest;
@@ -40,6 +41,7 @@ pub enum Command {
     Import(import::Command),
     Search(search::Args),
     Lookup(lookup::Args),
+    Identify(identify::Args),
     Sql(sql::Args),
     Stats(stats::Args),
     #[command(subcommand)]
@@ -73,6 +75,7 @@ pub async fn run(command: Command, context: &Context) -> Ended {
         Command::Import(command) => import::run(command, context).await,
         Command::Search(args) => search::run(args, context).await,
         Command::Lookup(args) => lookup::run(args, context).await,
+        Command::Identify(args) => identify::run(args, context).await,
         Command::Sql(args) => sql::run(args, context).await,
         Command::Stats(args) => stats::run(args, context).await,
         Command::Links(command) => links::run(command, context).await,

@@ -12,6 +12,7 @@ mod durability;
 mod feed;
 mod help;
 mod hostile;
+mod identify;
 mod import;
 mod imports;
 mod index;

@@ -1,5 +1,6 @@
 //! Logging in: how often one may try, and the web page's sessions. Subsonic's own ways are in `subsonic::auth`.
 
+pub(crate) mod api_key;
 pub(crate) mod session;
 
 use std::net::IpAddr;

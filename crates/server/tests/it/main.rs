@@ -2,6 +2,7 @@
 
 mod browser;
 mod feed;
+mod identify;
 mod login;
 mod media;
 mod openapi;

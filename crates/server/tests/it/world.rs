@@ -110,6 +110,11 @@ impl World {
         body["subsonic-response"].clone()
     }
 
+    /// The API keys of ana and bea.
+    pub(crate) fn api_keys(&self) -> (&str, &str) {
+        (self.ana_key.expose(), self.bea_key.expose())
+    }
+
     /// The raw answer of an endpoint, as ana or as bea.
     pub(crate) async fn fetch(&self, user: &User, endpoint: &str, query: &str) -> Response {
         let key = if user.id == self.ana.id { &self.ana_key } else { &self.bea_key };
