@@ -9,13 +9,14 @@ use anyhow::{Context, Result, bail};
 use crate::workspace::{Workspace, output, run};
 
 /// Debian packages, and what each is for.
-const PACKAGES: [(&str, &str); 17] = [
+const PACKAGES: [(&str, &str); 18] = [
     ("ffmpeg", "transcoding; an independent decoder and loudness meter"),
     ("flac", "makes test files"),
     ("vorbis-tools", "makes test files"),
     ("lame", "makes test files"),
     ("opus-tools", "makes test files"),
     ("sox", "makes test files"),
+    ("musepack-tools", "makes test files"),
     ("libchromaprint-tools", "fpcalc, the reference for fingerprints"),
     ("python3-libtorrent", "the reference for torrents"),
     ("python3-venv", "the folder that the packages from PyPI live in"),

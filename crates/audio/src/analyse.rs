@@ -10,9 +10,12 @@ use sha2::{Digest, Sha256};
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder};
 use symphonia::core::errors::Error;
 
+use crate::checks::{Checks, Watch};
 use crate::container::{self, Heard, Opened, Refusal, Verdict};
+use crate::external::{self, Ended};
 use crate::fingerprint::Printer;
 use crate::loudness::Meter;
+use crate::spectrum::Spectrum;
 use crate::tags::{self, Collector};
 use crate::{Analysis, AudioError, Container, ESSENCE_VERSION, Essence, Fingerprint, Limits, Loudness, codec, format};
 
@@ -55,6 +58,12 @@ fn pass(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analy
     let (container, start) = format::recognise(path, &mut file, len)?;
 
     let mut collector = Collector::new(limits);
+    if matches!(container, Container::WavPack | Container::Ape | Container::Musepack) {
+        let sound_end = container::mpeg::before_trailing_tags(&mut file, start, len).map_err(read)?;
+        if len - sound_end <= limits.tag_memory_bytes as u64 {
+            tags::read_with_lofty(File::open(path).map_err(read)?, sound_end, len, 0, limits, &mut collector);
+        }
+    }
     if container == Container::Mp3 || start > 0 {
         let mut end = start;
         if container == Container::Mp3 {
@@ -97,18 +106,21 @@ fn pass(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analy
         sha256.update(&packet.data);
         bytes += packet.data.len() as u64;
         ear.hear(&packet).map_err(|(what, limit)| too_large(what, limit))?;
-        let most = limits.duration_ms.saturating_mul(u64::from(ear.heard.rate)) / 1000;
-        if ear.heard.frames > most {
-            let hours = |ms: u64| format!("{:.1} hours", ms as f64 / 3_600_000.0);
-            return Err(too_large(
-                format!("more than {} of sound", hours(limits.duration_ms)),
-                hours(limits.duration_ms),
-            ));
-        }
     }
     if ear.heard.packets == 0 {
         let found = format!("it begins like {container} but holds no sound");
         return Err(AudioError::NotAudio { path: path.into(), found });
+    }
+    if let Some(format) = opened.decoded_by {
+        let heard = external::decode(path, format, limits, cancel, |samples, rate, channels| {
+            ear.listen(samples, rate, channels)
+        });
+        match heard.map_err(|(what, limit)| too_large(what, limit))? {
+            Ended::Cancelled => return Err(AudioError::Cancelled { path: path.into() }),
+            Ended::Missing(error) => ear.without_sound(&format!("the program ffmpeg cannot be run ({error})")),
+            Ended::Done(complaint) if ear.begun => ear.verdict.broken.extend(complaint),
+            Ended::Done(complaint) => ear.without_sound(&complaint.unwrap_or_else(|| "ffmpeg gives no sound".into())),
+        }
     }
 
     let heard = ear.finish();
@@ -123,10 +135,14 @@ fn pass(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analy
         (Some(found), Some(declared)) => found.min(declared),
         (found, declared) => found.or(declared).unwrap_or(0),
     };
-    let duration_ms = (u128::from(frames) * 1000 / u128::from(heard.heard.rate.max(1))) as i64;
+    let duration_ms = (u128::from(frames) * 1000).checked_div(heard.heard.rate.into()).unwrap_or(0) as i64;
     let state = verdict.state();
     let (tags, cover, mut notes) = collector.finish();
     notes.extend(verdict.notes);
+    let mut checks = heard.checks;
+    if let Some(checks) = &mut checks {
+        checks.doubt_gains(&tags, heard.loudness.as_ref());
+    }
     Ok(Analysis {
         container,
         mime,
@@ -142,6 +158,7 @@ fn pass(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analy
         essence: Essence { version: ESSENCE_VERSION, sha256: Sha256Hash(sha256.finalize().into()) },
         fingerprint: heard.fingerprint,
         loudness: heard.loudness,
+        checks,
         cover,
         notes,
     })
@@ -150,6 +167,7 @@ fn pass(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analy
 /// Decodes packets and lets everybody listen.
 struct Ear {
     decoder: Option<Box<dyn AudioDecoder>>,
+    is_lossless: bool,
     limits: Limits,
     heard: Heard,
     channels: u32,
@@ -160,10 +178,18 @@ struct Ear {
     begun: bool,
     meter: Option<Meter>,
     printer: Option<Printer>,
+    watch: Option<Watch>,
+    spectrum: Option<Spectrum>,
     samples: Vec<f32>,
     /// Packets in a row that cannot be decoded: how many, the first one, its time, why.
     failing: Option<(u64, u64, f64, String)>,
     verdict: Verdict,
+}
+
+/// Says that nothing could be heard, which leaves open whether all of it is there.
+fn without_sound(verdict: &mut Verdict, reason: &str) {
+    verdict.notes.push(format!("no fingerprint and loudness: {reason}"));
+    verdict.unproven = Some("its packets cannot be decoded here".into());
 }
 
 /// What listening told.
@@ -174,6 +200,7 @@ struct Report {
     bit_depth: Option<i32>,
     fingerprint: Option<Fingerprint>,
     loudness: Option<Loudness>,
+    checks: Option<Checks>,
     verdict: Verdict,
 }
 
@@ -181,18 +208,19 @@ impl Ear {
     fn new(opened: &Opened, limits: &Limits) -> Self {
         let params: &AudioCodecParameters = &opened.params;
         let mut verdict = Verdict::default();
-        let decoder = codec::decoder(params)
-            .inspect_err(|error| {
-                let name = codec::name(params.codec).unwrap_or("unknown");
-                verdict
-                    .notes
-                    .push(format!("no fingerprint and loudness: {name} of this kind is not decoded ({error})"));
-                verdict.unproven = Some("its packets cannot be decoded here".into());
-            })
-            .ok();
+        let decoder = match opened.decoded_by {
+            Some(_) => None,
+            None => codec::decoder(params)
+                .inspect_err(|error| {
+                    let name = codec::name(params.codec).unwrap_or("unknown");
+                    without_sound(&mut verdict, &format!("{name} of this kind is not decoded ({error})"));
+                })
+                .ok(),
+        };
         let rate = params.sample_rate.unwrap_or(0);
         Self {
             decoder,
+            is_lossless: codec::is_lossless(params.codec),
             limits: limits.clone(),
             heard: Heard { rate, ..Heard::default() },
             channels: params.channels.as_ref().map_or(0, |channels| channels.count() as u32),
@@ -201,6 +229,8 @@ impl Ear {
             begun: false,
             meter: None,
             printer: None,
+            watch: None,
+            spectrum: None,
             samples: Vec::new(),
             failing: None,
             verdict,
@@ -211,11 +241,10 @@ impl Ear {
     fn hear(&mut self, packet: &symphonia::core::packet::Packet) -> Result<(), (String, String)> {
         self.heard.packets += 1;
         let Some(decoder) = &mut self.decoder else { return Ok(()) };
-        let (frames, rate, channels) = match decoder.decode(packet) {
+        let (rate, channels) = match decoder.decode(packet) {
             Ok(sound) => {
-                let spec = (sound.spec().rate(), sound.spec().channels().count() as u32);
                 sound.copy_to_vec_interleaved(&mut self.samples);
-                (sound.frames(), spec.0, spec.1)
+                (sound.spec().rate(), sound.spec().channels().count() as u32)
             }
             Err(error) => {
                 let reason = error.to_string();
@@ -223,7 +252,20 @@ impl Ear {
                 return Ok(());
             }
         };
+        let samples = std::mem::take(&mut self.samples);
+        let heard = self.listen(&samples, rate, channels);
+        self.samples = samples;
+        heard
+    }
+
+    /// Lets everybody hear interleaved samples. The error is a limit that the sound breaks: what, and the limit.
+    fn listen(&mut self, samples: &[f32], rate: u32, channels: u32) -> Result<(), (String, String)> {
+        let frames = samples.len() / channels.max(1) as usize;
         if frames == 0 {
+            return Ok(());
+        }
+        if rate == 0 {
+            self.fail("it has 0 samples a second".into());
             return Ok(());
         }
         if !self.begun {
@@ -238,12 +280,23 @@ impl Ear {
         let take = (frames as u64 - skip).min(self.left);
         self.delay -= skip;
         self.left -= take;
-        let samples = &self.samples[skip as usize * channels as usize..][..take as usize * channels as usize];
+        let samples = &samples[skip as usize * channels as usize..][..take as usize * channels as usize];
         if let Some(meter) = &mut self.meter {
             meter.hear(samples);
         }
         if let Some(printer) = &mut self.printer {
             printer.hear(samples);
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.hear(samples);
+        }
+        if let Some(spectrum) = &mut self.spectrum {
+            spectrum.hear(samples);
+        }
+        let most = self.limits.duration_ms.saturating_mul(u64::from(self.heard.rate)) / 1000;
+        if self.heard.frames > most {
+            let hours = format!("{:.1} hours", self.limits.duration_ms as f64 / 3_600_000.0);
+            return Err((format!("more than {hours} of sound"), hours));
         }
         Ok(())
     }
@@ -260,7 +313,13 @@ impl Ear {
         (self.heard.rate, self.channels) = (rate, channels);
         self.meter = Meter::new(rate, channels);
         self.printer = Printer::new(rate, channels);
+        self.watch = Some(Watch::new(rate, channels));
+        self.spectrum = Spectrum::new(rate, channels).filter(|_| self.is_lossless);
         Ok(())
+    }
+
+    fn without_sound(&mut self, reason: &str) {
+        without_sound(&mut self.verdict, reason);
     }
 
     fn fail(&mut self, reason: String) {
@@ -288,6 +347,10 @@ impl Ear {
             bit_depth: self.decoder.as_ref().and_then(|decoder| codec::bit_depth(decoder.codec_params())),
             fingerprint: self.printer.and_then(Printer::finish),
             loudness: self.meter.and_then(Meter::finish),
+            checks: self.watch.map(|watch| {
+                let disguise = self.spectrum.and_then(Spectrum::finish);
+                Checks { disguise, ..watch.finish() }
+            }),
             verdict: self.verdict,
         }
     }

@@ -24,6 +24,9 @@ const NAMES: &[(AudioCodecId, &str, bool)] = &[
     (known::CODEC_ID_EAC3, "eac3", false),
     (known::CODEC_ID_AC4, "ac4", false),
     (known::CODEC_ID_DCA, "dts", false),
+    (known::CODEC_ID_WAVPACK, "wavpack", true),
+    (known::CODEC_ID_MONKEYS_AUDIO, "ape", true),
+    (known::CODEC_ID_MUSEPACK, "musepack", false),
     (known::CODEC_ID_PCM_S32LE, "pcm_s32le", true),
     (known::CODEC_ID_PCM_S32BE, "pcm_s32be", true),
     (known::CODEC_ID_PCM_S24LE, "pcm_s24le", true),
@@ -48,9 +51,19 @@ pub(crate) fn name(codec: AudioCodecId) -> Option<&'static str> {
     NAMES.iter().find(|(id, ..)| *id == codec).map(|(_, name, _)| *name)
 }
 
+/// Whether the coding keeps every bit of what it is given.
+pub(crate) fn is_lossless(codec: AudioCodecId) -> bool {
+    NAMES.iter().any(|(id, _, lossless)| *id == codec && *lossless)
+}
+
+/// The same by the codec's name.
+pub(crate) fn is_lossless_name(name: &str) -> bool {
+    NAMES.iter().any(|(_, known, lossless)| *known == name && *lossless)
+}
+
 /// Bits a sample, where the coding keeps them all.
 pub(crate) fn bit_depth(params: &AudioCodecParameters) -> Option<i32> {
-    let lossless = NAMES.iter().any(|(id, _, lossless)| *id == params.codec && *lossless);
+    let lossless = is_lossless(params.codec);
     // Only ALAC's own description (its "magic cookie") has the depth, in its sixth byte.
     let cookie = params.extra_data.as_deref().filter(|_| params.codec == known::CODEC_ID_ALAC);
     let bits =
@@ -78,6 +91,9 @@ pub(crate) fn mime_and_extension(container: Container, codec: AudioCodecId) -> (
         Container::Aiff => ("audio/aiff", "aiff"),
         Container::Caf => ("audio/x-caf", "caf"),
         Container::Adts => ("audio/aac", "aac"),
+        Container::WavPack => ("audio/x-wavpack", "wv"),
+        Container::Ape => ("audio/x-ape", "ape"),
+        Container::Musepack => ("audio/x-musepack", "mpc"),
     }
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 use fonoteca_model::Sha256Hash;
 use serde::{Deserialize, Serialize};
 
+use crate::{Chapter, Checks, TimedLine};
+
 /// Everything that one pass over a file told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Analysis {
@@ -36,6 +38,8 @@ pub struct Analysis {
     pub fingerprint: Option<Fingerprint>,
     /// EBU R 128 measurements, where anything could be decoded.
     pub loudness: Option<Loudness>,
+    /// What the samples alone showed, where anything could be decoded.
+    pub checks: Option<Checks>,
     /// The embedded front cover, or else the first embedded picture.
     pub cover: Option<Picture>,
     /// What was noticed on the way and somebody may want to know, one sentence each.
@@ -62,10 +66,17 @@ pub enum Container {
     Caf,
     /// AAC in ADTS frames.
     Adts,
+    /// WavPack.
+    WavPack,
+    /// Monkey's Audio.
+    Ape,
+    /// Musepack, stream versions 7 and 8.
+    Musepack,
 }
 
 impl Container {
-    /// The name kept in the catalogue: `flac`, `ogg`, `mp3`, `mp4`, `wav`, `aiff`, `caf` or `adts`.
+    /// The name kept in the catalogue: `flac`, `ogg`, `mp3`, `mp4`, `wav`, `aiff`, `caf`, `adts`, `wavpack`,
+    /// `ape` or `musepack`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Flac => "flac",
@@ -76,6 +87,9 @@ impl Container {
             Self::Aiff => "aiff",
             Self::Caf => "caf",
             Self::Adts => "adts",
+            Self::WavPack => "wavpack",
+            Self::Ape => "ape",
+            Self::Musepack => "musepack",
         }
     }
 }
@@ -199,7 +213,8 @@ pub enum PictureKind {
 pub struct Credit {
     /// The name as written.
     pub name: String,
-    /// `artist`, `composer`, `performer`, `remixer`, `conductor`, `lyricist`, `arranger` or `producer`.
+    /// `main`, `composer`, `performer`, `remixer`, `conductor`, `lyricist`, `writer`, `arranger`, `producer`, `engineer`,
+    /// `mixer` or `dj-mixer`.
     pub role: String,
 }
 
@@ -248,6 +263,10 @@ pub struct Tags {
     pub comment: Option<String>,
     /// Words of the song.
     pub lyrics: Option<String>,
+    /// Words of the song with their times, by time: from `SYLT`, or from lyrics in LRC.
+    pub timed_lyrics: Vec<TimedLine>,
+    /// Chapters, in order.
+    pub chapters: Vec<Chapter>,
     /// Whether the album is a compilation of different artists.
     pub compilation: bool,
     /// Whether the content is marked as explicit; `None` where nothing says so.
@@ -258,6 +277,8 @@ pub struct Tags {
     pub mbid_release: Option<String>,
     /// MusicBrainz artist ids.
     pub mbid_artist: Vec<String>,
+    /// MusicBrainz ids of the album's artists.
+    pub mbid_album_artist: Vec<String>,
     /// MusicBrainz release group id.
     pub mbid_release_group: Option<String>,
     /// MusicBrainz track id.
@@ -276,6 +297,7 @@ pub struct Tags {
     pub r128_track_gain: Option<i32>,
     /// Opus' R128_ALBUM_GAIN in 1/256 dB.
     pub r128_album_gain: Option<i32>,
-    /// Every key and value as found, in file order, under the format's own key where it is known.
+    /// Every key and value as found, in file order, under the format's own key where it is known. What was mended in the
+    /// fields above is as it was here.
     pub raw: Vec<(String, String)>,
 }

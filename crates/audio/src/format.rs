@@ -53,6 +53,12 @@ pub(crate) fn recognise(path: &Path, file: &mut File, len: u64) -> Result<(Conta
         return Ok((Container::Aiff, start));
     } else if at(0, b"caff") {
         return Ok((Container::Caf, start));
+    } else if at(0, b"wvpk") {
+        return Ok((Container::WavPack, start));
+    } else if at(0, b"MAC ") {
+        return Ok((Container::Ape, start));
+    } else if at(0, b"MPCK") || at(0, b"MP+") {
+        return Ok((Container::Musepack, start));
     } else if at(4, b"ftyp") {
         return if at(8, b"aax ") || at(8, b"aaxc") {
             Err(drm("Audible AAX"))
@@ -140,11 +146,7 @@ fn asf_is_protected(file: &mut File, start: u64) -> io::Result<bool> {
 
 /// Audio that is recognised so that the refusal can name it: offset, magic, name.
 const UNSUPPORTED: &[(usize, &[u8], &str)] = &[
-    (0, b"wvpk", "WavPack audio"),
-    (0, b"MAC ", "Monkey's Audio"),
     (0, b"TTA1", "True Audio (TTA)"),
-    (0, b"MPCK", "Musepack audio"),
-    (0, b"MP+", "Musepack audio"),
     (0, b"DSD ", "DSD audio (DSF)"),
     (0, b"FRM8", "DSD audio (DSDIFF)"),
     (0, b"MThd", "a MIDI file, notes rather than sound"),

@@ -19,22 +19,34 @@
 
 mod analyse;
 mod bytes;
+mod chapters;
+mod checks;
 mod codec;
 mod compare;
 mod container;
 pub mod cover;
+pub mod cue;
 mod error;
+mod external;
 mod facts;
 mod fingerprint;
 mod format;
 pub mod identify;
 mod limits;
 mod loudness;
+pub mod lyrics;
+mod quality;
 pub mod scale;
+mod spectrum;
 mod tags;
+mod text;
 pub mod transcode;
 
 pub use analyse::analyse;
+pub use chapters::Chapter;
+pub use checks::{
+    CLIPPED_RUN, Checks, FULL_SCALE, PEAK_TOLERANCE_DB, R128_TOLERANCE_DB, REPLAYGAIN_TOLERANCE_DB, SILENCE,
+};
 pub use compare::{
     LEAST_BEYOND_CHANCE, MIN_OVERLAP_FRAMES, MIN_SAME_RECORDING_MS, Match, SAME_RECORDING_SCORE,
     SHORT_SAME_RECORDING_SCORE, WINDOW_FRAMES, compare, is_same_recording,
@@ -46,4 +58,7 @@ pub use facts::{
 pub use fingerprint::{ALGORITHM, FINGERPRINT_VERSION, SHORT_ALGORITHM, SHORT_BELOW_MS, SHORT_FINGERPRINT_VERSION};
 pub use format::{looks_like_audio_name, starts_like_audio};
 pub use limits::Limits;
+pub use lyrics::TimedLine;
+pub use quality::{Quality, best_copy};
+pub use spectrum::Disguise;
 pub use tags::{NamedWorks, named_works};

@@ -1,5 +1,7 @@
 //! How much of a foreign file is believed, kept and decoded.
 
+use std::ffi::OsString;
+
 /// Limits on one file. All of them hold whatever the file declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -21,6 +23,12 @@ pub struct Limits {
     pub tags_bytes: usize,
     /// Most memory that reading tags may ask for at once, in bytes. Default 48 MiB.
     pub tag_memory_bytes: usize,
+    /// The program `ffmpeg`, which decodes what nothing here does. Default `ffmpeg`, as the system finds it.
+    pub ffmpeg: OsString,
+    /// Most processor time of `ffmpeg` for one file, in seconds. Default 1,800: ten times what 24 hours need.
+    pub ffmpeg_seconds: u64,
+    /// Most memory of `ffmpeg`, in bytes. Default 1 GiB, of which its libraries reserve most and use little.
+    pub ffmpeg_bytes: u64,
 }
 
 impl Default for Limits {
@@ -35,6 +43,9 @@ impl Default for Limits {
             tag_bytes: 64 << 10,
             tags_bytes: 1 << 20,
             tag_memory_bytes: 48 << 20,
+            ffmpeg: "ffmpeg".into(),
+            ffmpeg_seconds: 1_800,
+            ffmpeg_bytes: 1 << 30,
         }
     }
 }

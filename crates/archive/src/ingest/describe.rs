@@ -55,9 +55,12 @@ pub(super) async fn describe(
     let decisions = decisions(archive, &hashes, &analysis, options);
     outcome.basis = fonoteca_model::rights::decide(&decisions, archive.now()).basis;
     let cover = keep_cover(archive, stored, &mut analysis, options.limits.cover_bytes).await?;
+    // What the samples show is kept and told, but it is nothing that was left out.
+    let partial = !analysis.notes.is_empty();
+    analysis.notes.extend(analysis.checks.iter().flat_map(fonoteca_audio::Checks::sentences));
     let mut said: Vec<&str> = analysis.state.reason().into_iter().collect();
     said.extend(analysis.notes.iter().map(String::as_str));
-    outcome.partial = !analysis.notes.is_empty();
+    outcome.partial = partial;
     outcome.reason = (!said.is_empty()).then(|| said.join("; "));
     Ok(Described {
         outcome,

@@ -65,6 +65,7 @@ pub(super) fn open(mut file: File, start: u64, len: u64) -> Result<Opened, Refus
         declared_frames: None,
         packets: Box::new(AdtsPackets(demuxed)),
         verdict: Verdict { broken, unproven, ..Verdict::default() },
+        decoded_by: None,
     })
 }
 

@@ -60,6 +60,7 @@ pub(super) fn open(mut file: File, start: u64, len: u64, tags: &mut Collector) -
         declared_frames: described.frames,
         packets: Box::new(CafPackets(demuxed)),
         verdict,
+        decoded_by: None,
     })
 }
 
@@ -67,7 +68,7 @@ pub(super) fn open(mut file: File, start: u64, len: u64, tags: &mut Collector) -
 fn information(body: &[u8], tags: &mut Collector) {
     let mut texts = body.get(4..).unwrap_or_default().split(|byte| *byte == 0);
     while let (Some(key), Some(value)) = (texts.next(), texts.next()) {
-        tags.text(&String::from_utf8_lossy(key), &String::from_utf8_lossy(value));
+        tags.bytes(&String::from_utf8_lossy(key), value);
     }
 }
 

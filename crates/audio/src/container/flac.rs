@@ -63,6 +63,7 @@ pub(super) fn open(
         declared_frames: declared.frames,
         packets: Box::new(FlacPackets { demuxed, declared, expected: 0, gaps: Vec::new() }),
         verdict: Verdict::default(),
+        decoded_by: None,
     })
 }
 

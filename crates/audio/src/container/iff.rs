@@ -94,9 +94,14 @@ fn describe(file: &mut File, chunks: &[Chunk], len: u64, limits: &Limits, tags: 
             b"id3 " | b"ID3 " => {
                 tags::read_with_lofty(file.try_clone()?, chunk.body, end, size, limits, tags);
             }
+            b"bext" => tags::bwf::read_bext(&read_at(file, chunk.body, size.min(MAX_FORMAT_BYTES) as usize)?, tags),
+            b"iXML" => {
+                let chunk = read_at(file, chunk.body, size.min(limits.tags_bytes as u64) as usize)?;
+                tags::bwf::read_ixml(&chunk, tags);
+            }
             b"NAME" | b"AUTH" | b"(c) " | b"ANNO" => {
                 let text = read_at(file, chunk.body, size.min(limits.tag_bytes as u64 + 4) as usize)?;
-                tags.text(String::from_utf8_lossy(&chunk.name).trim_end(), &String::from_utf8_lossy(&text));
+                tags.bytes(String::from_utf8_lossy(&chunk.name).trim_end(), &text);
             }
             _ => {}
         }
@@ -110,7 +115,7 @@ fn information(list: &[u8], tags: &mut Collector) {
     while let (Some(name), Some(size)) = (list.get(at..at + 4), le32(list, at + 4)) {
         let text = &list[(at + 8).min(list.len())..];
         let text = &text[..text.len().min(size as usize)];
-        tags.text(&String::from_utf8_lossy(name), &String::from_utf8_lossy(text));
+        tags.bytes(&String::from_utf8_lossy(name), text);
         at += 8 + text.len() + (text.len() & 1);
     }
 }
@@ -183,6 +188,7 @@ fn opened(reader: Result<Box<dyn FormatReader>, Error>, verdict: Verdict) -> Res
         declared_frames: None,
         packets: Box::new(ChunkPackets(demuxed)),
         verdict,
+        decoded_by: None,
     })
 }
 

@@ -6,6 +6,7 @@
 pub(crate) mod adts;
 mod caf;
 mod flac;
+mod foreign;
 mod iff;
 mod mp4;
 pub(crate) mod mpeg;
@@ -54,6 +55,8 @@ pub(crate) struct Opened {
     pub(crate) packets: Box<dyn Packets>,
     /// What the container alone showed already.
     pub(crate) verdict: Verdict,
+    /// The demultiplexer of `ffmpeg` that the file is decoded with, where nothing here decodes its coding.
+    pub(crate) decoded_by: Option<&'static str>,
 }
 
 /// The packets of one audio stream, in order.
@@ -152,6 +155,9 @@ pub(crate) fn open(
         Container::Aiff => iff::open_aiff(file, start, len, limits, tags),
         Container::Caf => caf::open(file, start, len, tags),
         Container::Adts => adts::open(file, start, len),
+        Container::WavPack => foreign::open_wavpack(file, start, len),
+        Container::Ape => foreign::open_ape(file, start, len),
+        Container::Musepack => foreign::open_musepack(file, start, len),
     }
 }
 

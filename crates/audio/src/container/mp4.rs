@@ -12,9 +12,9 @@ use symphonia::core::packet::Packet;
 use symphonia::default::formats::IsoMp4Reader;
 
 use super::{Demuxed, Heard, Opened, Packets, Refusal, Verdict};
-use crate::Limits;
 use crate::bytes::{Patch, View, be32, be64, read_at};
 use crate::tags::{Collector, ilst};
+use crate::{Chapter, Limits};
 
 /// Depth to which boxes nest in real files, with room to spare.
 const MAX_DEPTH: usize = 12;
@@ -22,6 +22,8 @@ const MAX_DEPTH: usize = 12;
 const MAX_BOXES: usize = 20_000;
 /// Largest table of samples or chunks that is read: sixteen million entries.
 const MAX_TABLE_BYTES: u64 = 64 << 20;
+/// 255 chapters with titles of 255 bytes.
+const MAX_CHAPTERS_BYTES: u64 = 68 << 10;
 
 pub(super) fn open(
     mut file: File,
@@ -44,6 +46,9 @@ pub(super) fn open(
     for (at, size) in &boxes.ilst {
         ilst::read(&mut file, *at, *size, limits, tags)?;
     }
+    if let Some((at, size)) = boxes.chapters {
+        chapters(&read_at(&mut file, at, size.min(MAX_CHAPTERS_BYTES) as usize)?, tags);
+    }
     let mut verdict = Verdict::default();
     verdict.broken.extend(boxes.cut.take());
     boxes.judge_samples(&mut file, len, &mut verdict)?;
@@ -63,7 +68,23 @@ pub(super) fn open(
         declared_frames: boxes.timing.seconds.zip(boxes.timing.scale).map(|(seconds, scale)| (seconds * scale) as u64),
         packets: Box::new(packets),
         verdict,
+        decoded_by: None,
     })
+}
+
+/// Nero's list of chapters: up to 255, each a time in units of 100 ns and a short text (as FFmpeg's `mov_read_chpl` has it).
+fn chapters(body: &[u8], tags: &mut Collector) {
+    let mut at = if body.first() == Some(&0) { 4 } else { 8 };
+    let Some(count) = body.get(at) else { return };
+    at += 1;
+    for _ in 0..*count {
+        let (Some(start), Some(size)) = (be64(body, at), body.get(at + 8)) else { return };
+        let title = body.get(at + 9..at + 9 + usize::from(*size)).unwrap_or_default();
+        let title = String::from_utf8_lossy(title).trim().to_owned();
+        let start_ms = (start / 10_000).min(i64::MAX as u64) as i64;
+        tags.chapter(Chapter { start_ms, end_ms: None, title: Some(title).filter(|title| !title.is_empty()) });
+        at += 9 + usize::from(*size);
+    }
 }
 
 /// A track's clock and its one edit.
@@ -83,6 +104,7 @@ struct Boxes {
     scheme: Option<&'static str>,
     cut: Option<String>,
     ilst: Vec<(u64, u64)>,
+    chapters: Option<(u64, u64)>,
     patches: Vec<Patch>,
     /// Whether the track that is being read is the first one of sound.
     in_sound: bool,
@@ -182,6 +204,7 @@ impl Boxes {
                 enter = Some(if plain { body } else { body + 4 });
             }
             b"ilst" if self.ilst.len() < 4 => self.ilst.push((body, size)),
+            b"chpl" if self.chapters.is_none() => self.chapters = Some((body, size)),
             b"moof" => self.fragmented = true,
             b"mvhd" => self.movie_scale = scale(&read_at(file, body, 32)?),
             b"elst" => self.edits(&read_at(file, body, 4096)?),

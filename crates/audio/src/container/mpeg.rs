@@ -173,6 +173,7 @@ pub(super) fn open(mut file: File, start: u64, len: u64) -> Result<Opened, Refus
         declared_frames,
         packets: Box::new(MpegPackets { reader, pending, index, index_bytes, frames: 0, bytes: 0, position: 0 }),
         verdict: Verdict::default(),
+        decoded_by: None,
     })
 }
 

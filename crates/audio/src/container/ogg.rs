@@ -114,7 +114,14 @@ pub(super) fn open(file: File, start: u64, len: u64, limits: &Limits, tags: &mut
         ));
     }
     let declared_frames = reader.declared.and_then(|declared| declared.frames);
-    Ok(Opened { params, delay, declared_frames, packets: Box::new(reader), verdict: Verdict::default() })
+    Ok(Opened {
+        params,
+        delay,
+        declared_frames,
+        packets: Box::new(reader),
+        verdict: Verdict::default(),
+        decoded_by: None,
+    })
 }
 
 /// The packets of one logical stream.

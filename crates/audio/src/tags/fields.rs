@@ -4,18 +4,48 @@ use std::collections::HashSet;
 
 use fonoteca_model::{Iswc, Mbid};
 
-use crate::{Credit, Tags};
+use crate::lyrics::parse_lrc;
+use crate::{Credit, Tags, chapters};
 
-/// Understands raw keys and values; the raw ones stay as they were.
-pub(super) fn from_raw(raw: Vec<(String, String)>) -> Tags {
-    let mut tags = Tags::default();
-    let mut names = Named::default();
-    for (key, value) in &raw {
-        take(&mut tags, &mut names, key, value);
+/// What the keys of ID3v1 begin with. They are cut at 30 bytes, so they count only where nothing better is there.
+pub(super) const OLD_ID3: &str = "ID3v1:";
+
+/// Understands raw keys and values, those that were `mended` by their place in `raw`; the raw ones stay as they were.
+pub(super) fn from_raw(raw: Vec<(String, String)>, mended: &[(usize, String)]) -> Tags {
+    let (mut tags, mut names) = (Tags::default(), Named::default());
+    let (mut old, mut old_names) = (Tags::default(), Named::default());
+    for (at, (key, value)) in raw.iter().enumerate() {
+        let value = mended.binary_search_by_key(&at, |(place, _)| *place).map_or(value, |found| &mended[found].1);
+        match key.strip_prefix(OLD_ID3) {
+            Some(key) => take(&mut old, &mut old_names, key, value),
+            None => take(&mut tags, &mut names, key, value),
+        }
     }
     names.settle(&mut tags);
+    old_names.settle(&mut old);
+    tags.fill_from(old);
+    let in_lrc = names.synced.as_ref().or(tags.lyrics.as_ref()).and_then(|text| parse_lrc(text.as_bytes()));
+    tags.timed_lyrics = in_lrc.map(|lrc| lrc.lines).unwrap_or_default();
+    tags.chapters = chapters::from_comments(&raw);
     tags.raw = raw;
     tags
+}
+
+impl Tags {
+    /// Takes what is missing from an older tag of the same file.
+    fn fill_from(&mut self, old: Self) {
+        self.title = self.title.take().or(old.title);
+        if self.artist.is_none() {
+            (self.artist, self.artists) = (old.artist, [old.artists, std::mem::take(&mut self.artists)].concat());
+        }
+        self.album = self.album.take().or(old.album);
+        self.date = self.date.take().or(old.date);
+        self.comment = self.comment.take().or(old.comment);
+        self.track_number = self.track_number.or(old.track_number);
+        if self.genres.is_empty() {
+            self.genres = old.genres;
+        }
+    }
 }
 
 /// What several keys say, to be weighed at the end.
@@ -30,23 +60,26 @@ struct Named {
     released: Option<String>,
     original: Option<String>,
     licence: Option<String>,
+    /// Lyrics that are said to have times.
+    synced: Option<String>,
     /// Notices that may name a licence.
     notices: Vec<String>,
 }
 
 impl Named {
-    fn settle(self, tags: &mut Tags) {
+    fn settle(&mut self, tags: &mut Tags) {
         let names = if self.single.is_empty() { &self.shown } else { &self.single };
         tags.artist = Some(if self.shown.is_empty() { names.join("; ") } else { self.shown.join("; ") })
             .filter(|artist| !artist.is_empty());
         tags.artists = names.iter().map(|name| Credit { name: name.clone(), role: "main".into() }).collect();
-        tags.artists.extend(self.credits);
+        tags.artists.append(&mut self.credits);
         let mut seen = HashSet::new();
         tags.artists.retain(|credit| seen.insert(credit.clone()));
         let mut seen = HashSet::new();
         tags.genres.retain(|genre| seen.insert(genre.clone()));
-        tags.date = self.date.or(self.released).or(self.original);
-        tags.licence = self.licence.or_else(|| self.notices.into_iter().find(|notice| names_a_licence(notice)));
+        tags.date = self.date.take().or(self.released.take()).or(self.original.take());
+        tags.licence =
+            self.licence.take().or_else(|| self.notices.iter().find(|notice| names_a_licence(notice)).cloned());
     }
 }
 
@@ -93,7 +126,11 @@ fn take(tags: &mut Tags, names: &mut Named, key: &str, value: &str) {
         "CONDUCTOR" | "TPE3" | "©CON" => credit("conductor"),
         "LYRICIST" | "TEXT" => credit("lyricist"),
         "ARRANGER" | "TIPL:ARRANGER" | "©ARG" => credit("arranger"),
-        "PRODUCER" | "TIPL:PRODUCER" | "©PRD" => credit("producer"),
+        "PRODUCER" | "TIPL:PRODUCER" | "©PRD" | "IPRO" => credit("producer"),
+        "WRITER" | "IWRI" => credit("writer"),
+        "ENGINEER" | "TIPL:ENGINEER" | "IENG" => credit("engineer"),
+        "MIXER" | "TIPL:MIX" | "TIPL:MIXER" => credit("mixer"),
+        "DJMIXER" | "TIPL:DJMIX" => credit("dj-mixer"),
         "TRACKNUMBER" | "TRACK" | "TRCK" | "TRKN" | "ITRK" | "IPRT" => {
             pair(value, &mut tags.track_number, &mut tags.track_total);
         }
@@ -102,7 +139,7 @@ fn take(tags: &mut Tags, names: &mut Named, key: &str, value: &str) {
         "DISCTOTAL" | "TOTALDISCS" => tags.disc_total = number(value).or(tags.disc_total),
         "DATE" | "TDRC" | "©DAY" | "YEAR" | "TYER" | "ICRD" => first(&mut names.date),
         "TDRL" | "RELEASEDATE" => first(&mut names.released),
-        "ORIGINALDATE" | "TDOR" | "ORIGINALYEAR" => first(&mut names.original),
+        "ORIGINALDATE" | "TDOR" | "ORIGINALYEAR" | "BEXT:ORIGINATIONDATE" => first(&mut names.original),
         "ISRC" | "TSRC" => first(&mut tags.isrc),
         "BARCODE" | "UPC" | "EAN" | "UPCEAN" | "EANUPN" => first(&mut tags.barcode),
         "LABEL" | "ORGANIZATION" | "PUBLISHER" | "TPUB" | "©PUB" => first(&mut tags.label),
@@ -114,11 +151,13 @@ fn take(tags: &mut Tags, names: &mut Named, key: &str, value: &str) {
         }
         "LICENSE" | "LICENCE" | "WCOP" | "LICENSEURL" | "LICENCEURL" => first(&mut names.licence),
         "GENRE" | "TCON" | "©GEN" | "GNRE" | "IGNR" => tags.genres.push(value.to_owned()),
-        "COMMENT" | "DESCRIPTION" | "COMM" | "©CMT" | "ICMT" | "ANNO" => {
+        "COMMENT" | "COMMENTS" | "DESCRIPTION" | "COMM" | "BEXT:DESCRIPTION" | "IXML:NOTE" | "©CMT" | "ICMT"
+        | "ANNO" => {
             first(&mut tags.comment);
             names.notices.extend((value.contains("creativecommons.org/")).then(|| value.to_owned()));
         }
         "LYRICS" | "UNSYNCEDLYRICS" | "USLT" | "©LYR" => first(&mut tags.lyrics),
+        "SYNCEDLYRICS" => first(&mut names.synced),
         "COMPILATION" | "TCMP" | "CPIL" => tags.compilation |= matches!(value, "1" | "true" | "yes"),
         // iTunes: 1 (once 4) is explicit, 2 is cleaned, 0 is neither.
         "RTNG" | "ITUNESADVISORY" => {
@@ -135,10 +174,9 @@ fn take(tags: &mut Tags, names: &mut Named, key: &str, value: &str) {
         }
         "MUSICBRAINZALBUMID" | "MUSICBRAINZRELEASEID" => first(&mut tags.mbid_release),
         "MUSICBRAINZARTISTID" => {
-            // ID3v2.3 knows no lists: writers join the ids.
-            let ids = value.split(['/', ';', ',']).map(str::trim).filter(|id| !id.is_empty());
-            tags.mbid_artist.extend(ids.map(str::to_owned));
+            tags.mbid_artist.extend(ids(value));
         }
+        "MUSICBRAINZALBUMARTISTID" => tags.mbid_album_artist.extend(ids(value)),
         "MUSICBRAINZRELEASEGROUPID" => first(&mut tags.mbid_release_group),
         "MUSICBRAINZRELEASETRACKID" => first(&mut tags.mbid_track),
         "ACOUSTIDID" => first(&mut tags.acoustid),
@@ -153,6 +191,11 @@ fn take(tags: &mut Tags, names: &mut Named, key: &str, value: &str) {
         key if key.starts_with("USLT:") => first(&mut tags.lyrics),
         _ => {}
     }
+}
+
+/// The ids in a value: ID3v2.3 knows no lists, so writers join them.
+fn ids(value: &str) -> impl Iterator<Item = String> {
+    value.split(['/', ';', ',']).map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned)
 }
 
 /// The musical works that tags name.
@@ -205,7 +248,7 @@ mod tests {
     use super::*;
 
     fn tags(raw: &[(&str, &str)]) -> Tags {
-        from_raw(raw.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+        from_raw(raw.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(), &[])
     }
 
     #[test]

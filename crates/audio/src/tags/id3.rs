@@ -6,15 +6,17 @@
 use std::fs::File;
 use std::io::BufReader;
 
+use lofty::TextEncoding;
 use lofty::config::{GlobalOptions, ParseOptions, apply_global_options};
 use lofty::file::AudioFile;
-use lofty::id3::v2::{Frame, Id3v2Tag};
+use lofty::id3::v2::{Frame, FrameFlags, Id3v2Tag, SyncTextContentType, SynchronizedTextFrame, TimestampFormat};
 use lofty::mpeg::MpegFile;
 use lofty::tag::ItemValue;
 
+use super::fields::OLD_ID3;
 use super::{Collector, picture_kind};
-use crate::Limits;
 use crate::bytes::View;
+use crate::{Chapter, Limits, TimedLine};
 
 /// Largest run of ID3v2 tags that is read.
 const MAX_LEADING_BYTES: u64 = 257 << 20;
@@ -55,61 +57,101 @@ pub(crate) fn read(file: File, start: u64, end: u64, leading: u64, limits: &Limi
                     }
                 }
             }
-            if found.id3v2().is_none() && found.ape().is_none() {
-                old_id3(&found, tags);
-            }
+            old_id3(&found, tags);
         }
         Err(error) => tags.note(format!("tags could not be read: {error}")),
     }
 }
 
-/// ID3v1, whose fields are cut at 30 bytes, where there is nothing better.
+/// ID3v1, which names no encoding; its time was that of Latin-1.
 fn old_id3(found: &MpegFile, tags: &mut Collector) {
     let Some(id3) = found.id3v1() else { return };
     for (key, value) in [("TIT2", &id3.title), ("TPE1", &id3.artist), ("TALB", &id3.album), ("COMM", &id3.comment)] {
-        tags.text(key, value.as_deref().unwrap_or_default());
+        tags.latin1(&format!("{OLD_ID3}{key}"), value.as_deref().unwrap_or_default());
     }
-    tags.text("TDRC", &id3.year.map(|year| year.to_string()).unwrap_or_default());
-    tags.text("TRCK", &id3.track_number.map(|number| number.to_string()).unwrap_or_default());
+    tags.text(&format!("{OLD_ID3}TDRC"), &id3.year.map(|year| year.to_string()).unwrap_or_default());
+    tags.text(&format!("{OLD_ID3}TRCK"), &id3.track_number.map(|number| number.to_string()).unwrap_or_default());
     if let Some(genre) = id3.genre.and_then(|genre| lofty::id3::v1::GENRES.get(usize::from(genre))) {
-        tags.text("TCON", genre);
+        tags.text(&format!("{OLD_ID3}TCON"), genre);
     }
 }
 
 /// Every frame that says something.
 fn frames(id3: &Id3v2Tag, tags: &mut Collector) {
-    let mut texts = |key: &str, text: &str| text.split('\0').for_each(|value| tags.text(key, value));
+    let mut texts = |encoding: TextEncoding, key: &str, text: &str| {
+        text.split('\0').for_each(|value| match encoding {
+            TextEncoding::Latin1 => tags.latin1(key, value),
+            _ => tags.text(key, value),
+        });
+    };
+    let genre_encoding = id3.into_iter().find_map(|frame| match frame {
+        Frame::Text(text) if frame.id_str() == "TCON" => Some(text.encoding),
+        _ => None,
+    });
     for genre in id3.genres().into_iter().flatten() {
-        texts("TCON", genre);
+        texts(genre_encoding.unwrap_or(TextEncoding::UTF8), "TCON", genre);
     }
     for frame in id3 {
         let id = frame.id_str();
         match frame {
             Frame::Text(_) if id == "TCON" => {}
-            Frame::Text(text) => texts(id, &text.value),
-            Frame::UserText(text) => texts(&format!("TXXX:{}", text.description), &text.content),
-            Frame::Url(link) => texts(id, link.url()),
-            Frame::UserUrl(link) => texts(&format!("WXXX:{}", link.description), &link.content),
-            Frame::Comment(comment) => texts(&described("COMM", &comment.description), &comment.content),
-            Frame::UnsynchronizedText(lyrics) => texts(&described("USLT", &lyrics.description), &lyrics.content),
-            Frame::Timestamp(time) => texts(id, &time.timestamp.to_string()),
+            Frame::Text(text) => texts(text.encoding, id, &text.value),
+            Frame::UserText(text) => texts(text.encoding, &format!("TXXX:{}", text.description), &text.content),
+            Frame::Url(link) => texts(TextEncoding::Latin1, id, link.url()),
+            Frame::UserUrl(link) => {
+                texts(TextEncoding::Latin1, &format!("WXXX:{}", link.description), &link.content);
+            }
+            Frame::Comment(comment) => {
+                texts(comment.encoding, &described("COMM", &comment.description), &comment.content);
+            }
+            Frame::UnsynchronizedText(lyrics) => {
+                texts(lyrics.encoding, &described("USLT", &lyrics.description), &lyrics.content);
+            }
+            Frame::Timestamp(time) => texts(TextEncoding::UTF8, id, &time.timestamp.to_string()),
             Frame::KeyValue(pairs) => {
                 for (key, value) in pairs.key_value_pairs.iter() {
-                    texts(&format!("{id}:{key}"), value);
+                    texts(pairs.encoding, &format!("{id}:{key}"), value);
                 }
             }
             Frame::UniqueFileIdentifier(unique) => {
-                texts(&format!("UFID:{}", unique.owner), &String::from_utf8_lossy(&unique.identifier));
+                let identifier = String::from_utf8_lossy(&unique.identifier);
+                texts(TextEncoding::UTF8, &format!("UFID:{}", unique.owner), &identifier);
             }
-            Frame::Popularimeter(rating) => texts(&format!("POPM:{}", rating.email), &rating.rating.to_string()),
+            Frame::Popularimeter(rating) => {
+                texts(TextEncoding::UTF8, &format!("POPM:{}", rating.email), &rating.rating.to_string());
+            }
             _ => {}
         }
     }
     for frame in id3 {
-        if let Frame::Picture(picture) = frame {
-            let picture = &picture.picture;
-            tags.picture(picture_kind(picture.pic_type().as_u8().into()), picture.data().to_vec());
+        match frame {
+            Frame::Picture(picture) => {
+                let picture = &picture.picture;
+                tags.picture(picture_kind(picture.pic_type().as_u8().into()), picture.data().to_vec());
+            }
+            Frame::Chapter(chapter) => tags.chapter(Chapter {
+                start_ms: chapter.times.start.into(),
+                end_ms: Some(chapter.times.end.into()),
+                title: chapter.title().map(str::to_owned).filter(|title| !title.is_empty()),
+            }),
+            Frame::Binary(binary) if frame.id_str() == "SYLT" => timed_lyrics(&binary.data, tags),
+            _ => {}
         }
+    }
+}
+
+/// Words with times in milliseconds (ID3v2.4, section 4.9); those that count MPEG frames are no longer written.
+fn timed_lyrics(frame: &[u8], tags: &mut Collector) {
+    match SynchronizedTextFrame::parse(frame, FrameFlags::default()) {
+        Ok(found) if found.timestamp_format == TimestampFormat::MS => {
+            let is_lyrics =
+                matches!(found.content_type, SyncTextContentType::Lyrics | SyncTextContentType::TextTranscription);
+            for (at, text) in found.content.into_iter().filter(|_| is_lyrics) {
+                tags.timed_line(TimedLine { at_ms: at.into(), text: text.trim().to_owned() });
+            }
+        }
+        Ok(_) => tags.note("lyrics timed by MPEG frames were left".into()),
+        Err(error) => tags.note(format!("timed lyrics could not be read: {error}")),
     }
 }
 

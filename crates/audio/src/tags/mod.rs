@@ -4,13 +4,14 @@
 //! they are in memory. ID3, APE and RIFF tags, whose many versions and encodings are a craft of their own, are read by
 //! lofty.
 
+pub(crate) mod bwf;
 mod fields;
 mod id3;
 pub(crate) mod ilst;
 pub(crate) mod vorbis;
 
 use crate::cover::image_mime;
-use crate::{Limits, Picture, PictureKind, Tags};
+use crate::{Chapter, Limits, Picture, PictureKind, Tags, TimedLine, text};
 
 pub use fields::{NamedWorks, named_works};
 pub(crate) use id3::read as read_with_lofty;
@@ -23,6 +24,11 @@ pub(crate) struct Collector {
     tags_seen: usize,
     cut: usize,
     repaired: usize,
+    /// Values by their place in `raw` that are not what their encoding made of them.
+    mended: Vec<(usize, String)>,
+    old_encodings: usize,
+    timed_lyrics: Vec<TimedLine>,
+    chapters: Vec<Chapter>,
     dropped: usize,
     cover: Option<Picture>,
     notes: Vec<String>,
@@ -37,6 +43,10 @@ impl Collector {
             tags_seen: 0,
             cut: 0,
             repaired: 0,
+            mended: Vec::new(),
+            old_encodings: 0,
+            timed_lyrics: Vec::new(),
+            chapters: Vec::new(),
             dropped: 0,
             cover: None,
             notes: Vec::new(),
@@ -45,9 +55,12 @@ impl Collector {
 
     /// One more key and value.
     pub(crate) fn text(&mut self, key: &str, value: &str) {
+        self.keep(key, value.trim_end_matches('\0').trim());
+    }
+
+    fn keep(&mut self, key: &str, value: &str) {
         self.tags_seen += 1;
         let key = cut(key, 256);
-        let value = value.trim_end_matches('\0').trim();
         let kept = cut(value, self.limits.tag_bytes);
         if value.is_empty() {
             return;
@@ -60,6 +73,48 @@ impl Collector {
         self.repaired += usize::from(kept.contains('\u{fffd}'));
         self.bytes += key.len() + kept.len();
         self.raw.push((key.to_owned(), kept.to_owned()));
+    }
+
+    /// One more key and value, declared to be Latin-1. Where its bytes are UTF-8 beyond ASCII, they are understood as that:
+    /// no text in Latin-1 looks so by chance.
+    pub(crate) fn latin1(&mut self, key: &str, value: &str) {
+        let value = value.trim_end_matches('\0').trim_matches(|letter: char| letter.is_ascii_whitespace());
+        let Some(mended) = mend(value) else { return self.text(key, value) };
+        let before = self.raw.len();
+        self.keep(key, value);
+        if self.raw.len() > before {
+            self.mended.push((before, cut(mended.trim(), self.limits.tag_bytes).to_owned()));
+        }
+    }
+
+    /// One more key, and the bytes of a value of no declared encoding: UTF-8 if they are that, or else Windows-1252.
+    pub(crate) fn bytes(&mut self, key: &str, value: &[u8]) {
+        let mut kept = &value[..value.len().min(self.limits.tag_bytes + 4)];
+        if kept.len() < value.len()
+            && let Err(error) = std::str::from_utf8(kept)
+            && error.error_len().is_none()
+        {
+            kept = &kept[..error.valid_up_to()];
+        }
+        let value = kept;
+        let end = value.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let decoded = text::decode(&value[..end]);
+        self.old_encodings += usize::from(decoded.note.is_some());
+        self.text(key, &decoded.text);
+    }
+
+    /// One more line of words.
+    pub(crate) fn timed_line(&mut self, line: TimedLine) {
+        if self.timed_lyrics.len() < self.limits.tags {
+            self.timed_lyrics.push(line);
+        }
+    }
+
+    /// One more chapter.
+    pub(crate) fn chapter(&mut self, chapter: Chapter) {
+        if self.chapters.len() < self.limits.tags {
+            self.chapters.push(chapter);
+        }
     }
 
     /// Whether one more key and value has a place.
@@ -120,8 +175,34 @@ impl Collector {
         if self.repaired > 0 {
             self.notes.push(format!("{} tags repaired: their text is not valid Unicode", self.repaired));
         }
-        (fields::from_raw(self.raw), self.cover, self.notes)
+        if !self.mended.is_empty() {
+            let count = self.mended.len();
+            self.notes.push(format!("{count} tags declared as Latin-1 are UTF-8 and were understood as that"));
+        }
+        if self.old_encodings > 0 {
+            self.notes.push(format!("{} tags are not UTF-8 and were read as Windows-1252", self.old_encodings));
+        }
+        let mut tags = fields::from_raw(self.raw, &self.mended);
+        if !self.timed_lyrics.is_empty() {
+            self.timed_lyrics.sort_by_key(|line| line.at_ms);
+            tags.timed_lyrics = self.timed_lyrics;
+        }
+        if !self.chapters.is_empty() {
+            self.chapters.sort_by_key(|chapter| chapter.start_ms);
+            self.chapters.dedup();
+            tags.chapters = self.chapters;
+        }
+        (tags, self.cover, self.notes)
     }
+}
+
+/// What a text is whose bytes in Latin-1 are UTF-8 with letters beyond ASCII; `None` for any other.
+fn mend(text: &str) -> Option<String> {
+    if text.is_ascii() {
+        return None;
+    }
+    let bytes: Vec<u8> = text.chars().map(|letter| u8::try_from(u32::from(letter)).ok()).collect::<Option<_>>()?;
+    String::from_utf8(bytes).ok()
 }
 
 /// A number of bytes in the unit that people use for pictures.
@@ -146,6 +227,31 @@ pub(crate) const fn picture_kind(number: u32) -> PictureKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_certain_encodings_are_mended() {
+        let mut tags = Collector::new(&Limits::default());
+        tags.latin1("TIT2", "CafÃ© com aÃ§Ãºcar");
+        tags.latin1("TPE1", "Zoë Ãngel");
+        tags.latin1("TALB", "é");
+        tags.latin1("TCOM", "voilÃ\u{a0}");
+        tags.text("TXXX:ISRC", "Ã©");
+        tags.bytes("INAM", b"Zo\xeb\0\0");
+        let (tags, _, notes) = tags.finish();
+        assert_eq!(tags.title.as_deref(), Some("Café com açúcar"));
+        assert_eq!((tags.artist.as_deref(), tags.album.as_deref()), (Some("Zoë Ãngel"), Some("é")));
+        assert_eq!(tags.isrc.as_deref(), Some("Ã©"), "declared as Unicode, so meant");
+        assert_eq!(tags.raw[0].1, "CafÃ© com aÃ§Ãºcar", "kept as it was");
+        assert_eq!(tags.artists[1].name, "voilà");
+        assert_eq!(tags.raw[5].1, "Zoë");
+        assert_eq!(
+            notes,
+            [
+                "2 tags declared as Latin-1 are UTF-8 and were understood as that",
+                "1 tags are not UTF-8 and were read as Windows-1252"
+            ]
+        );
+    }
 
     #[test]
     fn limits_hold_and_are_noted() {

@@ -64,9 +64,7 @@ pub(crate) fn parse_comments(bytes: &[u8], limits: &Limits, tags: &mut Collector
                 tags.picture(picture_kind(3), base64(value).unwrap_or_default());
             }
         } else {
-            // What lies beyond the limit is not even looked at; the collector sees that there is more.
-            let value = &value[..value.len().min(limits.tag_bytes + 4)];
-            tags.text(&String::from_utf8_lossy(key).to_ascii_uppercase(), &String::from_utf8_lossy(value));
+            tags.bytes(&String::from_utf8_lossy(key).to_ascii_uppercase(), value);
         }
     }
 }

@@ -1,10 +1,15 @@
 //! What the crate tells of real files, made by the encoders that people use, and of files made to hurt.
 
+mod checks;
+mod disguise;
 mod facts;
+mod foreign;
 mod hostile;
 mod identify;
+mod lies;
 mod melody;
 mod peers;
 mod recordings;
 mod state;
 mod tags;
+mod words;
