@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::workspace::{Workspace, output, run};
 
 /// Debian packages, and what each is for.
-const PACKAGES: [(&str, &str); 18] = [
+const PACKAGES: [(&str, &str); 19] = [
     ("ffmpeg", "transcoding; an independent decoder and loudness meter"),
     ("flac", "makes test files"),
     ("vorbis-tools", "makes test files"),
@@ -27,6 +27,7 @@ const PACKAGES: [(&str, &str); 18] = [
     ("chromium", "the browser that plays a song"),
     ("chromium-driver", "drives it"),
     ("cmake", "builds libopus"),
+    ("time", "says what a command costs, in benches"),
     ("git", "tidy asks it which files are ours"),
 ];
 
@@ -92,10 +93,23 @@ pub fn python(workspace: &Workspace) -> PathBuf {
     python_tools(workspace).join("bin/python")
 }
 
-/// Makes the virtual environment anew when `xtask/pytools.txt` is not what it was made from.
+/// The virtual environment with the programs that benches run as peers.
+pub fn peers(workspace: &Workspace) -> PathBuf {
+    workspace.cache("peers")
+}
+
+/// Makes the virtual environment of the tests anew when `xtask/pytools.txt` is not what it was made from.
 pub fn install_python_tools(workspace: &Workspace) -> Result<()> {
-    let folder = python_tools(workspace);
-    let list = workspace.root.join("xtask/pytools.txt");
+    install_python(workspace, "xtask/pytools.txt", &python_tools(workspace))
+}
+
+/// Makes that of the peers anew when `xtask/peertools.txt` is not what it was made from.
+pub fn install_peers(workspace: &Workspace) -> Result<()> {
+    install_python(workspace, "xtask/peertools.txt", &peers(workspace))
+}
+
+fn install_python(workspace: &Workspace, list: &str, folder: &Path) -> Result<()> {
+    let list = workspace.root.join(list);
     let wanted = fs::read_to_string(&list).with_context(|| format!("cannot read {}", list.display()))?;
     let stamp = folder.join("made-from.txt");
     if fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == wanted) {
@@ -103,8 +117,8 @@ pub fn install_python_tools(workspace: &Workspace) -> Result<()> {
     }
     let debian = Path::new("/usr/bin/python3");
     let interpreter = if debian.exists() { debian } else { Path::new("python3") };
-    run(Command::new(interpreter).args(["-m", "venv", "--clear", "--system-site-packages"]).arg(&folder))?;
-    let mut pip = Command::new(python(workspace));
+    run(Command::new(interpreter).args(["-m", "venv", "--clear", "--system-site-packages"]).arg(folder))?;
+    let mut pip = Command::new(folder.join("bin/python"));
     pip.args([
         "-m",
         "pip",
