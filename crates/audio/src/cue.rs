@@ -165,7 +165,7 @@ impl Reader {
         let (command, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let rest = rest.trim();
         match command.to_ascii_uppercase().as_str() {
-            "" => {}
+            "" | "CDTEXTFILE" => {}
             "FILE" => {
                 let (name, _) = quoted(rest);
                 let name = inside(name).ok_or_else(|| CueError::Outside { line, name: name.into() })?;
@@ -217,7 +217,6 @@ impl Reader {
                     open.track.flags = rest.split_whitespace().take(8).map(str::to_ascii_uppercase).collect();
                 }
             }
-            "CDTEXTFILE" => {}
             _ => self.note(format!("line {line} is not understood and was passed over")),
         }
         Ok(())

@@ -24,11 +24,8 @@ fn wave(rate: u32, channels: u16, declared: u32) -> Vec<u8> {
     bytes.extend((channels.wrapping_mul(2)).to_le_bytes());
     bytes.extend(b"\x10\0data");
     bytes.extend(declared.to_le_bytes());
-    bytes.extend(
-        (0..88_200_u32)
-            .flat_map(|at| ((f64::from(at) * 0.05).sin() * 9_000.0) as i16 as u16)
-            .flat_map(u16::to_le_bytes),
-    );
+    let tone = (0..88_200_u32).map(|at| ((f64::from(at) * 0.05).sin() * 9_000.0) as i16);
+    bytes.extend(tone.flat_map(i16::to_le_bytes));
     bytes
 }
 
