@@ -13,10 +13,12 @@ use fonoteca_audio::Limits;
 use fonoteca_audio::identify::{Found, Sound, SoundIndex, listen};
 use fonoteca_catalog::Holding;
 use fonoteca_model::{BlobId, Id, Progress};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::archive::Archive;
 use crate::error::ArchiveError;
+use crate::identity::as_hex;
 
 pub use remote::ask;
 
@@ -27,8 +29,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Identified {
     /// The recording, links followed.
+    #[serde(serialize_with = "as_hex", deserialize_with = "from_hex")]
     pub recording_id: Id,
     /// The track.
+    #[serde(serialize_with = "as_hex", deserialize_with = "from_hex")]
     pub track_id: Id,
     /// Its title.
     pub title: String,
@@ -110,6 +114,10 @@ impl Archive {
         });
         Ok(told.collect())
     }
+}
+
+fn from_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Id, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }
 
 fn begins_in(holding: &Holding, offset_ms: i64) -> bool {

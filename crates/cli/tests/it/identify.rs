@@ -31,6 +31,8 @@ fn ten_seconds_tell_title_artist_and_place() {
     let first: Value = found.json().swap_remove(0);
     assert_fields(&first, &["recording_id", "title", "artist", "offset_ms", "score"]);
     assert_eq!((&first["title"], &first["artist"]), (&"Für Elise".into(), &"Clara Monte".into()), "{first}");
+    let id = first["recording_id"].as_str().expect("16 hex digits");
+    assert!(world.here(&["lookup", id]).out.contains("Für Elise"), "{id}");
     let wrong_by = first["offset_ms"].as_i64().unwrap() - 6_500;
     assert!(wrong_by.abs() <= 120, "the place is wrong by {wrong_by} ms");
     assert!(first["score"].as_f64().unwrap() >= 0.9, "{first}");
