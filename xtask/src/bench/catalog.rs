@@ -117,7 +117,6 @@ pub fn measure(workspace: &Workspace, scale: &Scale) -> Result<Outcome> {
     Ok(Outcome {
         work: format!("{} synthetic tracks", scale.rows),
         rows: FIGURES.iter().filter_map(|figure| found.row(figure)).collect(),
-        rounds: Vec::new(),
         phases: found.phases,
     })
 }

@@ -45,7 +45,6 @@ pub fn measure(workspace: &Workspace, scale: &Scale) -> Result<Outcome> {
     Ok(Outcome {
         work: format!("{} synthetic recordings and {} files of the corpus", scale.rows, files.len()),
         rows: rows.collect(),
-        rounds: Vec::new(),
         phases: vec![phases.clone()],
     })
 }

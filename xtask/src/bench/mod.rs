@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: ours beside what people use today, on the same work in the same run.
 //!
-//! Each bench warms up once, runs both sides at least three times in turn and takes medians. The rows are printed and
-//! kept in `benches/results/` with the machine they were measured on, all rounds included.
+//! Both sides run in turn, and where a figure is not the middle of many already, three times: medians count. The rows are
+//! printed and kept in `benches/results/` with the machine they were measured on.
 
 mod catalog;
 mod identify;
@@ -11,7 +11,6 @@ mod machine;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -19,9 +18,6 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::workspace::{Workspace, output};
-
-/// Rounds a side, after the warm-up.
-const ROUNDS: usize = 3;
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -82,9 +78,6 @@ struct Outcome {
     /// The work, in words: how many files, how large.
     work: String,
     rows: Vec<Row>,
-    /// Seconds of every round, ours and the peer's.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    rounds: Vec<[f64; 2]>,
     /// What else was measured, by phase.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     phases: Vec<serde_json::Value>,
@@ -151,27 +144,6 @@ fn build(workspace: &Workspace, package: &str, bench: &str) -> Result<PathBuf> {
     programs.next_back().context("cargo built no bench program")
 }
 
-/// Runs both sides in turn: once to warm up, then `ROUNDS` times; seconds of each round.
-fn alternate(
-    mut ours: impl FnMut() -> Result<Duration>,
-    mut peer: impl FnMut() -> Result<Duration>,
-) -> Result<Vec<[f64; 2]>> {
-    ours()?;
-    peer()?;
-    (0..ROUNDS)
-        .map(|round| {
-            eprintln!("round {} of {ROUNDS}", round + 1);
-            Ok([ours()?.as_secs_f64(), peer()?.as_secs_f64()])
-        })
-        .collect()
-}
-
-fn timed(work: impl FnOnce() -> Result<()>) -> Result<Duration> {
-    let start = Instant::now();
-    work()?;
-    Ok(start.elapsed())
-}
-
 /// The middle value; of an even number, the mean of the two in the middle.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
@@ -192,17 +164,5 @@ mod tests {
         assert!((median(vec![9.0, 1.0, 5.0]) - 5.0).abs() < 1e-9);
         assert!((median(vec![1.0, 2.0, 4.0, 9.0]) - 3.0).abs() < 1e-9);
         assert!(median(vec![]).is_nan());
-    }
-
-    #[test]
-    fn the_warm_up_is_not_counted_and_the_sides_alternate() {
-        let log = std::cell::RefCell::new(String::new());
-        let side = |name: char, seconds| {
-            log.borrow_mut().push(name);
-            Ok(Duration::from_secs(seconds))
-        };
-        let rounds = alternate(|| side('o', 1), || side('p', 2)).unwrap();
-        assert_eq!(rounds.len(), ROUNDS);
-        assert_eq!(*log.borrow(), "op".repeat(ROUNDS + 1));
     }
 }

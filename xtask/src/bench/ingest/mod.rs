@@ -42,7 +42,6 @@ pub fn measure(workspace: &Workspace) -> Result<Outcome> {
             bytes_below(&material.large)? / 1e9
         ),
         rows,
-        rounds: Vec::new(),
         phases: Vec::new(),
     })
 }
