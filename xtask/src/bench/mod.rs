@@ -80,7 +80,7 @@ struct Outcome {
     rows: Vec<Row>,
     /// What else was measured, by phase.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    phases: Vec<serde_json::Value>,
+    phases: Vec<Value>,
 }
 
 #[derive(Serialize)]

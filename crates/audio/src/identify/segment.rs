@@ -70,8 +70,9 @@ impl Layout {
 
     /// The key and the place of a posting in this bucket.
     pub(super) fn unpack(self, bucket: u32, posting: [u8; POSTING]) -> (u32, u32) {
-        let [a, b, c, d, e] = posting;
-        let packed = u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]);
+        let mut packed = [0; 8];
+        packed[..POSTING].copy_from_slice(&posting);
+        let packed = u64::from_le_bytes(packed);
         let rest = (packed >> self.place_bits) as u32;
         (bucket << self.rest_bits() | rest, (packed & ((1 << self.place_bits) - 1)) as u32)
     }
