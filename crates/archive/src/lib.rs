@@ -6,6 +6,7 @@
 
 mod archive;
 mod begun;
+pub mod duplicates;
 pub mod error;
 pub mod feed;
 pub mod fixity;
@@ -16,9 +17,11 @@ pub mod import;
 pub mod ingest;
 pub mod keys;
 pub mod listens;
+pub mod matching;
 pub mod mirror;
 mod moment;
 mod published;
+pub mod quality;
 pub mod release;
 pub mod rights;
 pub mod settings;

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ArchiveError;
+use crate::fixity::Schedule;
 
 /// The version of the folder's layout that this program writes and reads.
 pub const FORMAT: u32 = 1;
@@ -20,6 +21,13 @@ pub struct Settings {
     /// What publishing does unless told otherwise.
     #[serde(default)]
     pub publish: Publish,
+    /// When `serve` checks what is held.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fixity: Schedule,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Policies of `release` and `feed`.
@@ -38,7 +46,7 @@ impl Settings {
 
     /// Settings of a new archive.
     pub fn new(name: &str) -> Self {
-        Self { format: FORMAT, name: name.to_owned(), publish: Publish::default() }
+        Self { format: FORMAT, name: name.to_owned(), publish: Publish::default(), fixity: Schedule::default() }
     }
 
     /// Reads the file in `root`.
@@ -79,6 +87,22 @@ mod tests {
         settings.publish.url = Some("http://127.0.0.1:4040".to_owned());
         settings.write(folder.path()).expect("written");
         assert_eq!(Settings::read(folder.path()).expect("read"), settings);
+        settings.fixity = Schedule {
+            every: Some("30d".parse().expect("a span")),
+            rate: Some("20MB/s".parse().expect("a rate")),
+            hours: Some("22:00-06:00".parse().expect("hours")),
+        };
+        settings.write(folder.path()).expect("written");
+        assert_eq!(Settings::read(folder.path()).expect("read"), settings);
+        let with = |line: &str| {
+            let text = format!("format = 1\nname = \"x\"\n[fixity]\n{line}\n");
+            std::fs::write(folder.path().join(Settings::FILE), text).expect("written");
+            Settings::read(folder.path())
+        };
+        assert_eq!(with("every = \"2w\"").expect("read").fixity.every.expect("a span").seconds, 14 * 86_400);
+        for wrong in ["every = \"often\"", "rate = 5", "hours = \"night\"", "evry = \"1d\""] {
+            assert!(with(wrong).is_err(), "{wrong}");
+        }
         std::fs::write(folder.path().join(Settings::FILE), "format = 99\nname = \"x\"\nnew = 1\n").expect("written");
         let error = Settings::read(folder.path()).expect_err("newer").to_string();
         assert!(error.contains("newer Fonoteca"), "{error}");

@@ -12,6 +12,13 @@ pub fn clock() -> Clock {
     Arc::new(|| Timestamp(jiff::Timestamp::now().as_microsecond()))
 }
 
+/// The minute of the day, from midnight, on the clock on the wall.
+pub fn minute_of_day(now: Timestamp) -> u16 {
+    let now = jiff::Timestamp::from_microsecond(now.0).unwrap_or_default();
+    let now = now.to_zoned(jiff::tz::TimeZone::system());
+    now.hour() as u16 * 60 + now.minute() as u16
+}
+
 /// Who decisions are recorded as: the account's name.
 pub fn person() -> String {
     ["USER", "LOGNAME"].iter().find_map(|name| set(name)).unwrap_or_else(|| "operator".to_owned())

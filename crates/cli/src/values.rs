@@ -4,12 +4,14 @@ use std::ops::RangeInclusive;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use fonoteca_accounts::Role;
+use fonoteca_archive::fixity::Amount;
 use fonoteca_archive::mirror::Via;
-use fonoteca_catalog::Table;
 use fonoteca_catalog::export::Format;
 use fonoteca_catalog::index::Kind;
+use fonoteca_catalog::{Sameness, Table};
 use fonoteca_model::Timestamp;
 use fonoteca_model::rights::{Basis, Layer, Use};
+use fonoteca_model::units::Bytes;
 
 use crate::commands::Form;
 
@@ -92,6 +94,15 @@ pub fn role() -> impl TypedValueParser<Value = Role> {
     ])
 }
 
+/// What copies have in common.
+pub fn sameness() -> impl TypedValueParser<Value = Sameness> {
+    words(vec![
+        (Sameness::Bytes, "bytes", "all bytes: one blob that lies at several places"),
+        (Sameness::Essence, "essence", "the packets: what was re-tagged"),
+        (Sameness::Recording, "recording", "the recording, in another codec, bit rate or edition"),
+    ])
+}
+
 /// By which way blobs are fetched.
 pub fn via() -> impl TypedValueParser<Value = Via> {
     words(vec![
@@ -103,24 +114,7 @@ pub fn via() -> impl TypedValueParser<Value = Via> {
 
 /// Bytes: `4TB`, `500 GB`, `32GiB`, `1000000`.
 pub fn size(text: &str) -> Result<u64, String> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = (&text[..digits], text[digits..].trim().to_ascii_lowercase());
-    let factor: u64 = match unit.as_str() {
-        "" | "b" => 1,
-        "k" | "kb" => 1_000,
-        "m" | "mb" => 1_000_000,
-        "g" | "gb" => 1_000_000_000,
-        "t" | "tb" => 1_000_000_000_000,
-        "kib" => 1 << 10,
-        "mib" => 1 << 20,
-        "gib" => 1 << 30,
-        "tib" => 1 << 40,
-        _ => return Err(format!("{unit:?} is no unit of size: write B, kB, MB, GB, TB, KiB, MiB, GiB or TiB")),
-    };
-    let number: f64 = number.parse().map_err(|_| "write a size as in 500MB, 4TB or 32GiB".to_owned())?;
-    let bytes = number * factor as f64;
-    if (1.0..9e18).contains(&bytes) { Ok(bytes.round() as u64) } else { Err("a size is at least 1 byte".to_owned()) }
+    text.parse::<Bytes>().map(|bytes| bytes.0).map_err(|error| error.to_string())
 }
 
 /// Years: `1999`, `1990..1999`, `1990..`, `..1999`.
@@ -153,12 +147,17 @@ pub fn moment(text: &str) -> Result<Timestamp, String> {
     Ok(Timestamp(parsed.as_microsecond()))
 }
 
-/// A share: `5%` or `5`.
-pub fn percent(text: &str) -> Result<f64, String> {
-    let number = text.trim().trim_end_matches('%').trim().parse::<f64>().ok();
-    number
-        .filter(|percent| *percent > 0.0 && *percent <= 100.0)
-        .ok_or_else(|| "write a share above 0% and up to 100%, as in 5%".to_owned())
+/// How many: a share as in `5%`, or a number.
+pub fn amount(text: &str) -> Result<Amount, String> {
+    let text = text.trim();
+    let found = match text.strip_suffix('%') {
+        Some(share) => {
+            let percent = share.trim().parse::<f64>().ok();
+            percent.filter(|percent| *percent > 0.0 && *percent <= 100.0).map(Amount::Percent)
+        }
+        None => text.parse().ok().filter(|items| *items > 0).map(Amount::Items),
+    };
+    found.ok_or_else(|| "write a share above 0% and up to 100%, as in 5%, or a number, as in 500".to_owned())
 }
 
 #[cfg(test)]
@@ -195,10 +194,11 @@ mod tests {
 
     #[test]
     fn a_share_lies_between_nothing_and_everything() {
-        assert_eq!(percent("5%"), Ok(5.0));
-        assert_eq!(percent("0.5"), Ok(0.5));
-        for wrong in ["0", "101%", "NaN", "all", "-3%"] {
-            assert!(percent(wrong).is_err(), "{wrong}");
+        assert_eq!(amount("5%"), Ok(Amount::Percent(5.0)));
+        assert_eq!(amount("0.5 %"), Ok(Amount::Percent(0.5)));
+        assert_eq!(amount("500"), Ok(Amount::Items(500)));
+        for wrong in ["0", "0%", "101%", "NaN%", "NaN", "all", "-3%", "0.5", "%"] {
+            assert!(amount(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -3,6 +3,8 @@
 //! A blob is read once. Of every 16 KiB block the SHA-256 becomes a leaf of the v2 tree; of every 1 MiB the SHA-1 becomes
 //! a v1 piece. What is kept is enough to build any torrent that contains the blob without reading it again.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
@@ -28,6 +30,42 @@ pub struct BlobHashes {
     pub v1_pieces: Vec<Sha1Hash>,
     /// SHA-1 of the last piece without padding, for a torrent of this one file alone.
     pub v1_last_unpadded: Sha1Hash,
+}
+
+impl BlobHashes {
+    /// How many pieces of 1 MiB there are; the last one may be shorter.
+    pub fn pieces(&self) -> u64 {
+        self.size.div_ceil(PIECE_BYTES as u64)
+    }
+
+    /// Where a piece, counted from 0, lies in the blob; `None` beyond its end.
+    pub fn piece_range(&self, piece: u64) -> Option<Range<u64>> {
+        let start = piece.checked_mul(PIECE_BYTES as u64).filter(|start| *start < self.size)?;
+        Some(start..self.size.min(start + PIECE_BYTES as u64))
+    }
+
+    /// The node that covers a piece: in the layer, or the root where one piece is all there is.
+    pub fn piece_node(&self, piece: u64) -> Option<Sha256Hash> {
+        if self.size <= PIECE_BYTES as u64 {
+            return (piece == 0).then_some(Sha256Hash(self.root.0));
+        }
+        self.piece_layer.get(usize::try_from(piece).ok()?).copied()
+    }
+
+    /// Whether the layer is the one below the root, so that each piece can be proven by itself.
+    pub fn layer_is_proven(&self) -> bool {
+        if self.size <= PIECE_BYTES as u64 {
+            return self.piece_layer.is_empty();
+        }
+        self.piece_layer.len() as u64 == self.pieces() && root_of_layer(&self.piece_layer) == self.root
+    }
+
+    /// Whether these bytes are that piece. Proof only where [the layer is](Self::layer_is_proven).
+    pub fn is_piece(&self, piece: u64, bytes: &[u8]) -> bool {
+        let length = self.piece_range(piece).map(|range| range.end - range.start);
+        length == Some(bytes.len() as u64)
+            && self.piece_node(piece) == Some(piece_root(bytes, self.size <= PIECE_BYTES as u64))
+    }
 }
 
 /// Hashes a blob as its bytes go by; memory grows by 52 bytes a MiB.
@@ -237,6 +275,31 @@ mod tests {
             let mut padded = last.to_vec();
             padded.resize(PIECE_BYTES, 0);
             assert_eq!(hashes.v1_pieces.last().expect("one").0, <[u8; 20]>::from(Sha1::digest(&padded)));
+        }
+    }
+
+    #[test]
+    fn each_piece_is_proven_by_itself() {
+        for size in [1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES + 7] {
+            let bytes: Vec<u8> = (0..size).map(|i| (i * 31 % 251) as u8).collect();
+            let mut hashes = hash(&bytes);
+            assert!(hashes.layer_is_proven(), "{size}");
+            for piece in 0..hashes.pieces() {
+                let range = hashes.piece_range(piece).expect("within the blob");
+                let mut part = bytes[range.start as usize..range.end as usize].to_vec();
+                assert!(hashes.is_piece(piece, &part), "piece {piece} of {size}");
+                part[0] ^= 1;
+                assert!(!hashes.is_piece(piece, &part), "piece {piece} of {size}");
+                part[0] ^= 1;
+                part.pop();
+                assert!(!hashes.is_piece(piece, &part), "a shorter piece {piece} of {size}");
+            }
+            assert_eq!(hashes.piece_range(hashes.pieces()), None);
+            assert_eq!(hashes.piece_range(u64::MAX), None);
+            if let Some(node) = hashes.piece_layer.first_mut() {
+                node.0[0] ^= 1;
+                assert!(!hashes.layer_is_proven(), "{size}");
+            }
         }
     }
 

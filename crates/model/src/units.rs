@@ -1,6 +1,7 @@
 //! Units that people read: bytes, durations, moments.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -115,6 +116,123 @@ impl fmt::Display for Bytes {
     }
 }
 
+/// Why a text is not the size, rate or span that it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnitError(String);
+
+/// `4TB`, `500 GB`, `32GiB`, `1000000`; at least 1 byte.
+impl FromStr for Bytes {
+    type Err = UnitError;
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let (number, unit) = number_and_unit(text);
+        let factor: u64 = match unit.as_str() {
+            "" | "b" => 1,
+            "k" | "kb" => 1_000,
+            "m" | "mb" => 1_000_000,
+            "g" | "gb" => 1_000_000_000,
+            "t" | "tb" => 1_000_000_000_000,
+            "kib" => 1 << 10,
+            "mib" => 1 << 20,
+            "gib" => 1 << 30,
+            "tib" => 1 << 40,
+            _ => {
+                let units = "write B, kB, MB, GB, TB, KiB, MiB, GiB or TiB";
+                return Err(UnitError(format!("{unit:?} is no unit of size: {units}")));
+            }
+        };
+        let number = number.ok_or_else(|| UnitError("write a size as in 500MB, 4TB or 32GiB".to_owned()))?;
+        let bytes = number * factor as f64;
+        if (1.0..9e18).contains(&bytes) {
+            Ok(Self(bytes.round() as u64))
+        } else {
+            Err(UnitError("a size is at least 1 byte".to_owned()))
+        }
+    }
+}
+
+/// Bytes a second: `50MB/s`, or `50MB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Rate(pub u64);
+
+impl FromStr for Rate {
+    type Err = UnitError;
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        Bytes::from_str(text.trim().trim_end_matches("/s")).map(|bytes| Self(bytes.0))
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/s", Bytes(self.0))
+    }
+}
+
+/// A span of whole seconds: `30d`, `12h`, `2w`, `90min`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Span {
+    /// Its seconds, at least 1.
+    pub seconds: i64,
+}
+
+const SPANS: [(&str, i64); 5] = [("w", 7 * 86_400), ("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)];
+
+impl FromStr for Span {
+    type Err = UnitError;
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let wrong = || UnitError("write a span of time as in 30d, 12h, 2w or 90min".to_owned());
+        let (number, unit) = number_and_unit(text);
+        let (_, seconds) = SPANS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
+        let seconds = number.ok_or_else(wrong)? * *seconds as f64;
+        if (1.0..1e10).contains(&seconds) { Ok(Self { seconds: seconds.round() as i64 }) } else { Err(wrong()) }
+    }
+}
+
+/// In the largest unit that it is a whole number of.
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = SPANS.iter().find(|(_, seconds)| self.seconds % seconds == 0);
+        let (unit, seconds) = whole.unwrap_or(&("s", 1));
+        write!(f, "{}{unit}", self.seconds / seconds)
+    }
+}
+
+impl TryFrom<String> for Rate {
+    type Error = UnitError;
+    fn try_from(text: String) -> Result<Self, UnitError> {
+        text.parse()
+    }
+}
+
+/// Exactly, for files.
+impl From<Rate> for String {
+    fn from(rate: Rate) -> Self {
+        format!("{}B/s", rate.0)
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = UnitError;
+    fn try_from(text: String) -> Result<Self, UnitError> {
+        text.parse()
+    }
+}
+
+impl From<Span> for String {
+    fn from(span: Span) -> Self {
+        span.to_string()
+    }
+}
+
+/// The number that a text begins with, and what follows in lower case.
+fn number_and_unit(text: &str) -> (Option<f64>, String) {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    (text[..digits].parse().ok(), text[digits..].trim().to_ascii_lowercase())
+}
+
 /// A duration in milliseconds for people: `3:07`, `1:02:03`.
 #[derive(Debug, Clone, Copy)]
 pub struct Duration(pub i64);
@@ -137,6 +255,26 @@ mod tests {
         assert_eq!(Timestamp::from_seconds(951_782_400).to_string(), "2000-02-29T00:00:00Z");
         assert_eq!(Timestamp::from_seconds(-1).to_string(), "1969-12-31T23:59:59Z");
         assert_eq!(Timestamp::from_seconds(1_793_620_805).to_string(), "2026-11-02T12:00:05Z");
+    }
+
+    #[test]
+    fn rates_and_spans_are_read_and_written() {
+        assert_eq!("50MB/s".parse(), Ok(Rate(50_000_000)));
+        assert_eq!("1.5 MiB/s".parse(), Ok(Rate(3 << 19)));
+        assert!("50 m/h".parse::<Rate>().is_err() && "0".parse::<Rate>().is_err());
+        assert_eq!(String::from(Rate(1_234_567)).parse(), Ok(Rate(1_234_567)));
+        for (text, seconds, told) in [
+            ("30d", 30 * 86_400, "30d"),
+            ("14 d", 14 * 86_400, "2w"),
+            ("90min", 5400, "90min"),
+            ("36h", 129_600, "36h"),
+        ] {
+            let span: Span = text.parse().expect(text);
+            assert_eq!((span.seconds, span.to_string()), (seconds, told.to_owned()));
+        }
+        for wrong in ["", "30", "d", "-1d", "0d", "1e9d", "99999999999w", "3 moons"] {
+            assert!(wrong.parse::<Span>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
-//! What goes on beside the requests: the index follows the tables, tracker and seeder follow what is published.
+//! What goes on beside the requests: the index follows the tables, tracker and seeder follow what is published, and what is
+//! held is checked when it is time.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fonoteca_archive::{Published, PublishedTorrent, PublishedVariant};
+use fonoteca_archive::fixity::{Report, keep_checking};
+use fonoteca_archive::{ArchiveError, Published, PublishedTorrent, PublishedVariant};
 use fonoteca_model::{BlobId, Sha1Hash};
 use fonoteca_swarm::{SeedTorrent, Seeder};
 
@@ -34,6 +36,24 @@ pub(crate) async fn follow(app: App, seeder: Option<Arc<Seeder>>) {
         }
         tokio::time::sleep(TURN).await;
     }
+}
+
+/// Checks what is held as `archive.toml` says, until it is dropped.
+pub(crate) async fn check(app: App) {
+    let tell = |done: Result<Report, ArchiveError>| match done {
+        Ok(report) if report.sound() => {
+            tracing::info!(checked = report.checked, "every blob that was checked is sound")
+        }
+        Ok(report) => tracing::error!(
+            pieces = report.damaged.len(),
+            missing = report.missing.len(),
+            "blobs are damaged: `fonoteca verify --damaged --repair` makes them good from other copies"
+        ),
+        Err(error) => {
+            app.internal("checking what is held", &error);
+        }
+    };
+    keep_checking(&app.archive, app.archive.settings().fixity, app.options.minute_of_day, tell).await;
 }
 
 /// Makes tracker and seeder serve these torrents and no others. What stays is left alone, with its peers.

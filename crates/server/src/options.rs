@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use fonoteca_guard::{Policy, Rate};
+use fonoteca_model::Timestamp;
 
 pub use crate::tracker::TrackerLimits;
 
@@ -23,6 +24,8 @@ pub struct ServerOptions {
     pub tracker: TrackerLimits,
     /// What is tolerated of one address.
     pub guard: Policy,
+    /// The minute of the day, from midnight, by which the hours of the schedule of checks go.
+    pub minute_of_day: fn(Timestamp) -> u16,
     /// The `ffmpeg` program, for players that ask for less than the original.
     pub ffmpeg: std::ffi::OsString,
 }
@@ -37,6 +40,8 @@ impl Default for ServerOptions {
             tracker: TrackerLimits::default(),
             // A mirror announces each of its torrents every ten minutes; a thousand of them are no abuse.
             guard: Policy { announces: Rate { burst: 2_000, per_hour: 12_000 }, ..Policy::default() },
+            // UTC.
+            minute_of_day: |now| (now.as_seconds().rem_euclid(86_400) / 60) as u16,
             ffmpeg: "ffmpeg".into(),
         }
     }

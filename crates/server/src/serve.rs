@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::{App, Connection};
-use crate::background::follow;
+use crate::background::{check, follow};
 use crate::error::ServerError;
 use crate::options::ServerOptions;
 use crate::routes::router;
@@ -32,7 +32,7 @@ pub struct Bound {
 /// Serves an archive until `shutdown` is done; `on_ready` is called once both sockets listen.
 ///
 /// Beside the requests it keeps the search index at the tables' versions, and lets tracker and seeder follow what is
-/// published, also by other processes.
+/// published, also by other processes; and it checks what is held as `archive.toml` says.
 ///
 /// # Errors
 /// [`ServerError::Listen`] for an address that is taken; [`ServerError::Swarm`] for that of the seeder.
@@ -53,7 +53,8 @@ pub async fn serve(
     };
     let bittorrent = seeder.as_ref().map(|seeder| seeder.local_addr());
     let app = App::new(archive, accounts, options, seeder.as_ref());
-    let background = tokio::spawn(follow(app.clone(), seeder));
+    let following = tokio::spawn(follow(app.clone(), seeder));
+    let checking = tokio::spawn(check(app.clone()));
 
     let (stop, stopped) = watch::channel(false);
     let mut graceful = stopped.clone();
@@ -72,6 +73,7 @@ pub async fn serve(
         ended = server => ended.map_err(ServerError::Http),
         () = grace_is_over => Ok(()),
     };
-    background.abort();
+    following.abort();
+    checking.abort();
     ended
 }

@@ -139,6 +139,29 @@ pub enum StoreError {
         /// What it said.
         source: object_store::Error,
     },
+    /// The hashes that are kept for a blob are not those of the blob, so that no piece of it can be proven.
+    #[error(
+        "what the table `blobs` says of {id} contradicts its root, so no piece of it can be proven: bring back the table \
+         from a copy of the archive, or ingest the file again"
+    )]
+    Unproven {
+        /// The blob.
+        id: BlobId,
+    },
+    /// A blob was to be finished before all of its pieces were there.
+    #[error("{lacking} pieces of blob {id} are lacking: they were in no source that was asked")]
+    Lacking {
+        /// The blob.
+        id: BlobId,
+        /// How many.
+        lacking: usize,
+    },
+    /// The threads that check have ended.
+    #[error("the check of {name} was stopped: run the same again")]
+    Stopped {
+        /// The blob.
+        name: String,
+    },
     /// The work was stopped because the program is ending, or it panicked.
     #[error("work on {name} was interrupted: run the same again")]
     Interrupted {

@@ -21,9 +21,11 @@
 //! # Ok(()) }
 //! ```
 
+mod check;
 mod durable;
 mod error;
 pub mod layout;
+mod mend;
 mod objects;
 mod put;
 mod source;
@@ -32,8 +34,10 @@ mod store;
 mod verify;
 mod walk;
 
+pub use check::{CheckOptions, Checker};
 pub use durable::{sync_folder, write_file};
 pub use error::StoreError;
+pub use mend::Mending;
 pub use objects::DurableFs;
 pub use store::{Put, Store};
 pub use verify::Verdict;

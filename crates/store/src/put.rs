@@ -122,9 +122,15 @@ impl Local {
         self.keep(staged, hashes, &name)
     }
 
-    fn stage(&self, name: &str) -> Result<Staged, StoreError> {
+    pub(crate) fn stage(&self, name: &str) -> Result<Staged, StoreError> {
         let create = || Staged::in_folder(&self.staging);
         self.folders.with_parent(&self.staging.join("file"), create).map_err(|error| self.cannot_write(name, error))
+    }
+
+    /// Gives a finished file the place of a blob, in one step with taking away what is there.
+    pub(crate) fn replace(&self, mut staged: Staged, id: BlobId) -> Result<(), StoreError> {
+        let placed = staged.place(&self.path(id), Taken::Replace, &self.folders);
+        placed.map_err(|error| self.cannot_write(&format!("blob {id}"), error))
     }
 
     fn keep(&self, mut staged: Staged, hashes: BlobHashes, name: &str) -> Result<Put, StoreError> {
@@ -163,7 +169,7 @@ impl Local {
         self.folders.ensure(folder).and_then(|()| sync_entries(folder)).map_err(StoreError::on("write to disk", folder))
     }
 
-    fn cannot_write(&self, name: &str, error: io::Error) -> StoreError {
+    pub(crate) fn cannot_write(&self, name: &str, error: io::Error) -> StoreError {
         StoreError::write(name, &self.blobs, error)
     }
 }

@@ -2,11 +2,12 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::num::NonZeroU64;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use fonoteca_model::{BlobHasher, BlobHashes, PIECE_BYTES};
-use rustix::fs::OFlags;
+use rustix::fs::{Advice, OFlags};
 
 use crate::error::StoreError;
 
@@ -83,7 +84,23 @@ impl Source {
         hasher.finish().ok_or_else(|| StoreError::Empty { name: self.name() })
     }
 
-    fn check_unchanged(&self, read: u64) -> Result<(), StoreError> {
+    /// Reads from `offset` until the buffer is full; fails where the file is shorter than when it was opened.
+    pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.file.read_exact_at(buffer, offset)
+    }
+
+    /// Tells the system that these bytes will be read soon. Only a hint: a system that does not take it is slower.
+    pub(crate) fn will_read(&self, offset: u64, length: u64) {
+        let _ = rustix::fs::fadvise(&self.file, offset, NonZeroU64::new(length), Advice::WillNeed);
+    }
+
+    /// Drops the system's copies in memory, so that what is read next comes from the disk. Only a hint, too.
+    pub(crate) fn forget(&self) {
+        let _ = rustix::fs::fadvise(&self.file, 0, None, Advice::DontNeed);
+    }
+
+    /// Fails where somebody wrote to the file since it was opened, or `read` is not all that it had then.
+    pub(crate) fn check_unchanged(&self, read: u64) -> Result<(), StoreError> {
         let after = self.file.metadata().map_err(StoreError::on("read the size of", &self.path))?;
         let modified = |metadata: &Metadata| (metadata.mtime(), metadata.mtime_nsec());
         let expected = self.size();

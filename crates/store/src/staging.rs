@@ -71,6 +71,10 @@ impl Staged {
         &self.file
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Makes the bytes durable, gives them their name, and makes that durable.
     pub(crate) fn place(&mut self, target: &Path, taken: Taken, folders: &Folders) -> io::Result<()> {
         self.file.sync_all()?;

@@ -198,7 +198,11 @@ impl Store {
         staging::sweep(self.local.staging(), self.local.root(), self.local.blobs())
     }
 
-    async fn blocking<T: Send + 'static>(
+    pub(crate) fn local_blobs(&self) -> Arc<Local> {
+        Arc::clone(&self.local)
+    }
+
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         name: String,
         work: impl FnOnce(&Local) -> Result<T, StoreError> + Send + 'static,

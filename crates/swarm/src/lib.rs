@@ -2,7 +2,7 @@
 //!
 //! - [`Seeder`] uploads torrents whose hashes are already known; it never re-hashes what it sends.
 //! - [`fetch_by_swarm`] downloads from BitTorrent peers (librqbit, the v1 side of a torrent).
-//! - [`fetch_by_web_seed`] downloads from a web server (BEP 19).
+//! - [`fetch_by_web_seed`] downloads from a web server (BEP 19); [`WebSeed`] asks one for single ranges.
 //!
 //! Both downloads share one staging folder and may follow each other: what one has left unfinished the other resumes.
 //! A file in the making is `<path>.part`, as long as the finished file and with pieces at their places; it gets its
@@ -33,4 +33,4 @@ pub use download::{FetchOptions, fetch_by_swarm};
 pub use error::SwarmError;
 pub use fetched::Fetched;
 pub use seeder::{BlobSource, SeedTorrent, Seeder, SeederOptions, SeederStats};
-pub use webseed::{WebSeedOptions, fetch_by_web_seed};
+pub use webseed::{WebSeed, WebSeedOptions, fetch_by_web_seed};

@@ -78,6 +78,9 @@ impl Options {
 /// the commit of a small batch does.
 const SHOW_AFTER_SECONDS: i64 = 3;
 
+/// New tracks that are matched to the catalogue at the end, 8 bytes each; `links join` and `review` meet all.
+const MATCHED_AT_THE_END: usize = 4_000_000;
+
 /// Takes everything in. `report` is told of each file once it is settled: for a kept file, after its batch is committed.
 ///
 /// Returns [`ArchiveError::Cancelled`] when the user stopped it, and any other error when going on makes no sense (a full
@@ -99,10 +102,17 @@ pub async fn ingest(
     }
     summary.ignored = walked.ignored;
     progress.stage("ingesting", Some(walked.candidates.len() as u64), Unit::Items);
-    let taken = take_all(archive, options, &walked.candidates, progress, &mut summary, report).await;
+    let mut added = Vec::new();
+    let mut report = |outcome: FileOutcome| {
+        let kept = matches!(outcome.status, Status::Added | Status::Malformed) && added.len() < MATCHED_AT_THE_END;
+        added.extend(outcome.track_id.as_deref().filter(|_| kept).and_then(|id| id.parse::<Id>().ok()));
+        report(outcome);
+    };
+    let taken = take_all(archive, options, &walked.candidates, progress, &mut summary, &mut report).await;
     // Also what came in before it was stopped is found from now on.
     let shown = archive.refresh_index().await;
     taken.and(shown)?;
+    crate::matching::join_sure(archive, &added, progress).await?;
     // A clock may be set back meanwhile.
     summary.seconds = (archive.now().0 - started.0).max(0) as f64 / 1e6;
     Ok(summary)

@@ -21,7 +21,7 @@ pub(crate) fn client() -> Result<reqwest::Client, ArchiveError> {
 }
 
 /// The body at `url`, refused when it is longer than `limit` bytes.
-pub(super) async fn get(client: &reqwest::Client, url: &str, limit: usize) -> Result<Vec<u8>, ArchiveError> {
+pub(crate) async fn get(client: &reqwest::Client, url: &str, limit: usize) -> Result<Vec<u8>, ArchiveError> {
     answer(client.get(url), url, limit).await
 }
 

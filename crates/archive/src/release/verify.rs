@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use fonoteca_model::BlobId;
 use fonoteca_model::progress::Progress;
+use fonoteca_store::CheckOptions;
 use fonoteca_torrent::feed::PublicKey;
 use fonoteca_torrent::{Limits, Metainfo};
 use serde::Serialize;
@@ -69,7 +70,7 @@ pub async fn verify(
         roots.extend(metainfo.real_files().filter_map(|(_, file)| file.root));
     }
     let roots: Vec<BlobId> = roots.into_iter().collect();
-    let report = check_roots(archive, &roots, progress).await?;
+    let report = check_roots(archive, &roots, CheckOptions::default(), progress).await?;
     Ok(ReleaseVerdict {
         checked: report.checked,
         damaged: report.damaged,

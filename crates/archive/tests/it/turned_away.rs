@@ -1,6 +1,6 @@
 //! What is refused leaves nothing behind, and is told of each file that the user named.
 
-use fonoteca_archive::fixity;
+use fonoteca_archive::fixity::{self, Extent, Options};
 use fonoteca_archive::ingest::Status;
 use fonoteca_model::Silent;
 use fonoteca_model::limits::Limits;
@@ -20,7 +20,7 @@ async fn both_of_two_equal_files_that_are_no_audio_are_refused_by_name() {
         assert!(reason.contains(name) && !reason.contains("blobs/"), "{reason}");
         assert_eq!(outcome.root, None);
     }
-    let report = fixity::verify(&world.archive, None, 0, &Silent).await.expect("a check");
+    let report = fixity::verify(&world.archive, &Options::new(Extent::All), &Silent).await.expect("a check");
     assert!(report.sound() && report.unknown.is_empty(), "{report:?}");
 }
 
@@ -30,7 +30,7 @@ async fn what_a_killed_run_left_is_refused_and_removed_by_the_next() {
     let path = world.file("a.mp3", b"milk, bread, strings");
     // The kill came between taking the bytes in and looking at them.
     let put = world.archive.store().put_file(&path, Limits::default().file_bytes).await.expect("a blob");
-    let report = fixity::verify(&world.archive, None, 0, &Silent).await.expect("a check");
+    let report = fixity::verify(&world.archive, &Options::new(Extent::All), &Silent).await.expect("a check");
     assert!(report.sound());
     assert_eq!(report.unknown, [put.hashes.root.to_string()]);
     let (summary, _) = world.ingest("one").await;
@@ -49,6 +49,6 @@ async fn bytes_that_a_table_refers_to_stay_although_they_are_refused_as_audio() 
     let (summary, outcomes) = world.ingest("two").await;
     assert_eq!((summary.known, summary.refused), (1, 1));
     assert_eq!(statuses(&outcomes, "2.wav"), [Status::Refused]);
-    let report = fixity::verify(&world.archive, None, 0, &Silent).await.expect("a check");
+    let report = fixity::verify(&world.archive, &Options::new(Extent::All), &Silent).await.expect("a check");
     assert!(report.sound(), "{report:?}");
 }

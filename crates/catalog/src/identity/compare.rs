@@ -29,7 +29,7 @@ fn close(a: &Features, b: &Features, tolerance: i64) -> Option<(bool, i64)> {
 }
 
 /// Codes of MusicBrainz that say: two recordings.
-fn told_apart(a: &Features, b: &Features) -> bool {
+pub(super) fn told_apart(a: &Features, b: &Features) -> bool {
     a.mbid != 0 && b.mbid != 0 && a.mbid != b.mbid
 }
 
@@ -84,6 +84,20 @@ pub(super) fn by_names(a: &Features, b: &Features) -> Option<f32> {
     }
     let score = 0.5 * t + 0.4 * who + 0.1 * (1.0 - apart as f32 / (2 * TOLERANCE_MS) as f32);
     (score >= SCORE).then_some(score)
+}
+
+/// The score of two tracks at one place of albums with one barcode; None where they are another edition's.
+pub(super) fn by_place(a: &Features, b: &Features) -> Option<f32> {
+    let close = close(a, b, CODED_TOLERANCE_MS).is_none_or(|(close, _)| close);
+    let same = a.title.kinds == b.title.kinds && title(&a.title, &b.title) >= TITLE;
+    (close && same && !told_apart(a, b)).then_some(0.95)
+}
+
+/// How alike two tracks are, 0 to 1, without a threshold: what a person who decides is told.
+pub(super) fn plain(a: &Features, b: &Features) -> f32 {
+    // Of an unknown length half may be right.
+    let length = close(a, b, CODED_SPAN_MS).map_or(0.5, |(_, apart)| 1.0 - apart as f32 / CODED_SPAN_MS as f32);
+    0.5 * title(&a.title, &b.title) + 0.4 * artists(a, b) + 0.1 * length.max(0.0)
 }
 
 /// How alike two titles are, 0 to 1. Numbers, single letters and kinds must be the same.

@@ -103,7 +103,7 @@ impl Ends {
 }
 
 /// Each pair whose join was taken back by a link to itself, and not made again since.
-fn taken_apart(links: &[Link]) -> Vec<(Id, Id)> {
+pub(super) fn taken_apart(links: &[Link]) -> Vec<(Id, Id)> {
     let superseded: HashSet<&str> = links.iter().filter_map(|link| link.supersedes.as_deref()).collect();
     let moment = |link: &Link| -> (Timestamp, String) { (link.at, link.id.clone()) };
     let mut pairs = Vec::new();

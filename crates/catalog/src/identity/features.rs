@@ -38,19 +38,20 @@ pub(super) struct Features {
     pub(super) also: Vec<Artists>,
 }
 
+/// The columns that are compared.
 #[derive(Deserialize)]
-struct Row {
-    id: i64,
-    source: String,
-    title: String,
-    artist_credit: String,
-    artists: Vec<Credit>,
-    album_id: Option<i64>,
-    disc: Option<i32>,
-    number: Option<i32>,
-    duration_ms: Option<i64>,
-    isrc: Option<String>,
-    mbid: Option<String>,
+pub(super) struct Row {
+    pub(super) id: i64,
+    pub(super) source: String,
+    pub(super) title: String,
+    pub(super) artist_credit: String,
+    pub(super) artists: Vec<Credit>,
+    pub(super) album_id: Option<i64>,
+    pub(super) disc: Option<i32>,
+    pub(super) number: Option<i32>,
+    pub(super) duration_ms: Option<i64>,
+    pub(super) isrc: Option<String>,
+    pub(super) mbid: Option<String>,
 }
 
 const QUERY: &str =
@@ -64,7 +65,7 @@ pub(super) fn hash(parts: impl Hash) -> u64 {
 }
 
 impl Features {
-    fn read(row: Row, asked: bool, aliases: &HashMap<Id, Vec<String>>) -> Self {
+    pub(super) fn read(row: Row, asked: bool, aliases: &HashMap<Id, Vec<String>>) -> Self {
         let text = if row.artist_credit.trim().is_empty() {
             row.artists.iter().map(|credit| credit.name.as_str()).collect::<Vec<_>>().join(" & ")
         } else {

@@ -13,6 +13,7 @@ mod artists;
 mod compare;
 mod ends;
 mod features;
+mod likeness;
 mod names;
 mod pairs;
 mod settle;
@@ -33,11 +34,21 @@ use crate::error::CatalogError;
 use crate::schema::{Album, Artist, LinkEntity, Row, Track};
 use crate::snapshot::Snapshot;
 use ends::Ends;
+pub use likeness::{Likeness, likeness, taken_apart};
 use spill::{Edge, Spilled};
 
-/// Why things are joined, the surest first; a row of `links` has one of these words.
-pub const REASONS: &[&str] =
-    &["mbid", "isrc", "upc", "catalogue-number", "artist-title-duration", "album-position", "shared-tracks"];
+/// Why things are joined, the surest first; a row of `links` has one of these words. The last one is said by [`likeness`]
+/// alone.
+pub const REASONS: &[&str] = &[
+    "mbid",
+    "isrc",
+    "upc",
+    "catalogue-number",
+    "artist-title-duration",
+    "album-position",
+    "shared-tracks",
+    "upc-position",
+];
 
 /// From so many new rows on, everything is asked: remembering which are new would take more memory than it saves time.
 const MOST_ASKED: usize = 1 << 24;

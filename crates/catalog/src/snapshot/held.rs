@@ -1,13 +1,17 @@
 //! What is held: the audio in the order in which it is given out, and the blobs that a fixity check goes through.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
+use arrow::array::AsArray as _;
+use arrow::datatypes::Int64Type;
 use fonoteca_model::{BlobHashes, BlobId, Id, Timestamp};
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
 
 use super::Snapshot;
+use super::stats::first_number;
 use crate::error::CatalogError;
 use crate::schema::{Blob, FileState, Table};
 
@@ -58,12 +62,14 @@ pub struct HeldAudio {
     pub listens_as_of: Option<Timestamp>,
 }
 
-/// Redirects are followed three deep for the order; a longer chain sorts with the recording that it reached.
-const BY_POPULARITY: &str = "WITH
-    hop AS (
+/// The recording that each track or recording was joined to, one hop far.
+pub(super) const HOP: &str = "hop AS (
         SELECT from_id, last_value(to_id ORDER BY at, id) AS to_id FROM links
         WHERE entity = 'recording' AND id NOT IN (SELECT supersedes FROM links WHERE supersedes IS NOT NULL)
-        GROUP BY from_id),
+        GROUP BY from_id)";
+
+/// Redirects are followed three deep for the order; a longer chain sorts with the recording that it reached.
+const BY_POPULARITY: &str = "
     counted AS (
         SELECT recording_id, last_value(popularity ORDER BY as_of, \"count\") AS popularity,
             last_value(\"count\" ORDER BY as_of, \"count\") AS listens, max(as_of) AS as_of
@@ -95,23 +101,67 @@ const BY_POPULARITY: &str = "WITH
     ORDER BY popularity DESC, listens DESC, root";
 
 /// Blobs that a mirror dropped when their feed withdrew them: known, and rightly gone.
-const DELETED: &str = "SELECT subject FROM events WHERE kind = 'deletion' AND subject_kind = 'blob'";
+pub(super) const DELETED: &str = "SELECT subject FROM events WHERE kind = 'deletion' AND subject_kind = 'blob'";
 
 impl Snapshot {
     /// All held audio, most popular first, then most listened, then by root: an order without ties.
     pub async fn held_by_popularity(
         &self,
     ) -> Result<BoxStream<'static, Result<Vec<HeldAudio>, CatalogError>>, CatalogError> {
-        let batches = self.sql_stream(BY_POPULARITY).await?;
+        let batches = self.sql_stream(&format!("WITH {HOP}, {BY_POPULARITY}")).await?;
         Ok(batches
             .map(|batch| serde_arrow::from_record_batch(&batch?).map_err(CatalogError::rows(Table::Files)))
             .boxed())
     }
 
-    /// The hashes of every blob that should be in the store, in chunks.
-    pub async fn all_blobs(&self) -> Result<BoxStream<'static, Result<Vec<BlobHashes>, CatalogError>>, CatalogError> {
-        let rows = self.stream::<Blob>(&format!("WHERE root NOT IN ({DELETED})")).await?;
-        Ok(rows.map(|some| some?.iter().map(Blob::hashes).collect()).boxed())
+    /// All tracks that something is held of, each once, in order, in chunks.
+    pub async fn held_tracks(&self) -> Result<BoxStream<'static, Result<Vec<Id>, CatalogError>>, CatalogError> {
+        let batches = self.sql_stream("SELECT DISTINCT track_id FROM holdings ORDER BY track_id").await?;
+        Ok(batches
+            .map(|batch| {
+                let batch = batch?;
+                Ok(batch.column(0).as_primitive::<Int64Type>().values().iter().copied().map(Id).collect())
+            })
+            .boxed())
+    }
+
+    /// How many blobs should be in the store, and their bytes.
+    pub async fn count_blobs(&self) -> Result<(u64, u64), CatalogError> {
+        let query = format!("SELECT count(*), coalesce(sum(size), 0) FROM blobs WHERE root NOT IN ({DELETED})");
+        let counts = self.sql(&query).await?;
+        Ok((first_number(&counts, 0) as u64, first_number(&counts, 1) as u64))
+    }
+
+    /// The hashes of every blob that should be in the store and whose root is within the range, ascending, each once, in
+    /// chunks. The range is sorted before the first comes.
+    pub async fn blobs_within(
+        &self,
+        roots: RangeInclusive<BlobId>,
+    ) -> Result<BoxStream<'static, Result<Vec<BlobHashes>, CatalogError>>, CatalogError> {
+        let (first, last) = roots.into_inner();
+        let tail = format!("WHERE root >= '{first}' AND root <= '{last}' AND root NOT IN ({DELETED}) ORDER BY root");
+        let rows = self.stream::<Blob>(&tail).await?;
+        let mut before = None;
+        Ok(rows
+            .map(move |some| {
+                let mut some = some?;
+                some.retain(|blob| before.replace(blob.root) != Some(blob.root));
+                some.iter().map(Blob::hashes).collect()
+            })
+            .boxed())
+    }
+
+    /// The roots of all blobs that should be in the store, in any order, in chunks.
+    pub async fn blob_roots(&self) -> Result<BoxStream<'static, Result<Vec<BlobId>, CatalogError>>, CatalogError> {
+        let query = format!("SELECT root AS subject FROM blobs WHERE root NOT IN ({DELETED})");
+        let batches = self.sql_stream(&query).await?;
+        Ok(batches
+            .map(|batch| {
+                let rows: Vec<OfBlob> =
+                    serde_arrow::from_record_batch(&batch?).map_err(CatalogError::rows(Table::Blobs))?;
+                Ok(rows.into_iter().map(|row| row.subject).collect())
+            })
+            .boxed())
     }
 
     /// Blobs whose last fixity check failed.

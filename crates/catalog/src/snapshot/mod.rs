@@ -5,6 +5,7 @@ mod batches;
 mod blobs;
 mod browse;
 mod changes;
+mod copies;
 mod coverage;
 mod details;
 mod files;
@@ -37,6 +38,7 @@ use crate::schema::Table;
 
 pub(crate) use batches::BatchesOfTable;
 pub use browse::{AlbumDetails, AlbumEntry, AlbumOrder, ArtistDetails, ArtistEntry};
+pub use copies::{Sameness, Twin};
 pub use coverage::{BANDS, Band, Coverage, Covering, Point, SHARES};
 pub use details::{Held, TrackDetails, TrackEntry};
 pub(crate) use files::TableFile;

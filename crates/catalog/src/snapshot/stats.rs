@@ -74,7 +74,7 @@ impl Snapshot {
 }
 
 /// A number in the first row of an answer; 0 for none.
-fn first_number(batches: &[RecordBatch], column: usize) -> i64 {
+pub(super) fn first_number(batches: &[RecordBatch], column: usize) -> i64 {
     let column = batches.iter().find(|batch| batch.num_rows() > 0).map(|batch| batch.column(column));
     column
         .and_then(|column| {

@@ -3,6 +3,7 @@
 mod catalog;
 mod completions;
 mod demo;
+mod duplicates;
 mod feed;
 mod identify;
 mod import;
@@ -14,6 +15,7 @@ mod lookup;
 mod man;
 mod mirror;
 mod release;
+mod review;
 mod rights;
 mod search;
 mod serve;
@@ -44,8 +46,10 @@ pub enum Command {
     Identify(identify::Args),
     Sql(sql::Args),
     Stats(stats::Args),
+    Duplicates(duplicates::Args),
     #[command(subcommand)]
     Links(links::Command),
+    Review(review::Args),
     #[command(subcommand)]
     Rights(rights::Command),
     #[command(subcommand)]
@@ -78,7 +82,9 @@ pub async fn run(command: Command, context: &Context) -> Ended {
         Command::Identify(args) => identify::run(args, context).await,
         Command::Sql(args) => sql::run(args, context).await,
         Command::Stats(args) => stats::run(args, context).await,
+        Command::Duplicates(args) => duplicates::run(args, context).await,
         Command::Links(command) => links::run(command, context).await,
+        Command::Review(args) => review::run(args, context).await,
         Command::Rights(command) => rights::run(command, context).await,
         Command::Release(command) => release::run(command, context).await,
         Command::Feed(command) => feed::run(command, context).await,

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Ended;
 use crate::context::Context;
+use crate::environment;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -15,7 +16,8 @@ use crate::output::Output;
 ///
 /// Accounts hear what their role allows, in a browser or any Subsonic app. Everybody may read the feed and fetch what
 /// was released, over HTTP (web seeds) and BitTorrent. It listens on this machine only, unless told otherwise; put a
-/// web server with TLS before it when others are to reach it.
+/// web server with TLS before it when others are to reach it. With `[fixity]` in archive.toml it checks what is held in
+/// the background; `fonoteca verify --status` says how far.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -63,6 +65,7 @@ pub async fn run(args: Args, context: &Context) -> Ended {
             Some(Seeding::Off) => None,
             Some(Seeding::At(address)) => Some(address),
         },
+        minute_of_day: environment::minute_of_day,
         public_url: args.url.or_else(|| archive.settings().publish.url.clone()),
         ..ServerOptions::default()
     };

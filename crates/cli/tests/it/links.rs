@@ -9,7 +9,7 @@ use fonoteca_model::{Id, Timestamp};
 
 use crate::world::World;
 
-fn told(source: &str, artist: &str, title: &str, isrc: Option<&str>) -> Track {
+pub fn told(source: &str, artist: &str, title: &str, isrc: Option<&str>) -> Track {
     Track {
         id: Id::of(source, title),
         source: source.into(),
@@ -33,11 +33,16 @@ fn told(source: &str, artist: &str, title: &str, isrc: Option<&str>) -> Track {
 
 /// Rows as an import writes them.
 fn import(archive: &Path, number: i64, tracks: Vec<Track>) {
+    commit(archive, &format!("import-test-{number}"), Batch { tracks, ..Batch::default() });
+}
+
+/// Commits rows as they are.
+pub fn commit(archive: &Path, job: &str, batch: Batch) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let archive = Archive::open(archive, Arc::new(|| Timestamp::from_seconds(1_793_620_800))).await.unwrap();
         let writer = archive.catalog().writer().await.unwrap();
-        writer.commit("import-test", number, Batch { tracks, ..Batch::default() }).await.unwrap();
+        writer.commit(job, 0, batch).await.unwrap();
     });
 }
 

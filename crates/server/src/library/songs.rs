@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use fonoteca_catalog::{Album, BlobKind, File, FileState, Holding, Track};
+use fonoteca_archive::quality::quality;
+use fonoteca_catalog::{Album, BlobKind, File, Holding, Track};
 use fonoteca_model::rights::Verdict;
 use fonoteca_model::{BlobId, Id};
 
@@ -106,7 +107,7 @@ impl Library<'_> {
                 .into_iter()
                 .filter_map(|holding| files.get(&holding.root).map(|file| (holding, file.clone())))
                 .collect();
-            choices.sort_by_key(|(_, file)| std::cmp::Reverse(worth(file)));
+            choices.sort_by_key(|(_, file)| std::cmp::Reverse(quality(file)));
             (track, choices)
         });
         Ok(audio.collect())
@@ -135,10 +136,4 @@ impl Library<'_> {
         });
         Ok(genres.collect())
     }
-}
-
-/// Which of several files to play: whole rather than malformed, lossless rather than not, more bits rather than fewer.
-fn worth(file: &File) -> (bool, bool, i32, BlobId) {
-    let lossless = file.bit_depth.is_some();
-    (file.state != FileState::Malformed, lossless, file.bit_rate.unwrap_or(0), file.root)
 }

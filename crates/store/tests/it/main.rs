@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, which is what is meant")]
 
+mod check;
 mod compat;
 mod crash;
 mod durable;
 mod full;
 mod list;
+mod mend;
 mod model;
 mod objects;
 mod put;

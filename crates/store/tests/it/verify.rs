@@ -16,7 +16,7 @@ async fn put(store: &Store, size: usize) -> (BlobHashes, fs::File) {
 
 async fn damaged_pieces(store: &Store, hashes: &BlobHashes, size: usize) -> Vec<u64> {
     match store.verify(hashes).await.unwrap() {
-        Verdict::Damaged { pieces, found_root, found_size } => {
+        Verdict::Damaged { pieces, found_root, found_size, unreadable: None } => {
             assert_eq!(found_size, size as u64);
             assert_ne!(found_root, Some(hashes.root));
             assert_eq!(found_root.is_none(), size == 0);
@@ -109,6 +109,11 @@ async fn hashes_from_elsewhere_may_be_nonsense() {
     hashes.size += 1;
     assert_eq!(
         store.verify(&hashes).await.unwrap(),
-        Verdict::Damaged { pieces: vec![0, 1, 2], found_root: Some(root), found_size: 2 * MIB as u64 + 1 }
+        Verdict::Damaged {
+            pieces: vec![0, 1, 2],
+            found_root: Some(root),
+            found_size: 2 * MIB as u64 + 1,
+            unreadable: None
+        }
     );
 }

@@ -1,7 +1,10 @@
 //! Downloading from a web seed (BEP 19): plain HTTP ranges, each piece checked before it counts.
 
+mod range;
 mod response;
 mod url;
+
+pub use range::WebSeed;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -66,7 +69,7 @@ pub async fn fetch_by_web_seed(options: WebSeedOptions, progress: &dyn Progress)
     let total = wanted.iter().map(|index| metainfo.files[*index].size).sum();
     progress.stage(&format!("fetching {} from {}", metainfo.name, options.base_url), Some(total), Unit::Bytes);
     let visit = Visit {
-        client: client(&options)?,
+        client: client(&options.base_url, options.stall)?,
         staging: Staging::new(&options.staging),
         options: &options,
         progress,
@@ -85,7 +88,7 @@ pub async fn fetch_by_web_seed(options: WebSeedOptions, progress: &dyn Progress)
     })
 }
 
-fn client(options: &WebSeedOptions) -> Result<Client, SwarmError> {
+fn client(base_url: &str, stall: Duration) -> Result<Client, SwarmError> {
     let same_host = redirect::Policy::custom(|attempt| {
         let follow = attempt.previous().len() <= 5
             && attempt.previous().last().is_some_and(|from| {
@@ -97,11 +100,11 @@ fn client(options: &WebSeedOptions) -> Result<Client, SwarmError> {
     });
     let built = Client::builder()
         .user_agent(concat!("fonoteca/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(options.stall)
+        .connect_timeout(stall)
         .redirect(same_host)
         .no_proxy()
         .build();
-    built.map_err(|source| SwarmError::Http { url: options.base_url.clone(), source: Box::new(source) })
+    built.map_err(|source| SwarmError::Http { url: base_url.to_owned(), source: Box::new(source) })
 }
 
 /// One call's dealings with a web seed.

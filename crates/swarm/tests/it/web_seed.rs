@@ -71,6 +71,44 @@ async fn try_one(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_range_is_given_as_it_was_asked_for_whatever_the_server_sends() {
+    let collection = Collection::of(&[3 * MIB + 70_000]);
+    let (torrent, bytes) = (&collection.hybrid, &collection.files[0].1);
+    let size = bytes.len() as u64;
+    let index = torrent.real_files().next().expect("a file").0;
+    let obedient = WebSeed::start(&collection, |_, _, answer| answer).await;
+    let deaf = WebSeed::start(&collection, |_, bytes, _| Answer::ok(bytes.to_vec())).await;
+    for seed in [&obedient, &deaf] {
+        let asked = fonoteca_swarm::WebSeed::new(&seed.url).expect("a client");
+        for range in [0..1, 5..MIB as u64, MIB as u64..2 * MIB as u64, size - 1..size, 0..size] {
+            let read = within(30, asked.read(torrent, index, range.clone())).await.expect("read");
+            assert_eq!(read, bytes[range.start as usize..range.end as usize], "{range:?}");
+        }
+        for wrong in [3..3, size - 1..size + 1] {
+            let refused = asked.read(torrent, index, wrong).await;
+            assert!(matches!(refused, Err(SwarmError::NoSuchFile { .. })), "{refused:?}");
+        }
+    }
+    type Twist = fn(&Request, &[u8], Answer) -> Answer;
+    let twists: [(Twist, &str); 4] = [
+        (|_, _, _| Answer::status(404), "not there"),
+        (
+            |_, _, answer| Answer { length: Some(answer.body.len()), body: answer.body[1..].to_vec(), ..answer },
+            "broke off",
+        ),
+        (|_, _, answer| Answer { body: [&answer.body[..], b"!"].concat(), ..answer }, "longer"),
+        (|_, bytes, _| Answer::file(bytes, &Request { path: String::new(), range: Some((0, 9)) }), "were asked for"),
+    ];
+    for (twist, told) in twists {
+        let seed = WebSeed::start(&collection, twist).await;
+        let asked = fonoteca_swarm::WebSeed::new(&seed.url).expect("a client");
+        let error = within(30, asked.read(torrent, index, 5..MIB as u64)).await.expect_err("refused");
+        assert!(error.to_string().contains(told), "{told}: {error}");
+        assert!(error.to_string().contains(&seed.url), "it names who: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_file_arrives_in_all_kinds_of_torrent() {
     let collection = Collection::of(&[1, 16385, MIB, MIB + 1, 3 * MIB + 70_000]);
     let read = Arc::new(Metainfo::parse(collection.twin.to_bytes(), &Limits::default()).expect("own torrent"));

@@ -4,6 +4,7 @@ mod later;
 mod publisher;
 mod pulling;
 mod refusals;
+mod repair;
 mod resuming;
 mod withdrawal;
 
