@@ -103,7 +103,7 @@ impl Archive {
         let root = dir.canonicalize().map_err(ArchiveError::io(dir, "cannot be found"))?;
         let store = Store::local(&root)?;
         let catalog = Catalog::open(store.objects(), &root.join("state")).await?;
-        Ok(Self {
+        let archive = Self {
             inner: Arc::new(Inner {
                 root,
                 settings,
@@ -117,7 +117,11 @@ impl Archive {
                 verdicts: Mutex::default(),
                 works_decided: Mutex::default(),
             }),
-        })
+        };
+        if archive.lacks_places() {
+            archive.places().await?;
+        }
+        Ok(archive)
     }
 
     /// The folder of the archive that `start` is in, as git finds its repository.

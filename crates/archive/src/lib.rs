@@ -20,6 +20,7 @@ pub mod listens;
 pub mod matching;
 pub mod mirror;
 mod moment;
+mod places;
 mod published;
 pub mod quality;
 pub mod release;

@@ -19,7 +19,24 @@ use crate::spectrum::Spectrum;
 use crate::tags::{self, Collector};
 use crate::{Analysis, AudioError, Container, ESSENCE_VERSION, Essence, Fingerprint, Limits, Loudness, codec, format};
 
-/// Tells all that one pass over a file tells.
+/// How far into a file one looks. Each depth tells all that the ones before it tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Depth {
+    /// What its head says: container, coding, tags, cover, declared length. Whether it is whole stays open.
+    Head,
+    /// Every packet, undecoded: essence hash, length and what the framing shows.
+    Packets,
+    /// Every sample: fingerprint, loudness, and whether all of it decodes.
+    #[default]
+    Sound,
+}
+
+/// Tells all that one pass over a file tells: [`analyse_to`] the depth of [`Depth::Sound`].
+pub fn analyse(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analysis, AudioError> {
+    analyse_to(Depth::Sound, path, limits, cancel)
+}
+
+/// Tells what one pass over a file tells, to some depth.
 ///
 /// The file is read from the disk once or twice (tags lie apart from the sound); memory stays below a few times
 /// [`Limits::picture_bytes`]. `cancel` is asked every few packets and ends the work with [`AudioError::Cancelled`].
@@ -32,8 +49,13 @@ use crate::{Analysis, AudioError, Container, ESSENCE_VERSION, Essence, Fingerpri
 ///
 /// [`AudioError`] says why a file yields nothing: it is no audio, protected, of an unsupported kind, beyond a limit, or
 /// cannot be read.
-pub fn analyse(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analysis, AudioError> {
-    catch_unwind(AssertUnwindSafe(|| pass(path, limits, cancel))).unwrap_or_else(|panic| {
+pub fn analyse_to(
+    depth: Depth,
+    path: &Path,
+    limits: &Limits,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Analysis, AudioError> {
+    catch_unwind(AssertUnwindSafe(|| pass(depth, path, limits, cancel))).unwrap_or_else(|panic| {
         let message = panic
             .downcast_ref::<&str>()
             .map(|text| (*text).to_owned())
@@ -43,7 +65,7 @@ pub fn analyse(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Resul
     })
 }
 
-fn pass(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analysis, AudioError> {
+fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analysis, AudioError> {
     let read = |source: io::Error| AudioError::Read { path: path.into(), source };
     let too_large = |what: String, limit: String| AudioError::TooLarge { path: path.into(), what, limit };
     let mut file = File::open(path).map_err(read)?;
@@ -84,10 +106,10 @@ fn pass(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analy
         }
     })?;
 
-    let mut ear = Ear::new(&opened, limits);
+    let mut ear = Ear::new(&opened, depth, limits);
     let mut sha256 = Sha256::new();
     let mut bytes = 0_u64;
-    loop {
+    while depth > Depth::Head {
         if ear.heard.packets.is_multiple_of(64) && cancel() {
             return Err(AudioError::Cancelled { path: path.into() });
         }
@@ -107,11 +129,11 @@ fn pass(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analy
         bytes += packet.data.len() as u64;
         ear.hear(&packet).map_err(|(what, limit)| too_large(what, limit))?;
     }
-    if ear.heard.packets == 0 {
+    if depth > Depth::Head && ear.heard.packets == 0 {
         let found = format!("it begins like {container} but holds no sound");
         return Err(AudioError::NotAudio { path: path.into(), found });
     }
-    if let Some(format) = opened.decoded_by {
+    if let Some(format) = opened.decoded_by.filter(|_| depth == Depth::Sound) {
         let heard = external::decode(path, format, limits, cancel, |samples, rate, channels| {
             ear.listen(samples, rate, channels)
         });
@@ -124,7 +146,10 @@ fn pass(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analy
     }
 
     let heard = ear.finish();
-    let verdict = opened.verdict.and(heard.verdict).and(opened.packets.verdict(&heard.heard));
+    let mut verdict = opened.verdict.and(heard.verdict);
+    if depth > Depth::Head {
+        verdict = verdict.and(opened.packets.verdict(&heard.heard));
+    }
     let Some(codec) = codec::name(opened.params.codec) else {
         return Err(AudioError::Unsupported { path: path.into(), what: format!("{container} with an unknown coding") });
     };
@@ -155,7 +180,11 @@ fn pass(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analy
         duration_ms,
         state,
         tags,
-        essence: Essence { version: ESSENCE_VERSION, sha256: Sha256Hash(sha256.finalize().into()) },
+        essence: if depth > Depth::Head {
+            Essence { version: ESSENCE_VERSION, sha256: Sha256Hash(sha256.finalize().into()) }
+        } else {
+            Essence::UNKNOWN
+        },
         fingerprint: heard.fingerprint,
         loudness: heard.loudness,
         checks,
@@ -166,6 +195,7 @@ fn pass(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analy
 
 /// Decodes packets and lets everybody listen.
 struct Ear {
+    depth: Depth,
     decoder: Option<Box<dyn AudioDecoder>>,
     is_lossless: bool,
     limits: Limits,
@@ -205,12 +235,20 @@ struct Report {
 }
 
 impl Ear {
-    fn new(opened: &Opened, limits: &Limits) -> Self {
+    fn new(opened: &Opened, depth: Depth, limits: &Limits) -> Self {
         let params: &AudioCodecParameters = &opened.params;
         let mut verdict = Verdict::default();
-        let decoder = match opened.decoded_by {
-            Some(_) => None,
-            None => codec::decoder(params)
+        let decoder = match (depth, opened.decoded_by) {
+            (Depth::Head, _) => {
+                verdict.unproven = Some("only its head was read".into());
+                None
+            }
+            (Depth::Packets, _) => {
+                verdict.unproven = Some("it was not decoded".into());
+                None
+            }
+            (Depth::Sound, Some(_)) => None,
+            (Depth::Sound, None) => codec::decoder(params)
                 .inspect_err(|error| {
                     let name = codec::name(params.codec).unwrap_or("unknown");
                     without_sound(&mut verdict, &format!("{name} of this kind is not decoded ({error})"));
@@ -219,6 +257,7 @@ impl Ear {
         };
         let rate = params.sample_rate.unwrap_or(0);
         Self {
+            depth,
             decoder,
             is_lossless: codec::is_lossless(params.codec),
             limits: limits.clone(),
@@ -240,7 +279,12 @@ impl Ear {
     /// Decodes one packet. The error is a limit that the sound breaks: what, and the limit.
     fn hear(&mut self, packet: &symphonia::core::packet::Packet) -> Result<(), (String, String)> {
         self.heard.packets += 1;
-        let Some(decoder) = &mut self.decoder else { return Ok(()) };
+        let Some(decoder) = &mut self.decoder else {
+            if self.depth == Depth::Packets {
+                self.heard.frames += packet.dur.get();
+            }
+            return Ok(());
+        };
         let (rate, channels) = match decoder.decode(packet) {
             Ok(sound) => {
                 sound.copy_to_vec_interleaved(&mut self.samples);

@@ -151,6 +151,16 @@ pub struct Essence {
     pub sha256: Sha256Hash,
 }
 
+impl Essence {
+    /// Of a file whose packets were not read: version 0, and zeros. It equals no other.
+    pub const UNKNOWN: Self = Self { version: 0, sha256: Sha256Hash([0; 32]) };
+
+    /// The hash, where the packets were read.
+    pub fn known(&self) -> Option<Sha256Hash> {
+        (self.version > 0).then_some(self.sha256)
+    }
+}
+
 /// The version of [`Essence`] that this crate computes.
 pub const ESSENCE_VERSION: i32 = 1;
 

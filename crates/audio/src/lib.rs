@@ -42,7 +42,7 @@ mod tags;
 mod text;
 pub mod transcode;
 
-pub use analyse::analyse;
+pub use analyse::{Depth, analyse, analyse_to};
 pub use chapters::Chapter;
 pub use checks::{
     CLIPPED_RUN, Checks, FULL_SCALE, PEAK_TOLERANCE_DB, R128_TOLERANCE_DB, REPLAYGAIN_TOLERANCE_DB, SILENCE,

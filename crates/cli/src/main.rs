@@ -11,6 +11,7 @@ mod environment;
 mod error;
 mod exit;
 mod interrupt;
+mod nice;
 mod output;
 mod progress;
 mod values;

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use fonoteca_accounts::Role;
 use fonoteca_archive::fixity::Amount;
+use fonoteca_archive::ingest::Depth;
 use fonoteca_archive::mirror::Via;
 use fonoteca_catalog::export::Format;
 use fonoteca_catalog::index::Kind;
@@ -37,6 +38,15 @@ pub fn basis() -> impl TypedValueParser<Value = Basis> {
         Basis::Unknown => "nothing is known: it is kept and checked, and nobody hears it",
     };
     words(Basis::ALL.iter().map(|basis| (*basis, basis.as_str(), help(*basis))).collect())
+}
+
+/// How far into each file ingest looks.
+pub fn depth() -> impl TypedValueParser<Value = Depth> {
+    words(vec![
+        (Depth::Head, "none", "hash it, and read no more of it than its head: format, tags, declared length"),
+        (Depth::Packets, "quick", "read every packet, decode none: true length, completeness, re-tagged copies"),
+        (Depth::Sound, "full", "decode it: fingerprint, loudness, and proof that all of it can be heard"),
+    ])
 }
 
 /// Which right.

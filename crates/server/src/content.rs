@@ -9,6 +9,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, Response, StatusCode};
 use bytes::Bytes;
 use fonoteca_model::BlobId;
+use fonoteca_store::StoreError;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::app::App;
@@ -67,8 +68,8 @@ pub(crate) async fn blob(
     };
     let bytes = match app.archive.store().read(content.root, range.clone()).await {
         Ok(bytes) => bytes,
-        Err(fonoteca_store::StoreError::Missing { .. }) => {
-            tracing::error!(root = %content.root, "a blob that the tables name is not in the store");
+        Err(error @ (StoreError::Missing { .. } | StoreError::ChangedInPlace { .. })) => {
+            tracing::error!(%error, "a blob that the tables name is not there");
             return Ok(None);
         }
         Err(error) => return Err(app.internal("reading a blob", &error)),

@@ -11,8 +11,9 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 use fonoteca_audio::transcode::{Format, Input, Target, command};
 use fonoteca_catalog::File;
+use fonoteca_store::StoreError;
 use futures::{Stream, StreamExt, stream};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -134,33 +135,23 @@ fn target(file: &File, start_ms: Option<i64>, wish: &Wish) -> Result<Option<Targ
 
 async fn transcoded(app: &App, song: &Song, target: Target) -> Result<Option<Response<Body>>, Unplayable> {
     let permit = Arc::clone(&app.transcodes).try_acquire_owned().map_err(|_| Unplayable::Busy)?;
-    let root = song.file.root;
-    let store = app.archive.store();
-    if store.size(root).await.map_err(|error| app.internal("looking for a blob", &error))?.is_none() {
-        return Ok(None);
-    }
-    let path = store.path_of(root);
-    let input = path.as_deref().map_or(Input::Stdin, Input::Path);
-    let mut command = Command::from(command(&app.options.ffmpeg, input, target));
-    let mut child = command.kill_on_drop(true).stderr(Stdio::piped()).spawn().map_err(|error| {
+    let path = match app.archive.store().locate(song.file.root).await {
+        Ok(Some(path)) => path,
+        Ok(None) => return Ok(None),
+        Err(error @ StoreError::ChangedInPlace { .. }) => {
+            tracing::error!(%error, "a blob that the tables name is not there");
+            return Ok(None);
+        }
+        Err(error) => return Err(app.internal("looking for a blob", &error).into()),
+    };
+    let mut command = Command::from(command(&app.options.ffmpeg, Input::Path(&path), target));
+    let child = command.kill_on_drop(true).stderr(Stdio::piped()).spawn().map_err(|error| {
         if error.kind() == io::ErrorKind::NotFound {
             Unplayable::NoTranscoder
         } else {
             app.internal("starting ffmpeg", &error).into()
         }
     })?;
-    if let Some(mut stdin) = child.stdin.take() {
-        let size = song.file.size.unsigned_abs();
-        let mut bytes = store.read(root, 0..size).await.map_err(|error| app.internal("reading a blob", &error))?;
-        tokio::spawn(async move {
-            while let Some(Ok(chunk)) = bytes.next().await {
-                // Who stops listening closes the pipe; that is no failure.
-                if stdin.write_all(&chunk).await.is_err() {
-                    break;
-                }
-            }
-        });
-    }
     app.metrics.streams.add(1);
     app.metrics.transcodes.add(1);
     let mut response = Response::new(Body::from_stream(output(child, permit)));

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use fonoteca_model::{BlobHashes, PIECE_BYTES};
 use tokio::sync::oneshot;
 
+use crate::elsewhere::Elsewhere;
 use crate::error::StoreError;
 use crate::put::Local;
-use crate::source::Source;
+use crate::source::{Links, Source};
 use crate::store::Store;
 use crate::verify::{Found, Verdict, open};
 
@@ -79,10 +80,15 @@ impl Store {
             let (to_hash, spare) = (Arc::clone(&to_hash), spare.clone());
             start(Box::new(move || hash_pieces(&to_hash, &spare)))
         });
-        let reader_local = Arc::clone(&local);
-        let reading = move || {
-            Reader { local: reader_local, pieces, buffers, kept: None, pace: Pace::new(options.rate) }.run(&asked)
+        let reader = Reader {
+            local: Arc::clone(&local),
+            elsewhere: self.elsewhere(),
+            pieces,
+            buffers,
+            kept: None,
+            pace: Pace::new(options.rate),
         };
+        let reading = move || reader.run(&asked);
         hashing.and_then(|()| start(Box::new(reading))).map_err(failed)?;
         Ok(Checker { jobs })
     }
@@ -153,6 +159,7 @@ fn hash_pieces(pieces: &Mutex<mpsc::Receiver<Piece>>, spare: &mpsc::Sender<Vec<u
 
 struct Reader {
     local: Arc<Local>,
+    elsewhere: Arc<Elsewhere>,
     pieces: mpsc::Sender<Piece>,
     buffers: mpsc::Receiver<Vec<u8>>,
     /// A buffer that was taken and has nothing to hash in it.
@@ -179,7 +186,13 @@ impl Reader {
 
     /// Opens a blob and has the system read its beginning; answers at once where there is nothing to open.
     fn opened(&self, job: Job) -> Option<(Job, Source)> {
-        let verdict = match open(&self.local.path(job.expected.root)) {
+        let own = open(&self.local.path(job.expected.root), Links::Refuse);
+        // What was taken in without copying it is read where it lies.
+        let found = match own {
+            Ok(None) => self.elsewhere.open(job.expected.root),
+            own => own,
+        };
+        let verdict = match found {
             Ok(Some(source)) => {
                 source.forget();
                 source.will_read(0, BYTES_AHEAD.min(source.size()));

@@ -103,6 +103,25 @@ pub enum StoreError {
         /// Bytes of the file at its place; 0 too where that is no regular file.
         found: u64,
     },
+    /// The blob was taken in without copying it, and the file has other bytes now.
+    #[error(
+        "{} is not blob {id} any more: it was changed after it was taken in; put the old file back, or ingest it as it is \
+         now", path.display()
+    )]
+    ChangedInPlace {
+        /// The blob.
+        id: BlobId,
+        /// Where it was.
+        path: PathBuf,
+    },
+    /// The database of places.
+    #[error("{} cannot be used: remove it, and what it knew is looked up again", path.display())]
+    Places {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
     /// A range that is not within the blob.
     #[error("bytes {}..{} were asked of blob {id}, which has {size}", range.start, range.end)]
     OutOfRange {
@@ -191,6 +210,7 @@ impl StoreError {
     pub fn is_full(&self) -> bool {
         match self {
             Self::Full { .. } => true,
+            Self::Places { source, .. } => source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
             Self::Object { source, .. } => {
                 let mut cause = std::error::Error::source(source);
                 while let Some(error) = cause {

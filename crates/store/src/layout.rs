@@ -15,6 +15,9 @@ pub const BLOBS: &str = "blobs";
 /// atomic.
 pub const STAGING: &str = ".staging";
 
+/// The database of places outside the archive, under its root (`docs/formats/places.md`).
+pub const PLACES: &str = "state/places.sqlite";
+
 /// The place of a blob, relative to the archive's root, with `/` between the parts.
 ///
 /// ```

@@ -6,6 +6,9 @@
 //! The same wrapper, [`Store::objects`], is given to whoever else keeps objects in the archive folder (the catalogue's
 //! Delta tables).
 //!
+//! A blob may also lie outside the archive, where it was when it was taken in ([`Places`]); it is read there, and never
+//! believed once the file looks different.
+//!
 //! Reading order: [`layout`] (where a blob lies), [`Store`], then [`DurableFs`].
 //!
 //! ```
@@ -23,10 +26,12 @@
 
 mod check;
 mod durable;
+mod elsewhere;
 mod error;
 pub mod layout;
 mod mend;
 mod objects;
+mod places;
 mod put;
 mod source;
 mod staging;
@@ -39,5 +44,7 @@ pub use durable::{sync_folder, write_file};
 pub use error::StoreError;
 pub use mend::Mending;
 pub use objects::DurableFs;
-pub use store::{Put, Store};
+pub use places::{Place, Places};
+pub use source::Stamp;
+pub use store::{Arrival, How, Put, Store, Way};
 pub use verify::Verdict;

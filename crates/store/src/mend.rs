@@ -8,6 +8,7 @@ use bytes::Bytes;
 use fonoteca_model::{BlobHashes, PIECE_BYTES};
 
 use crate::error::StoreError;
+use crate::source::Links;
 use crate::staging::Staged;
 use crate::store::Store;
 use crate::verify::{self, Verdict};
@@ -37,7 +38,7 @@ impl Store {
         let (staged, lacking) = self
             .blocking(format!("blob {id}"), move |local| {
                 let staged = local.stage(&format!("blob {id}"))?;
-                let held = verify::open(&local.path(id))?;
+                let held = verify::open(&local.path(id), Links::Refuse)?;
                 let mut lacking = Vec::new();
                 let mut buffer = Vec::new();
                 for piece in 0..wanted.pieces() {
@@ -108,7 +109,7 @@ impl Mending {
                 let name = format!("blob {id}");
                 let written = |file: &File| file.set_len(expected.size).and_then(|()| file.sync_all());
                 written(staged.file()).map_err(|error| local.cannot_write(&name, error))?;
-                match verify::verify(staged.path(), &expected)? {
+                match verify::verify(staged.path(), Links::Refuse, &expected)? {
                     Verdict::Sound => {}
                     Verdict::Damaged { found_root, .. } => {
                         let (name, found) = (staged.path().display().to_string(), found_root.unwrap_or(id));

@@ -10,9 +10,33 @@ use fonoteca_model::{BlobHasher, BlobHashes, BlobId};
 use crate::durable::{Folders, rename_no_replace, sync_entries};
 use crate::error::StoreError;
 use crate::layout;
-use crate::source::{Links, Source};
+use crate::source::{Links, Source, Stamp};
 use crate::staging::{Staged, Taken};
-use crate::store::Put;
+use crate::store::{How, Put, Way};
+
+/// A file that was read and hashed, and is neither at its place nor durable yet.
+#[derive(Debug)]
+pub(crate) struct Arriving {
+    source: Source,
+    /// Its bytes in the staging folder; none where the file itself is to get a second name.
+    staged: Option<Staged>,
+    hashes: BlobHashes,
+    how: How,
+}
+
+impl Arriving {
+    pub(crate) fn hashes(&self) -> &BlobHashes {
+        &self.hashes
+    }
+
+    pub(crate) fn stamp(&self) -> Stamp {
+        self.source.stamp()
+    }
+
+    pub(crate) fn name(&self) -> String {
+        self.source.name()
+    }
+}
 
 /// The blobs' folder on a local file system; everything here blocks.
 #[derive(Debug)]
@@ -46,13 +70,36 @@ impl Local {
         layout::path(self.root(), id)
     }
 
-    pub(crate) fn put_file(&self, path: &Path, max_bytes: u64) -> Result<Put, StoreError> {
-        let mut source = Source::open(path, Links::Follow)?;
-        let size = source.size();
-        if size > max_bytes {
-            return Err(StoreError::TooLarge { name: source.name(), size, limit: max_bytes });
+    /// Reads and hashes a file, which [`Self::settle`] then gives its place.
+    pub(crate) fn take(&self, path: &Path, max_bytes: u64, way: Way) -> Result<Arriving, StoreError> {
+        let mut source = Source::open_to_take(path, max_bytes)?;
+        if way == Way::Link {
+            if let Some((staged, hashes)) = self.clone_of(&source)? {
+                return Ok(Arriving { source, staged: Some(staged), hashes, how: How::Reflinked });
+            }
+            if source.is_beside(&self.staging) {
+                let hashes = source.hash(|_| Ok(()))?;
+                return Ok(Arriving { source, staged: None, hashes, how: How::HardLinked });
+            }
         }
-        self.copy_in(&mut source, None)
+        let (staged, hashes) = self.copy_of(&mut source)?;
+        Ok(Arriving { source, staged: Some(staged), hashes, how: How::Copied })
+    }
+
+    /// Makes what was taken durable, at its place.
+    pub(crate) fn settle(&self, arriving: Arriving) -> Result<Put, StoreError> {
+        let Arriving { mut source, staged, hashes, how } = arriving;
+        let name = source.name();
+        if let Some(staged) = staged {
+            return self.keep(staged, hashes, how, &name);
+        }
+        match self.link(&source, &hashes)? {
+            Some(added) => Ok(Put { hashes, added, how }),
+            None => {
+                let (staged, hashes) = self.copy_of(&mut source)?;
+                self.keep(staged, hashes, How::Copied, &name)
+            }
+        }
     }
 
     pub(crate) fn put_bytes(&self, bytes: &[u8]) -> Result<Put, StoreError> {
@@ -61,11 +108,11 @@ impl Local {
         hasher.update(bytes);
         let Some(hashes) = hasher.finish() else { return Err(StoreError::Empty { name }) };
         if self.is_held(&hashes)? {
-            return Ok(Put { hashes, added: false });
+            return Ok(Put { hashes, added: false, how: How::Copied });
         }
         let staged = self.stage(&name)?;
         staged.file().write_all(bytes).map_err(|error| self.cannot_write(&name, error))?;
-        self.keep(staged, hashes, &name)
+        self.keep(staged, hashes, How::Copied, &name)
     }
 
     pub(crate) fn adopt(&self, path: &Path, expected: BlobId) -> Result<Put, StoreError> {
@@ -80,13 +127,15 @@ impl Local {
                 break false;
             }
             if !movable {
-                break self.copy_in(&mut source, Some(expected))?.added;
+                let (staged, copied) = self.copy_of(&mut source)?;
+                check_root(&source, expected, copied.root)?;
+                break self.keep(staged, copied, How::Copied, &source.name())?.added;
             }
             source.sync().map_err(StoreError::on("write to disk", path))?;
             match self.folders.with_parent(&target, || rename_no_replace(path, &target)) {
                 Ok(()) => {
                     self.sync_parent(&target)?;
-                    return Ok(Put { hashes, added: true });
+                    return Ok(Put { hashes, added: true, how: How::Moved });
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) if error.kind() == ErrorKind::CrossesDevices => movable = false,
@@ -94,7 +143,7 @@ impl Local {
             }
         };
         fs::remove_file(path).map_err(StoreError::on("remove, now that it is stored,", path))?;
-        Ok(Put { hashes, added })
+        Ok(Put { hashes, added, how: if movable { How::Moved } else { How::Copied } })
     }
 
     pub(crate) fn remove(&self, id: BlobId) -> Result<bool, StoreError> {
@@ -108,7 +157,8 @@ impl Local {
         Ok(true)
     }
 
-    fn copy_in(&self, source: &mut Source, expected: Option<BlobId>) -> Result<Put, StoreError> {
+    /// Copies and hashes in one pass.
+    fn copy_of(&self, source: &mut Source) -> Result<(Staged, BlobHashes), StoreError> {
         if source.size() == 0 {
             return Err(StoreError::Empty { name: source.name() });
         }
@@ -116,10 +166,41 @@ impl Local {
         let staged = self.stage(&name)?;
         let hashes =
             source.hash(|bytes| staged.file().write_all(bytes).map_err(|error| self.cannot_write(&name, error)))?;
-        if let Some(expected) = expected {
-            check_root(source, expected, hashes.root)?;
+        Ok((staged, hashes))
+    }
+
+    /// A copy that shares its blocks with the source until either is written to; `None` where the file system has no such
+    /// thing. The copy is what is hashed, so nobody can change it meanwhile.
+    fn clone_of(&self, source: &Source) -> Result<Option<(Staged, BlobHashes)>, StoreError> {
+        let staged = self.stage(&source.name())?;
+        if rustix::fs::ioctl_ficlone(staged.file(), source.file()).is_err() {
+            return Ok(None);
         }
-        self.keep(staged, hashes, &name)
+        let hashes = source.hash_from(staged.file())?;
+        Ok(Some((staged, hashes)))
+    }
+
+    /// Gives the source a second name, at its blob's place, and says whether the blob is new; `None` where that cannot be,
+    /// as for files of others.
+    fn link(&self, source: &Source, hashes: &BlobHashes) -> Result<Option<bool>, StoreError> {
+        let target = self.path(hashes.root);
+        loop {
+            if self.is_held(hashes)? {
+                return Ok(Some(false));
+            }
+            source.sync().map_err(StoreError::on("write to disk", source.path()))?;
+            match self.folders.with_parent(&target, || source.link_to(&target)) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+                Err(_) => return Ok(None),
+            }
+            if let Err(error) = source.check_unchanged(hashes.size) {
+                fs::remove_file(&target).map_err(StoreError::on("remove", &target))?;
+                return Err(error);
+            }
+            self.sync_parent(&target)?;
+            return Ok(Some(true));
+        }
     }
 
     pub(crate) fn stage(&self, name: &str) -> Result<Staged, StoreError> {
@@ -133,19 +214,24 @@ impl Local {
         placed.map_err(|error| self.cannot_write(&format!("blob {id}"), error))
     }
 
-    fn keep(&self, mut staged: Staged, hashes: BlobHashes, name: &str) -> Result<Put, StoreError> {
+    fn keep(&self, mut staged: Staged, hashes: BlobHashes, how: How, name: &str) -> Result<Put, StoreError> {
         let target = self.path(hashes.root);
         // Round again only when another put was first, and then again if that blob was removed at once.
         loop {
             if self.is_held(&hashes)? {
-                return Ok(Put { hashes, added: false });
+                return Ok(Put { hashes, added: false, how });
             }
             match staged.place(&target, Taken::Refuse, &self.folders) {
-                Ok(()) => return Ok(Put { hashes, added: true }),
+                Ok(()) => return Ok(Put { hashes, added: true, how }),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(self.cannot_write(name, error)),
             }
         }
+    }
+
+    /// Whether a file of its own lies at the blob's place.
+    pub(crate) fn has_own(&self, id: BlobId) -> bool {
+        fs::symlink_metadata(self.path(id)).is_ok_and(|metadata| metadata.is_file())
     }
 
     /// Whether the blob is there, whole as far as its size tells, and durable.

@@ -1,7 +1,6 @@
 //! The store: an async face over the blobs' folder and over the objects beside it.
 
 use std::fmt;
-use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -13,9 +12,12 @@ use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::path::Path as Key;
 use object_store::{GetOptions, GetResultPayload, ObjectStore, ObjectStoreExt};
 
+use crate::elsewhere::Elsewhere;
 use crate::error::StoreError;
 use crate::objects::DurableFs;
-use crate::put::Local;
+use crate::places::Places;
+use crate::put::{Arriving, Local};
+use crate::source::{Links, Source, Stamp};
 use crate::verify::{self, Verdict};
 use crate::walk::Walk;
 use crate::{layout, staging};
@@ -32,6 +34,60 @@ pub struct Put {
     pub hashes: BlobHashes,
     /// Whether they are new here; `false` where the blob was held already.
     pub added: bool,
+    /// How they came, or would have.
+    pub how: How,
+}
+
+/// How bytes came into the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// They were copied.
+    Copied,
+    /// The copy shares its blocks with the source until either is written to.
+    Reflinked,
+    /// The source got a second name. Whoever writes to it through the first changes the blob.
+    HardLinked,
+    /// The file was moved.
+    Moved,
+}
+
+/// How bytes are to come into the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By a copy.
+    Copy,
+    /// By a reflink, where that cannot be by a hard link, and where that cannot be either by a copy.
+    Link,
+}
+
+/// A file that was read and hashed, and is not durable yet; dropped, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Arrival {
+    local: Arc<Local>,
+    arriving: Arriving,
+}
+
+impl Arrival {
+    /// Which blob it is.
+    pub fn hashes(&self) -> &BlobHashes {
+        self.arriving.hashes()
+    }
+
+    /// What its file looked like when it was read.
+    pub fn stamp(&self) -> Stamp {
+        self.arriving.stamp()
+    }
+
+    /// Makes it a blob, durably. Waits for the disk and works little, so that many at once take hardly longer than one.
+    ///
+    /// # Errors
+    /// As for [`Store::put_file`].
+    pub async fn settle(self) -> Result<Put, StoreError> {
+        let Self { local, arriving } = self;
+        let name = arriving.name();
+        let settled = tokio::task::spawn_blocking(move || local.settle(arriving)).await;
+        settled.map_err(|source| StoreError::Interrupted { name, source })?
+    }
 }
 
 /// Blobs in an archive's folder. Cheap to clone, and any number of them, in any number of processes, may work on one
@@ -42,6 +98,7 @@ pub struct Put {
 pub struct Store {
     local: Arc<Local>,
     objects: Arc<DurableFs>,
+    elsewhere: Arc<Elsewhere>,
 }
 
 impl Store {
@@ -49,7 +106,8 @@ impl Store {
     pub fn local(archive_root: &Path) -> Result<Self, StoreError> {
         let objects = DurableFs::new(archive_root)?;
         let local = Local::open(objects.folders())?;
-        Ok(Self { local: Arc::new(local), objects: Arc::new(objects) })
+        let elsewhere = Elsewhere::new(local.root().join(layout::PLACES));
+        Ok(Self { local: Arc::new(local), objects: Arc::new(objects), elsewhere: Arc::new(elsewhere) })
     }
 
     /// Everything in the archive's folder as objects, rooted there, written durably. The catalogue's Delta tables are
@@ -67,9 +125,29 @@ impl Store {
     /// there with another size; only [`Store::verify`] finds damage that keeps the size), or [`StoreError::Io`]. None
     /// leaves anything behind.
     pub async fn put_file(&self, path: &Path, max_bytes: u64) -> Result<Put, StoreError> {
+        self.take(path, max_bytes, Way::Copy).await?.settle().await
+    }
+
+    /// The first half of [`Self::put_file`]: reads and hashes, and writes to the staging folder what must be written.
+    pub async fn take(&self, path: &Path, max_bytes: u64, way: Way) -> Result<Arrival, StoreError> {
         let path = path.to_path_buf();
         let name = path.display().to_string();
-        self.blocking(name, move |local| local.put_file(&path, max_bytes)).await
+        let arriving = self.blocking(name, move |local| local.take(&path, max_bytes, way)).await?;
+        Ok(Arrival { local: Arc::clone(&self.local), arriving })
+    }
+
+    /// Which blob a file of at most `max_bytes` is, and what it looked like; for files that stay where they are.
+    ///
+    /// # Errors
+    /// As for [`Store::put_file`], as far as reading goes.
+    pub async fn hash_file(&self, path: &Path, max_bytes: u64) -> Result<(BlobHashes, Stamp), StoreError> {
+        let path = path.to_path_buf();
+        let name = path.display().to_string();
+        self.blocking(name, move |_| {
+            let mut source = Source::open_to_take(&path, max_bytes)?;
+            Ok((source.hash(|_| Ok(()))?, source.stamp()))
+        })
+        .await
     }
 
     /// Stores bytes that are in memory: a cover, a licence text, an index. Errors as for [`Store::put_file`].
@@ -95,27 +173,36 @@ impl Store {
     }
 
     /// The bytes of a range (end excluded), in pieces of at most 256 KiB. They are not checked; [`Store::verify`] does
-    /// that.
+    /// that. A blob in place is hashed first where its file looks different, and the stream ends with an error where the
+    /// file is changed meanwhile.
     ///
     /// # Errors
-    /// [`StoreError::Missing`]; [`StoreError::OutOfRange`] unless `start <= end <= size`. Within the stream: an I/O
-    /// error.
+    /// [`StoreError::Missing`]; [`StoreError::ChangedInPlace`]; [`StoreError::OutOfRange`] unless `start <= end <= size`.
+    /// Within the stream: an I/O error, or [`StoreError::Changed`].
     pub async fn read(
         &self,
         id: BlobId,
         range: Range<u64>,
     ) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, StoreError> {
-        let size = self.size(id).await?.ok_or(StoreError::Missing { id })?;
-        if range.start > range.end || range.end > size {
-            return Err(StoreError::OutOfRange { id, range, size });
-        }
+        let within = |size| {
+            let fits = range.start <= range.end && range.end <= size;
+            if fits { Ok(range.clone()) } else { Err(StoreError::OutOfRange { id, range: range.clone(), size }) }
+        };
+        let Some(size) = self.own_size(id).await? else {
+            let source = self.open_elsewhere(id).await?.ok_or(StoreError::Missing { id })?;
+            let range = within(source.size())?;
+            return Ok(chunks(source.name(), range, move |buffer, at| source.read_at(buffer, at)));
+        };
+        let range = within(size)?;
         if range.is_empty() {
             return Ok(stream::empty().boxed());
         }
         let options = GetOptions::new().with_range(Some(range));
         let found = self.objects.get_opts(&key(id), options).await.map_err(|error| object_error("read", id, error))?;
         Ok(match found.payload {
-            GetResultPayload::File(file, path) => chunks(file, path, found.range),
+            GetResultPayload::File(file, path) => chunks(path.display().to_string(), found.range, move |buffer, at| {
+                file.read_exact_at(buffer, at).map_err(StoreError::on("read", &path))
+            }),
             GetResultPayload::Stream(bytes) => bytes.map_err(move |error| object_error("read", id, error)).boxed(),
         })
     }
@@ -133,8 +220,19 @@ impl Store {
         Ok(if chunks.len() == 1 { chunks[0].clone() } else { Bytes::from(chunks.concat()) })
     }
 
-    /// How many bytes the blob's file has; `None` where it is not held.
+    /// How many bytes the blob's file has; `None` where it is not held, here or in place.
     pub async fn size(&self, id: BlobId) -> Result<Option<u64>, StoreError> {
+        if let Some(size) = self.own_size(id).await? {
+            return Ok(Some(size));
+        }
+        match self.open_elsewhere(id).await {
+            Ok(source) => Ok(source.map(|source| source.size())),
+            Err(StoreError::ChangedInPlace { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn own_size(&self, id: BlobId) -> Result<Option<u64>, StoreError> {
         match self.objects.head(&key(id)).await {
             Ok(meta) => Ok(Some(meta.size)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -142,19 +240,55 @@ impl Store {
         }
     }
 
-    /// Where the blob lies, or would; `None` where the store is not on a local file system.
+    async fn open_elsewhere(&self, id: BlobId) -> Result<Option<Source>, StoreError> {
+        let elsewhere = Arc::clone(&self.elsewhere);
+        self.blocking(format!("blob {id}"), move |_| elsewhere.open(id)).await
+    }
+
+    /// Where the blob lies in the archive, or would.
     pub fn path_of(&self, id: BlobId) -> Option<PathBuf> {
         Some(self.local.path(id))
     }
 
-    /// Reads the blob and compares it with what it was.
+    /// The file that has the blob's bytes, in the archive or in place; `None` where it is not held.
     ///
     /// # Errors
-    /// Where the bytes cannot be read at all; what they are is the [`Verdict`].
+    /// [`StoreError::ChangedInPlace`] where only files are left that are not the blob any more.
+    pub async fn locate(&self, id: BlobId) -> Result<Option<PathBuf>, StoreError> {
+        if self.has_own(id) {
+            return Ok(self.path_of(id));
+        }
+        Ok(self.open_elsewhere(id).await?.map(|source| source.path().to_path_buf()))
+    }
+
+    /// Whether the archive has a file of its own for the blob.
+    pub fn has_own(&self, id: BlobId) -> bool {
+        self.local.has_own(id)
+    }
+
+    /// Whether the database of places is there.
+    pub fn has_places(&self) -> bool {
+        self.elsewhere.has_places()
+    }
+
+    /// Where files outside the archive were seen; the database is made where there is none. Blocks.
+    pub fn places(&self) -> Result<Arc<Places>, StoreError> {
+        self.elsewhere.places()
+    }
+
+    /// Reads the blob and compares it with what it was. One that was taken in without copying it is read where it lies.
+    ///
+    /// # Errors
+    /// Where the bytes cannot be read at all, or somebody changed the file in place ([`StoreError::ChangedInPlace`]); what
+    /// they are is the [`Verdict`].
     pub async fn verify(&self, expected: &BlobHashes) -> Result<Verdict, StoreError> {
         let expected = expected.clone();
+        let elsewhere = Arc::clone(&self.elsewhere);
         self.blocking(format!("blob {}", expected.root), move |local| {
-            verify::verify(&local.path(expected.root), &expected)
+            match verify::verify(&local.path(expected.root), Links::Refuse, &expected)? {
+                Verdict::Missing => elsewhere.verify(&expected),
+                verdict => Ok(verdict),
+            }
         })
         .await
     }
@@ -202,6 +336,10 @@ impl Store {
         Arc::clone(&self.local)
     }
 
+    pub(crate) fn elsewhere(&self) -> Arc<Elsewhere> {
+        Arc::clone(&self.elsewhere)
+    }
+
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         name: String,
@@ -231,23 +369,26 @@ fn object_error(action: &'static str, id: BlobId, source: object_store::Error) -
     }
 }
 
-/// `object_store` streams a file by 8 KiB, a task each; these are larger.
-fn chunks(file: File, path: PathBuf, range: Range<u64>) -> BoxStream<'static, Result<Bytes, StoreError>> {
-    let file = Arc::new((file, path));
+/// `object_store` streams a file by 8 KiB, a task each; these are larger. `read` fills a buffer from a place on.
+fn chunks(
+    name: String,
+    range: Range<u64>,
+    read: impl Fn(&mut [u8], u64) -> Result<(), StoreError> + Send + Sync + 'static,
+) -> BoxStream<'static, Result<Bytes, StoreError>> {
+    let read = Arc::new(read);
     stream::try_unfold(range, move |range| {
-        let file = Arc::clone(&file);
+        let (read, name) = (Arc::clone(&read), name.clone());
         async move {
             if range.is_empty() {
                 return Ok(None);
             }
-            let name = file.1.display().to_string();
-            let read = move || {
+            let one = move || {
                 let mut bytes = vec![0; (range.end - range.start).min(CHUNK_BYTES) as usize];
-                file.0.read_exact_at(&mut bytes, range.start).map_err(StoreError::on("read", &file.1))?;
+                read(&mut bytes, range.start)?;
                 let rest = range.start + bytes.len() as u64..range.end;
                 Ok(Some((Bytes::from(bytes), rest)))
             };
-            tokio::task::spawn_blocking(read).await.map_err(|source| StoreError::Interrupted { name, source })?
+            tokio::task::spawn_blocking(one).await.map_err(|source| StoreError::Interrupted { name, source })?
         }
     })
     .boxed()

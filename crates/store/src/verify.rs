@@ -31,8 +31,8 @@ pub enum Verdict {
 }
 
 /// Opens the file of a blob to check it; `None` where there is none.
-pub(crate) fn open(path: &Path) -> Result<Option<Source>, StoreError> {
-    match Source::open(path, Links::Refuse) {
+pub(crate) fn open(path: &Path, links: Links) -> Result<Option<Source>, StoreError> {
+    match Source::open(path, links) {
         Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
         result => result.map(Some),
     }
@@ -110,8 +110,8 @@ impl Found {
 }
 
 /// Checks one blob, piece after piece, as it is on the disk.
-pub(crate) fn verify(path: &Path, expected: &BlobHashes) -> Result<Verdict, StoreError> {
-    let Some(source) = open(path)? else { return Ok(Verdict::Missing) };
+pub(crate) fn verify(path: &Path, links: Links, expected: &BlobHashes) -> Result<Verdict, StoreError> {
+    let Some(source) = open(path, links)? else { return Ok(Verdict::Missing) };
     source.forget();
     let size = source.size();
     let mut found = Found::new(size);

@@ -1,23 +1,24 @@
 //! From one file's analysis to what the tables will say of it.
 
+use std::os::unix::ffi::OsStrExt;
+
 use fonoteca_audio::{Analysis, Fingerprint, Picture};
 use fonoteca_model::licence::{self, LicenceMatch};
 use fonoteca_model::rights::{Basis, Decision, Subject, SubjectKind};
 use fonoteca_model::units::Bytes;
 use fonoteca_model::{BlobHashes, BlobId, Id};
 
+use super::Options;
+use super::keep::Stored;
 use super::outcome::{FileOutcome, Status};
-use super::{Options, Stored};
 use crate::archive::Archive;
 use crate::error::{ArchiveError, said};
 use crate::rights::decision_id;
 
-/// A file that is in the store and has been analysed.
+/// A file that is kept and has been analysed.
 pub(super) struct Described {
     pub outcome: FileOutcome,
-    pub hashes: BlobHashes,
-    /// The bytes of its name below the folder that was asked for.
-    pub name: Vec<u8>,
+    pub stored: Stored,
     pub analysis: Analysis,
     pub track: Id,
     pub cover: Option<Cover>,
@@ -33,7 +34,17 @@ pub(super) struct Cover {
 
 impl Described {
     pub fn root(&self) -> BlobId {
-        self.hashes.root
+        self.stored.hashes.root
+    }
+
+    /// The bytes of its name below the folder that was asked for.
+    pub fn name(&self) -> &[u8] {
+        self.stored.candidate.name.as_os_str().as_bytes()
+    }
+
+    /// The hash of its packets, where they were read.
+    pub fn essence(&self) -> Option<String> {
+        self.analysis.essence.known().map(|sha256| sha256.to_string())
     }
 
     pub fn fingerprint(&self) -> Option<&Fingerprint> {
@@ -43,40 +54,31 @@ impl Described {
 
 pub(super) async fn describe(
     archive: &Archive,
-    stored: &Stored<'_>,
+    stored: Stored,
     mut analysis: Analysis,
     options: &Options,
 ) -> Result<Described, ArchiveError> {
-    use std::os::unix::ffi::OsStrExt;
-    let hashes = stored.put.hashes.clone();
-    let track = Id::of("local", &hashes.root.to_string());
+    let root = stored.hashes.root;
+    let track = stored.track();
     let status = if analysis.state.as_str() == "malformed" { Status::Malformed } else { Status::Added };
-    let mut outcome = FileOutcome::new(stored.candidate, status, hashes.root, track);
-    let decisions = decisions(archive, &hashes, &analysis, options);
+    let mut outcome = stored.outcome(status);
+    let decisions = decisions(archive, root, &analysis, options);
     outcome.basis = fonoteca_model::rights::decide(&decisions, archive.now()).basis;
-    let cover = keep_cover(archive, stored, &mut analysis, options.limits.cover_bytes).await?;
+    let cover = keep_cover(archive, &stored, &mut analysis, options.limits.cover_bytes).await?;
     // What the samples show is kept and told, but it is nothing that was left out.
-    let partial = !analysis.notes.is_empty();
+    let noteworthy = !analysis.notes.is_empty();
     analysis.notes.extend(analysis.checks.iter().flat_map(fonoteca_audio::Checks::sentences));
     let mut said: Vec<&str> = analysis.state.reason().into_iter().collect();
     said.extend(analysis.notes.iter().map(String::as_str));
-    outcome.partial = partial;
+    outcome.noteworthy = noteworthy;
     outcome.reason = (!said.is_empty()).then(|| said.join("; "));
-    Ok(Described {
-        outcome,
-        hashes,
-        name: stored.candidate.name.as_os_str().as_bytes().to_vec(),
-        analysis,
-        track,
-        cover,
-        decisions,
-    })
+    Ok(Described { outcome, stored, analysis, track, cover, decisions })
 }
 
 /// The picture inside the file, or else the one that lies beside it.
 async fn keep_cover(
     archive: &Archive,
-    stored: &Stored<'_>,
+    stored: &Stored,
     analysis: &mut Analysis,
     cover_bytes: u64,
 ) -> Result<Option<Cover>, ArchiveError> {
@@ -117,10 +119,10 @@ async fn put_cover(
 }
 
 /// What the operator says of the file, and what its tags say. Both count, and the strictest wins.
-fn decisions(archive: &Archive, hashes: &BlobHashes, analysis: &Analysis, options: &Options) -> Vec<Decision> {
+fn decisions(archive: &Archive, root: BlobId, analysis: &Analysis, options: &Options) -> Vec<Decision> {
     let tags = &analysis.tags;
     let tagged = tags.licence.as_deref().map(str::trim).filter(|text| !text.is_empty());
-    let subject = Subject::new(SubjectKind::Blob, hashes.root.to_string());
+    let subject = Subject::new(SubjectKind::Blob, root.to_string());
     let credit = tags.artist.as_ref().map(|artist| match &tags.title {
         Some(title) => format!("{title}, by {artist}"),
         None => artist.clone(),

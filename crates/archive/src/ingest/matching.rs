@@ -30,8 +30,8 @@ pub(super) async fn links(snapshot: &Snapshot, files: &[Described], now: Timesta
     let mut recordings = snapshot.recording_of(&tracks).await?;
     let mut links = Vec::new();
     for file in files {
-        let essence = file.analysis.essence.sha256.to_string();
-        let same_packets = by_essence.get(&essence).map(|track| (*track, "same-essence", 1.0));
+        let essence = file.essence();
+        let same_packets = essence.as_ref().and_then(|essence| Some((*by_essence.get(essence)?, "same-essence", 1.0)));
         let found =
             same_packets.or_else(|| best_match(file, &known).map(|(track, score)| (track, "fingerprint", score)));
         if let Some((track, reason, score)) = found {
@@ -48,7 +48,9 @@ pub(super) async fn links(snapshot: &Snapshot, files: &[Described], now: Timesta
                 at: now,
             });
         }
-        by_essence.entry(essence).or_insert(file.track);
+        if let Some(essence) = essence {
+            by_essence.entry(essence).or_insert(file.track);
+        }
         if let Some(fingerprint) = file.fingerprint() {
             known.push(Known {
                 track: file.track,
@@ -73,7 +75,7 @@ fn best_match(file: &Described, known: &[Known]) -> Option<(Id, f64)> {
 }
 
 async fn held_essences(snapshot: &Snapshot, files: &[Described]) -> Result<HashMap<String, Id>, ArchiveError> {
-    let essences: Vec<String> = files.iter().map(|file| file.analysis.essence.sha256.to_string()).collect();
+    let essences: Vec<String> = files.iter().filter_map(Described::essence).collect();
     let roots = snapshot.roots_of_essences(&essences).await?;
     let held: Vec<BlobId> = roots.values().copied().collect();
     let tracks = snapshot.tracks_of_roots(&held).await?;

@@ -24,6 +24,22 @@ pub enum Status {
     Refused,
     /// Not taken in: it could not be read.
     Failed,
+    /// It was taken in where it was, is not there any more, and its bytes are nowhere else.
+    Gone,
+}
+
+/// Where the bytes of a file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kept {
+    /// In the archive, as a copy.
+    Copy,
+    /// In the archive, as a copy that shares its blocks with the source.
+    Reflink,
+    /// In the archive, under a second name of the source.
+    HardLink,
+    /// Where they were.
+    InPlace,
 }
 
 /// One line of `ingest --json`.
@@ -42,17 +58,20 @@ pub struct FileOutcome {
     pub track_id: Option<String>,
     /// The basis in force for it.
     pub basis: Basis,
+    /// Where its bytes are, if they were looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
     /// Why, when it is not simply there; what was noticed, when it is.
     pub reason: Option<String>,
-    /// Something of the file was left out: a huge cover, tags beyond any measure.
+    /// A person watching wants to know the reason, though all went well: a huge cover was left out, a file was changed.
     #[serde(skip)]
-    pub(super) partial: bool,
+    pub(super) noteworthy: bool,
 }
 
 impl FileOutcome {
     /// Whether a person watching wants to hear of it at once.
     pub fn is_worth_a_note(&self) -> bool {
-        self.partial || matches!(self.status, Status::Malformed | Status::Refused | Status::Failed)
+        self.noteworthy || matches!(self.status, Status::Malformed | Status::Refused | Status::Failed | Status::Gone)
     }
 
     pub(super) fn new(candidate: &Candidate, status: Status, root: BlobId, track: Id) -> Self {
@@ -60,6 +79,15 @@ impl FileOutcome {
         outcome.root = Some(root);
         outcome.track_id = Some(track.to_string());
         outcome
+    }
+
+    /// Adds to what is said of it.
+    pub(super) fn say(&mut self, what: &str) {
+        self.noteworthy = true;
+        self.reason = Some(match self.reason.take() {
+            Some(reason) => format!("{what}; {reason}"),
+            None => what.to_owned(),
+        });
     }
 
     pub(super) fn without_blob(candidate: &Candidate, status: Status, reason: String) -> Self {
@@ -82,8 +110,9 @@ impl FileOutcome {
             root: None,
             track_id: None,
             basis: Basis::Unknown,
+            kept: None,
             reason,
-            partial: false,
+            noteworthy: false,
         }
     }
 }
@@ -95,12 +124,16 @@ pub struct Summary {
     pub added: u64,
     /// Files whose bytes were already held.
     pub known: u64,
+    /// Those among them that look as they did when they were taken in, so that they were not read.
+    pub unchanged: u64,
     /// Files taken in incomplete.
     pub malformed: u64,
     /// Files not taken in because of what they are.
     pub refused: u64,
     /// Files not taken in because they could not be read.
     pub failed: u64,
+    /// Files that were taken in where they were, and are not there any more.
+    pub gone: u64,
     /// Files beside the music that nobody asked for: texts, playlists, pictures.
     pub ignored: u64,
     /// Bytes of audio added.
@@ -117,6 +150,7 @@ impl Summary {
             Status::Malformed => self.malformed += 1,
             Status::Refused => self.refused += 1,
             Status::Failed => self.failed += 1,
+            Status::Gone => self.gone += 1,
         }
         self.bytes += bytes;
     }

@@ -31,7 +31,7 @@ pub(super) fn batch(
     for (file, (credits, album)) in files.iter().zip(&resolved.files) {
         let limit = options.limits.text_chars;
         batch.tracks.push(track(file, credits, *album, limit));
-        batch.blobs.push(blob_row(&file.hashes, file.analysis.mime, BlobKind::Audio));
+        batch.blobs.push(blob_row(&file.stored.hashes, file.analysis.mime, BlobKind::Audio));
         if let Some(cover) = file.cover.as_ref().filter(|cover| covers.insert(cover.hashes.root)) {
             let mut row = blob_row(&cover.hashes, &cover.mime, BlobKind::Cover);
             row.derived_from = cover.embedded.then(|| file.root());
@@ -65,7 +65,7 @@ pub(super) fn batch(
 fn track(file: &Described, credits: &[Credit], album_id: Option<Id>, limit: usize) -> Track {
     let tags = &file.analysis.tags;
     let title =
-        tags.title.clone().filter(|title| !title.trim().is_empty()).unwrap_or_else(|| title_from_name(&file.name));
+        tags.title.clone().filter(|title| !title.trim().is_empty()).unwrap_or_else(|| title_from_name(file.name()));
     Track {
         id: file.track,
         source: "local".to_owned(),
@@ -147,8 +147,8 @@ fn row(file: &Described, now: Timestamp) -> File {
     let loudness = analysis.loudness.unwrap_or_default();
     File {
         root: file.root(),
-        path: file.name.clone(),
-        size: file.hashes.size as i64,
+        path: file.name().to_vec(),
+        size: file.stored.hashes.size as i64,
         state: match analysis.state {
             State::Sound => FileState::Sound,
             State::Malformed { .. } => FileState::Malformed,

@@ -26,11 +26,7 @@ pub(crate) async fn get(client: &reqwest::Client, url: &str, limit: usize) -> Re
 }
 
 /// The body that answers a request to `url`, refused when it is longer than `limit` bytes.
-pub(crate) async fn answer(
-    request: reqwest::RequestBuilder,
-    url: &str,
-    limit: usize,
-) -> Result<Vec<u8>, ArchiveError> {
+pub(crate) async fn answer(request: reqwest::RequestBuilder, url: &str, limit: usize) -> Result<Vec<u8>, ArchiveError> {
     let failed = |reason: String| ArchiveError::Fetch { url: url.to_owned(), reason };
     let response = request.send().await.map_err(|error| failed(plain(&error)))?;
     if !response.status().is_success() {

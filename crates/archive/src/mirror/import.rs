@@ -76,7 +76,7 @@ async fn held_hashes(
     if let Some(hashes) = hashes.get(&root) {
         return Ok(hashes.clone());
     }
-    let path = archive.store().path_of(root).ok_or(ArchiveError::MissingBlob { root })?;
+    let path = archive.store().locate(root).await?.ok_or(ArchiveError::MissingBlob { root })?;
     let read = path.clone();
     let found = tokio::task::spawn_blocking(move || hash_file(&read))
         .await

@@ -2,8 +2,10 @@
 
 mod blobs;
 mod clock;
+mod depth;
 mod fixity;
 mod folders;
+mod in_place;
 mod rights;
 mod turned_away;
 mod works;

@@ -324,12 +324,15 @@ impl Packets for OggPackets {
 
     fn verdict(&mut self, heard: &Heard) -> Verdict {
         let mut verdict = Verdict { broken: std::mem::take(&mut self.broken), ..Verdict::default() };
+        let frames = (self.granule - self.delay as i64).max(0).unsigned_abs();
         if let Some(declared) = self.declared {
-            verdict = verdict.and(declared.verdict(heard));
+            // Where nothing was decoded, the pages' count stands in for the decoder's.
+            let heard = if heard.frames == 0 { Heard { frames, ..*heard } } else { *heard };
+            verdict = verdict.and(declared.verdict(&heard));
             // The end-of-stream page proves the end even where STREAMINFO leaves the count open.
             verdict.unproven = None;
         }
-        verdict.frames = Some((self.granule - self.delay as i64).max(0).unsigned_abs());
+        verdict.frames = Some(frames);
         if let Some(at) = self.chained_at {
             verdict.notes.push(format!("another stream follows at byte {at}; only the first is described"));
         }

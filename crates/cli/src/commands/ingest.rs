@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use fonoteca_archive::ingest::{FileOutcome, Options, Summary, ingest};
+use fonoteca_archive::ingest::{Depth, FileOutcome, Keep, Options, Summary, ingest, watch};
 use fonoteca_model::rights::Basis;
 use fonoteca_model::units::Bytes;
 use serde_json::json;
@@ -11,6 +11,7 @@ use serde_json::json;
 use super::Ended;
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::nice;
 use crate::output::Output;
 use crate::values;
 
@@ -21,11 +22,17 @@ use crate::values;
 /// arrived incomplete is kept and marked as malformed; one that is no audio, or is locked by DRM, is refused. Each is
 /// named.
 ///
-/// Interrupt it whenever you like and run the same command again: nothing is lost and nothing comes in twice.
+/// With --in-place the files stay where they are, and are only ever read. The archive remembers where each lies; after
+/// you moved or renamed files, the same command finds them again by their bytes, and names those that were changed or
+/// are gone.
+///
+/// Interrupt it whenever you like and run the same command again: nothing is lost and nothing comes in twice. Files that
+/// look as they did when they were taken in (size, time of modification, inode) are not read again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   fonoteca ingest ~/Music --basis private-copy           for your own ears
+  fonoteca ingest ~/Music -b private-copy --in-place     the same, without a second copy
   fonoteca ingest netlabel/ --basis licensed             each file's tags name its licence
   fonoteca ingest mine/ -b own-work --license CC0-1.0    yours, and given to everybody")]
 pub struct Args {
@@ -39,23 +46,53 @@ pub struct Args {
     #[arg(long, short, visible_alias = "licence")]
     license: Option<String>,
     /// Copy the files into the archive; this is the default
-    #[arg(long)]
+    #[arg(long, group = "keep")]
     copy: bool,
-    /// Files analysed at once [default: one per processor]
+    /// Share the files' blocks: by a reflink, else by a hard link, else copy; --json says which
+    ///
+    /// A hard link is a second name of the same bytes: a program that writes into the file where it was, as some taggers
+    /// do, damages the blob, which `verify` then tells.
+    #[arg(long, group = "keep")]
+    link: bool,
+    /// Leave the files where they are and refer to them there
+    #[arg(long, group = "keep")]
+    in_place: bool,
+    /// How far to look into each file
+    #[arg(long, value_name = "DEPTH", default_value = "full", value_parser = values::depth())]
+    analyse: Depth,
+    /// Files hashed or decoded at once [default: one per processor]
     #[arg(long, short, value_name = "N")]
     jobs: Option<NonZeroUsize>,
-    /// Files of the first batch; batches double up to 1024 files, and a kill costs at most one of them
+    /// Let other programs go first
+    #[arg(long)]
+    nice: bool,
+    /// Go on and take in what is added or changed, until Ctrl-C
+    ///
+    /// A file is taken two seconds after its writer closed it or it was moved here, and half a minute after the last
+    /// change where nobody was seen to close it.
+    #[arg(long)]
+    watch: bool,
+    /// Files of the first batch; batches double up to 1024 files, and a kill costs at most three of them
     #[arg(long, value_name = "N", hide_short_help = true)]
     batch_files: Option<NonZeroUsize>,
 }
 
 pub async fn run(args: Args, context: &Context) -> Ended {
     let archive = context.open().await?;
+    if args.nice {
+        nice::give_way()?;
+    }
     let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     // Two ingests that begin in one microsecond differ by their processes.
     let job = format!("ingest-{}-{}", context.now().0, std::process::id());
     let options = Options {
         licence: args.license,
+        keep: match (args.link, args.in_place) {
+            (_, true) => Keep::InPlace,
+            (true, _) => Keep::Link,
+            _ => Keep::Copy,
+        },
+        depth: args.analyse,
         jobs: args.jobs.map_or_else(processors, NonZeroUsize::get),
         first_batch: args.batch_files.map_or(Options::FIRST_BATCH, NonZeroUsize::get),
         ..Options::new(args.paths, args.basis, context.person(), &job)
@@ -67,7 +104,11 @@ pub async fn run(args: Args, context: &Context) -> Ended {
             output.json(&outcome);
         }
     };
-    let summary = ingest(&archive, &options, &progress, &mut report).await?;
+    let summary = if args.watch {
+        watch(&archive, &options, &progress, &mut report).await?
+    } else {
+        ingest(&archive, &options, &progress, &mut report).await?
+    };
     drop(progress);
     output.result(&json!({"summary": summary}), |output| print(output, &summary));
     Ok(Exit::done_if(!summary.incomplete(), Exit::SomeFailed))
@@ -76,10 +117,12 @@ pub async fn run(args: Args, context: &Context) -> Ended {
 fn print(output: &Output, summary: &Summary) {
     let parts = [
         (summary.added, "added"),
-        (summary.known, "known already"),
+        (summary.known - summary.unchanged, "known already"),
+        (summary.unchanged, "unchanged"),
         (summary.malformed, "kept, though malformed"),
         (summary.refused, "refused"),
         (summary.failed, "failed"),
+        (summary.gone, "gone"),
         (summary.ignored, "other files left alone"),
     ];
     let told: Vec<String> = parts

@@ -11,6 +11,7 @@ mod list;
 mod mend;
 mod model;
 mod objects;
+mod places;
 mod put;
 mod unprivileged;
 mod verify;

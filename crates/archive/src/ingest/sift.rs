@@ -1,0 +1,91 @@
+//! Telling apart, without reading a byte, what is known and unchanged from what must be looked at.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use fonoteca_model::BlobId;
+use fonoteca_store::{Place, Places, StoreError};
+use tokio::sync::mpsc::Sender;
+
+use super::Keep;
+use super::outcome::FileOutcome;
+use super::walk::{Candidate, Found, Walk};
+
+/// Files of one folder that are asked about together at most.
+const TOGETHER: usize = 1024;
+
+/// Some of what a walk found.
+#[derive(Debug, Default)]
+pub(super) struct Sifted {
+    /// Files that look as they did when they were that blob.
+    pub unchanged: Vec<(Candidate, BlobId)>,
+    pub candidates: Vec<Candidate>,
+    pub failures: Vec<FileOutcome>,
+    pub ignored: u64,
+}
+
+/// Walks and sifts until the end, or until nobody listens any more. Blocks.
+pub(super) fn sift(
+    walk: &Walk,
+    keep: Keep,
+    places: &Places,
+    send: &Sender<Result<Sifted, StoreError>>,
+) -> Result<(), StoreError> {
+    let mut folder = PathBuf::new();
+    let mut together: Vec<Candidate> = Vec::new();
+    let mut sifted = Sifted::default();
+    for found in walk.found() {
+        match found {
+            Found::Failed(outcome) => sifted.failures.push(outcome),
+            Found::Ignored => sifted.ignored += 1,
+            Found::File(candidate) => {
+                let here = candidate.place.parent().unwrap_or(Path::new(""));
+                if here != folder || together.len() == TOGETHER {
+                    compare(keep, places, &folder, std::mem::take(&mut together), &mut sifted)?;
+                    folder = here.to_owned();
+                    if send.blocking_send(Ok(std::mem::take(&mut sifted))).is_err() {
+                        return Ok(());
+                    }
+                }
+                together.push(candidate);
+            }
+        }
+    }
+    compare(keep, places, &folder, together, &mut sifted)?;
+    // Whoever does not listen any more needs no end.
+    let _ = send.blocking_send(Ok(sifted));
+    Ok(())
+}
+
+/// Compares files of one folder with what was known of it.
+fn compare(
+    keep: Keep,
+    places: &Places,
+    folder: &Path,
+    files: Vec<Candidate>,
+    sifted: &mut Sifted,
+) -> Result<(), StoreError> {
+    let names = || files.iter().filter_map(|file| file.place.file_name());
+    let (Some(first), Some(last)) = (names().min(), names().max()) else {
+        sifted.candidates.extend(files);
+        return Ok(());
+    };
+    let known = places.in_folder(folder, first, last)?;
+    let known: HashMap<&OsStr, &Place> =
+        known.iter().filter_map(|place| Some((place.path.file_name()?, place))).collect();
+    for mut file in files {
+        let before = file.place.file_name().and_then(|name| known.get(name).copied());
+        match before {
+            // What lies in place is taken in all the same where copies are asked for.
+            Some(place) if file.stamp == Some(place.stamp) && (keep == Keep::InPlace || !place.in_place) => {
+                sifted.unchanged.push((file, place.root));
+            }
+            before => {
+                file.before = before.cloned();
+                sifted.candidates.push(file);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! Taking in what comes, as it comes.
+//!
+//! The system says which paths were written to. A path is looked at once it was left alone for a while, so that no half of
+//! a file is taken; which of its bytes are new shows then as it does in any ingest. Where the system lost count, everything
+//! is looked at again, which costs little for what is unchanged.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fonoteca_model::progress::Progress;
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
+use notify::{Event, EventKind, RecursiveMode, Watcher};
+use parking_lot::Mutex;
+
+use super::ledger::Ledger;
+use super::outcome::{FileOutcome, Summary};
+use super::{Options, take};
+use crate::archive::Archive;
+use crate::error::ArchiveError;
+
+/// How long a file is left alone that its writer has closed, or that was moved here.
+const CLOSED: Duration = Duration::from_secs(2);
+/// How long, where nobody was seen to close it.
+const OPEN: Duration = Duration::from_secs(30);
+/// How often what has settled is looked for.
+const LOOK: Duration = Duration::from_millis(200);
+/// Paths remembered at most; when more change at once, everything is looked at.
+const MOST_PATHS: usize = 100_000;
+
+/// Takes everything in as [`ingest`](super::ingest()) does, and then what is added or changed below the paths, until
+/// `progress` says that the user wants to stop: that is how it ends well.
+pub async fn watch(
+    archive: &Archive,
+    options: &Options,
+    progress: &dyn Progress,
+    report: &mut (dyn FnMut(FileOutcome) + Send),
+) -> Result<Summary, ArchiveError> {
+    let started = archive.now();
+    let mut roots = Vec::new();
+    for path in &options.paths {
+        roots.push(path.canonicalize().map_err(ArchiveError::io(path, "cannot be watched"))?);
+    }
+    let changes = Arc::new(Mutex::new(Changes::default()));
+    // Before the first look, so that nothing falls between the two.
+    let _watcher = listen(&roots, archive.root(), &changes)?;
+    let ledger = Ledger::new(progress, report);
+    let mut round = Options { paths: roots.clone(), ..options.clone() };
+    let mut number = 0;
+    let mut ended = take(archive, &round, None, progress, &ledger).await;
+    while ended.is_ok() && !progress.cancelled() {
+        tokio::time::sleep(LOOK).await;
+        let settled = changes.lock().settled(Instant::now());
+        let (all, paths) = match settled {
+            Settled::Paths(paths) if paths.is_empty() => continue,
+            Settled::Paths(paths) => (false, paths),
+            Settled::Everything => (true, roots.clone()),
+        };
+        for root in &roots {
+            let below = paths.iter().filter(|path| all || path.starts_with(root));
+            round.paths = if all { vec![root.clone()] } else { below.cloned().collect() };
+            if ended.is_ok() && !round.paths.is_empty() {
+                number += 1;
+                round.job = format!("{}.{number}", options.job);
+                ended = take(archive, &round, Some(root), progress, &ledger).await;
+            }
+        }
+    }
+    match ended {
+        Ok(()) | Err(ArchiveError::Cancelled) => {}
+        Err(error) => return Err(error),
+    }
+    let mut summary = ledger.into_summary();
+    summary.seconds = (archive.now().0 - started.0).max(0) as f64 / 1e6;
+    Ok(summary)
+}
+
+/// Listens until the watcher is dropped.
+fn listen(
+    roots: &[PathBuf],
+    archive: &Path,
+    changes: &Arc<Mutex<Changes>>,
+) -> Result<notify::RecommendedWatcher, ArchiveError> {
+    let (changes, archive) = (Arc::clone(changes), archive.to_owned());
+    let told = move |event: notify::Result<Event>| changes.lock().note(event, &archive, Instant::now());
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |error: notify::Error| {
+            let what = match error.kind {
+                notify::ErrorKind::MaxFilesWatch => {
+                    "has more folders than may be watched: raise fs.inotify.max_user_watches"
+                }
+                _ => "cannot be watched",
+            };
+            ArchiveError::Io { path, what, source: std::io::Error::other(error) }
+        }
+    };
+    let mut watcher = notify::recommended_watcher(told).map_err(failed(&roots[0]))?;
+    for root in roots {
+        watcher.watch(root, RecursiveMode::Recursive).map_err(failed(root))?;
+    }
+    Ok(watcher)
+}
+
+/// What was written to and is not looked at yet.
+#[derive(Debug, Default)]
+struct Changes {
+    /// When each path will have been left alone long enough.
+    due: HashMap<PathBuf, Instant>,
+    /// The same for everything, where the system lost count.
+    everything: Option<Instant>,
+}
+
+/// What can be looked at.
+#[derive(Debug, PartialEq, Eq)]
+enum Settled {
+    Paths(Vec<PathBuf>),
+    Everything,
+}
+
+impl Changes {
+    fn note(&mut self, event: notify::Result<Event>, archive: &Path, now: Instant) {
+        let Ok(event) = event else {
+            self.everything = Some(now + CLOSED);
+            return;
+        };
+        let pause = match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Create(CreateKind::Folder)
+            | EventKind::Modify(ModifyKind::Name(_) | ModifyKind::Metadata(_))
+            | EventKind::Remove(_) => CLOSED,
+            EventKind::Access(_) => return,
+            _ => OPEN,
+        };
+        if event.need_rescan() || self.due.len() >= MOST_PATHS {
+            self.due.clear();
+            self.everything = Some(now + CLOSED);
+        }
+        for path in event.paths.into_iter().filter(|path| !path.starts_with(archive)) {
+            self.due.insert(path, now + pause);
+        }
+    }
+
+    fn settled(&mut self, now: Instant) -> Settled {
+        if self.everything.is_some_and(|due| due <= now) {
+            self.everything = None;
+            return Settled::Everything;
+        }
+        let mut paths: Vec<PathBuf> = self.due.extract_if(|_, due| *due <= now).map(|(path, _)| path).collect();
+        paths.sort();
+        Settled::Paths(paths)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::event::{DataChange, Flag};
+
+    use super::*;
+
+    fn event(kind: EventKind, path: &str) -> notify::Result<Event> {
+        Ok(Event::new(kind).add_path(path.into()))
+    }
+
+    #[test]
+    fn a_file_settles_after_its_writer_closed_it_and_not_while_it_is_written() {
+        let (mut changes, begun, archive) = (Changes::default(), Instant::now(), Path::new("/music/archive"));
+        let written = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        changes.note(event(written, "/music/a.wav"), archive, begun);
+        changes.note(event(written, "/music/archive/blobs/x"), archive, begun);
+        assert_eq!(changes.settled(begun + CLOSED), Settled::Paths(vec![]));
+        let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        changes.note(event(closed, "/music/a.wav"), archive, begun);
+        let read = EventKind::Access(AccessKind::Open(AccessMode::Read));
+        changes.note(event(read, "/music/b.wav"), archive, begun);
+        assert_eq!(changes.settled(begun), Settled::Paths(vec![]));
+        assert_eq!(changes.settled(begun + CLOSED), Settled::Paths(vec!["/music/a.wav".into()]));
+        assert_eq!(changes.settled(begun + OPEN), Settled::Paths(vec![]), "each is told once");
+    }
+
+    #[test]
+    fn a_lost_count_means_everything() {
+        let (mut changes, begun, archive) = (Changes::default(), Instant::now(), Path::new("/archive"));
+        changes.note(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)), archive, begun);
+        assert_eq!(changes.settled(begun), Settled::Paths(vec![]));
+        assert_eq!(changes.settled(begun + CLOSED), Settled::Everything);
+        for number in 0..=MOST_PATHS {
+            changes.note(
+                event(EventKind::Remove(notify::event::RemoveKind::File), &format!("/{number}")),
+                archive,
+                begun,
+            );
+        }
+        assert_eq!(changes.settled(begun + CLOSED), Settled::Everything);
+        assert_eq!(changes.due.len(), 1);
+    }
+}
