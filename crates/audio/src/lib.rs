@@ -59,6 +59,6 @@ pub use fingerprint::{ALGORITHM, FINGERPRINT_VERSION, SHORT_ALGORITHM, SHORT_BEL
 pub use format::{looks_like_audio_name, starts_like_audio};
 pub use limits::Limits;
 pub use lyrics::TimedLine;
-pub use quality::{Quality, best_copy};
+pub use quality::{Quality, best_first};
 pub use spectrum::Disguise;
 pub use tags::{NamedWorks, named_works};

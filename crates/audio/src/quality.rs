@@ -1,7 +1,5 @@
 //! Which of several copies of one recording is the best one: a stated order, and nothing but facts that were stored.
 
-use std::cmp::Ordering;
-
 use crate::{Analysis, State, codec};
 
 /// What decides between copies.
@@ -45,7 +43,7 @@ impl Quality {
     }
 
     /// Whether every bit of the recording is there, as far as can be told. Lossy modes of WavPack have no bit depth.
-    fn is_lossless(&self) -> bool {
+    pub fn is_lossless(&self) -> bool {
         self.cutoff_hz.is_none() && self.bit_depth.is_some() && codec::is_lossless_name(&self.codec)
     }
 
@@ -76,13 +74,13 @@ impl Quality {
     }
 }
 
-/// The index of the best copy; of equals the first. `None` of none.
+/// The places of the copies, the best one first; equals stay as they are.
 ///
 /// In this order: what is not malformed; what is not cut short (by more than 3 s and 2 % against the longest such copy);
 /// lossless before lossy, where lossless coding of a lossy source is lossy; stereo before mono; lossless: more bits a
 /// sample, then more samples a second; lossy: the higher bit rate, weighed by coding; fewer clipped samples; what is proved
 /// whole before what nothing proves.
-pub fn best_copy(copies: &[Quality]) -> Option<usize> {
+pub fn best_first(copies: &[Quality]) -> Vec<usize> {
     let is_intact = |copy: &Quality| !matches!(copy.state, State::Malformed { .. });
     let longest = copies.iter().filter(|copy| is_intact(copy)).map(|copy| copy.duration_ms).max().unwrap_or(0);
     let is_complete = |copy: &Quality| {
@@ -105,13 +103,9 @@ pub fn best_copy(copies: &[Quality]) -> Option<usize> {
             .then_with(|| other.clipped_samples.cmp(&one.clipped_samples))
             .then_with(|| both(&|copy| (copy.state == State::Sound).into()))
     };
-    let mut best: Option<usize> = None;
-    for (at, copy) in copies.iter().enumerate() {
-        if best.is_none_or(|best| compare(copy, &copies[best]) == Ordering::Greater) {
-            best = Some(at);
-        }
-    }
-    best
+    let mut places: Vec<usize> = (0..copies.len()).collect();
+    places.sort_by(|one, other| compare(&copies[*other], &copies[*one]));
+    places
 }
 
 #[cfg(test)]
@@ -153,11 +147,10 @@ mod tests {
             Quality { bit_depth: Some(24), ..copy("flac", 1_600) },
         ];
         for (worse, pair) in order.windows(2).enumerate() {
-            assert_eq!(best_copy(pair), Some(1), "{worse}: {pair:?}");
-            assert_eq!(best_copy(&[pair[1].clone(), pair[0].clone()]), Some(0), "{worse}: {pair:?}");
+            assert_eq!(best_first(pair), [1, 0], "{worse}: {pair:?}");
+            assert_eq!(best_first(&[pair[1].clone(), pair[0].clone()]), [0, 1], "{worse}: {pair:?}");
         }
-        assert_eq!(best_copy(&order), Some(order.len() - 1));
-        assert_eq!(best_copy(&[copy("flac", 800), copy("flac", 900)]), Some(0), "of equals the first");
-        assert_eq!(best_copy(&[]), None);
+        assert_eq!(best_first(&order)[0], order.len() - 1);
+        assert_eq!(best_first(&[copy("flac", 800), copy("flac", 900)]), [0, 1], "equals stay");
     }
 }

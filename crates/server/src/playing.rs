@@ -212,7 +212,7 @@ mod tests {
             "sample_rate": 44100, "channels": 2, "bit_depth": null, "duration_ms": 1000, "tags": "[]", "notes": [],
             "essence": "00".repeat(32), "essence_version": 1, "loudness_lufs": null, "loudness_range_lu": null,
             "true_peak_dbtp": null, "replaygain_track_gain_db": null, "replaygain_track_peak": null,
-            "cover_root": null, "at": 0, "job": null, "batch": null
+            "clipped_samples": null, "cutoff_hz": null, "cover_root": null, "at": 0, "job": null, "batch": null
         }))
         .expect("a row")
     }

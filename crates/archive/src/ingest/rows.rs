@@ -145,6 +145,7 @@ fn event(file: &Described, now: Timestamp) -> Event {
 fn row(file: &Described, now: Timestamp) -> File {
     let analysis = &file.analysis;
     let loudness = analysis.loudness.unwrap_or_default();
+    let checks = analysis.checks.as_ref();
     File {
         root: file.root(),
         path: file.name().to_vec(),
@@ -173,6 +174,8 @@ fn row(file: &Described, now: Timestamp) -> File {
         true_peak_dbtp: loudness.true_peak_dbtp,
         replaygain_track_gain_db: analysis.tags.replaygain_track_gain_db,
         replaygain_track_peak: analysis.tags.replaygain_track_peak,
+        clipped_samples: checks.map(|checks| checks.clipped_samples as i64),
+        cutoff_hz: checks.and_then(|checks| checks.disguise).map(|disguise| disguise.cutoff_hz),
         cover_root: file.cover.as_ref().map(|cover| cover.hashes.root),
         at: now,
     }

@@ -53,7 +53,7 @@ fn noise_cut_by_a_coder_is_told_from_noise() {
     assert!((15_900..17_200).contains(&found.cutoff_hz), "{found:?}");
     // The real one wins, though the disguised one has as many bits.
     let fake = listen(&studio.path("disguised.flac"));
-    assert_eq!(fonoteca_audio::best_copy(&[Quality::of(&fake), Quality::of(&truth)]), Some(1));
+    assert_eq!(fonoteca_audio::best_first(&[Quality::of(&fake), Quality::of(&truth)]), [1, 0]);
     // Lossy files are what they say.
     assert_eq!(listen(&studio.path("lossy.mp3")).checks.expect("decoded").disguise, None);
 }

@@ -424,6 +424,10 @@ tables! {
         replaygain_track_gain_db: Option<f64>,
         /// ReplayGain peak, 1.0 is full scale.
         replaygain_track_peak: Option<f64>,
+        /// Samples in runs at full scale; null where nothing could be decoded.
+        clipped_samples: Option<i64>,
+        /// Hz from which on lossless coding has no sound, as lossy coders leave it: it was probably not lossless before.
+        cutoff_hz: Option<i32>,
         /// The blob of the cover that was in the file or beside it.
         cover_root: Option<BlobId> => key,
         /// When it was taken in.

@@ -116,6 +116,8 @@ pub fn file(blob: &str) -> File {
         true_peak_dbtp: None,
         replaygain_track_gain_db: None,
         replaygain_track_peak: None,
+        clipped_samples: None,
+        cutoff_hz: None,
         cover_root: None,
         at: AT,
     }
@@ -258,6 +260,8 @@ pub fn awkward() -> Batch {
         true_peak_dbtp: Some(-0.0),
         replaygain_track_gain_db: Some(1e-300),
         replaygain_track_peak: Some(f64::MAX),
+        clipped_samples: Some(7),
+        cutoff_hz: Some(16_000),
         cover_root: Some(root("cover")),
         ..file("big")
     };

@@ -75,5 +75,6 @@ fn described(copy: &HeldCopy) -> String {
         _ => String::new(),
     };
     let state = if copy.state == fonoteca_catalog::FileState::Malformed { ", malformed" } else { "" };
-    format!("{} {rate} kHz {how}{state}", copy.codec)
+    let before = if copy.cutoff_hz.is_some() { ", lossy before" } else { "" };
+    format!("{} {rate} kHz {how}{state}{before}", copy.codec)
 }
