@@ -82,7 +82,7 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
     let mut collector = Collector::new(limits);
     if matches!(container, Container::WavPack | Container::Ape | Container::Musepack) {
         let sound_end = container::mpeg::before_trailing_tags(&mut file, start, len).map_err(read)?;
-        if len - sound_end <= limits.tag_memory_bytes as u64 {
+        if sound_end < len && len - sound_end <= limits.tag_memory_bytes as u64 {
             tags::read_with_lofty(File::open(path).map_err(read)?, sound_end, len, 0, limits, &mut collector);
         }
     }
@@ -106,6 +106,10 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
         }
     })?;
 
+    if opened.params.sample_rate == Some(0) {
+        let found = format!("it begins like {container} but declares 0 samples a second");
+        return Err(AudioError::NotAudio { path: path.into(), found });
+    }
     let mut ear = Ear::new(&opened, depth, limits);
     let mut sha256 = Sha256::new();
     let mut bytes = 0_u64;

@@ -64,10 +64,16 @@ pub(crate) fn is_lossless_name(name: &str) -> bool {
 /// Bits a sample, where the coding keeps them all.
 pub(crate) fn bit_depth(params: &AudioCodecParameters) -> Option<i32> {
     let lossless = is_lossless(params.codec);
-    // Only ALAC's own description (its "magic cookie") has the depth, in its sixth byte.
+    // Only ALAC's own description (its "magic cookie") has the depth, in its sixth byte; old CAF files have two atoms before.
     let cookie = params.extra_data.as_deref().filter(|_| params.codec == known::CODEC_ID_ALAC);
-    let bits =
-        params.bits_per_coded_sample.or(params.bits_per_sample).or(cookie.and_then(|c| c.get(5)).map(|b| (*b).into()));
+    let cookie = cookie
+        .map(|cookie| if cookie.get(4..8) == Some(b"frma") { cookie.get(24..).unwrap_or_default() } else { cookie });
+    let known = |bits: &u32| *bits > 0;
+    let bits = params
+        .bits_per_coded_sample
+        .filter(known)
+        .or(params.bits_per_sample.filter(known))
+        .or(cookie.and_then(|cookie| cookie.get(5)).map(|bits| (*bits).into()));
     bits.filter(|_| lossless).and_then(|bits| i32::try_from(bits).ok())
 }
 

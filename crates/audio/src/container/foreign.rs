@@ -16,17 +16,12 @@ use symphonia::core::units::{Duration, Timestamp};
 
 use super::mpeg::before_trailing_tags;
 use super::{Heard, Opened, Packets, Refusal, Verdict};
-use crate::bytes::{be16, le32, read_at};
+use crate::bytes::{le16, le32, read_at};
 
 /// Size of the pieces of sound without boundaries.
 const PIECE_BYTES: u64 = 64 << 10;
 /// Blocks of WavPack have a mebibyte at most; packets of Musepack far less.
 const MAX_BLOCK_BYTES: u64 = 16 << 20;
-
-/// A 16-bit little-endian number at `at`.
-fn le16(bytes: &[u8], at: usize) -> Option<u16> {
-    be16(bytes, at).map(u16::swap_bytes)
-}
 
 fn params(
     codec: symphonia::core::codecs::audio::AudioCodecId,

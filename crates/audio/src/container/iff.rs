@@ -12,7 +12,7 @@ use symphonia::default::formats::{AiffReader, WavReader};
 
 use super::{Demuxed, Heard, Opened, Packets, Refusal, Verdict};
 use crate::Limits;
-use crate::bytes::{View, be32, le32, le64, read_at};
+use crate::bytes::{View, be32, le16, le32, le64, read_at};
 use crate::tags::{self, Collector};
 
 /// Descriptions of the format are short; a longer one is an attack.
@@ -135,6 +135,11 @@ pub(super) fn open_wav(
     let Some(format) = described(&mut file, &chunks, *b"fmt ")? else {
         return Err(Refusal::NoSound("it has no description of its format".into()));
     };
+    let (channels, bits) = (le16(&format, 2).unwrap_or(0), le16(&format, 14).unwrap_or(0));
+    // The demultiplexer reckons the bytes of a frame in 16 bits.
+    if channels.checked_mul(bits / 8).is_none() {
+        return Err(Refusal::NoSound(format!("declares {channels} channels of {bits} bits")));
+    }
     let (end, verdict) = judge(sound, len, sound.size == ELSEWHERE || (sound.size == 0 && len > sound.body));
     let mut prefix = b"RIFF\xff\xff\xff\xffWAVEfmt ".to_vec();
     prefix.extend_from_slice(&(format.len() as u32).to_le_bytes());

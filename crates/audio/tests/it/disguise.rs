@@ -83,22 +83,26 @@ fn precision_and_recall_on_music() {
     let Some(corpus) = fonoteca_testkit::corpus("precision_and_recall_on_music") else { return };
     let studio = Studio::new(72, 1.0);
     let (mut found, mut lossy, mut accused, mut lossless) = (0, 0, 0, 0);
-    for (number, path) in sources(&corpus).iter().enumerate().take(16) {
+    for path in sources(&corpus).iter().take(17) {
         // HyperRogue's music is Vorbis at some 320 kbit/s. What it has below 16 kHz, played 1.38 times as fast, is music
         // that goes on to 22 kHz as a lossless recording does.
         let faster = "aresample=44100,aresample=32000,asetrate=44100";
         let input = path.to_str().expect("UTF-8");
-        studio.run(
-            "ffmpeg",
-            &["-y", "-loglevel", "error", "-ss", "15", "-t", "28", "-i", input, "-af", faster, "true.wav"],
-        );
+        let made = std::process::Command::new("ffmpeg")
+            .args(["-nostdin", "-y", "-loglevel", "error", "-ss", "15", "-t", "28", "-i", input, "-af", faster])
+            .arg(studio.path("true.wav"))
+            .status();
+        // One file of the package is broken.
+        if !made.expect("ffmpeg").success() {
+            continue;
+        }
         let truth = listen(&studio.convert("true.wav", &["-c:a", "flac", "-sample_fmt", "s16"], "true.flac"));
         lossless += 1;
         if let Some(disguise) = truth.checks.expect("decoded").disguise {
             accused += 1;
             println!("accused: {}: {disguise:?}", path.display());
         }
-        if number % 4 != 0 {
+        if lossless % 4 != 1 {
             continue;
         }
         for coder in CODERS {

@@ -109,7 +109,7 @@ fn old_id3_counts_where_nothing_better_is() {
     old[..3].copy_from_slice(b"TAG");
     old[3..33].copy_from_slice(b"A title that is cut at thirty ");
     old[33..37].copy_from_slice(b"Zo\xeb!");
-    old[63..70].copy_from_slice(b"Caf\xc3\xa9s");
+    old[63..69].copy_from_slice(b"Caf\xc3\xa9s");
     old[93..97].copy_from_slice(b"1999");
     old[126] = 7;
     old[127] = 80;
