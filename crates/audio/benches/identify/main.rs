@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use fonoteca_audio::identify::{Sound, SoundIndex, SoundWriter, listen};
-use fonoteca_audio::{Limits, analyse};
+use fonoteca_audio::{ALGORITHM, Limits, analyse};
 use fonoteca_model::BlobId;
 use serde_json::{Map, Value, json};
 
@@ -60,7 +60,10 @@ fn build(dir: &Path, recordings: u64, files: &[PathBuf]) -> Outcome<Map<String, 
     let mut prints = Vec::new();
     for (number, file) in files.iter().enumerate().filter(|(number, _)| !is_left_out(*number)) {
         match analyse(file, &Limits::default(), &|| false) {
-            Ok(facts) => prints.extend(facts.fingerprint.map(|print| (root_of_file(number), print.values))),
+            Ok(facts) => {
+                let print = facts.fingerprint.filter(|print| print.algorithm == ALGORITHM);
+                prints.extend(print.map(|print| (root_of_file(number), print.values)));
+            }
             Err(error) => eprintln!("left out: {error}"),
         }
     }
