@@ -113,7 +113,10 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
     let mut ear = Ear::new(&opened, depth, limits);
     let mut sha256 = Sha256::new();
     let mut bytes = 0_u64;
-    while depth > Depth::Head {
+    loop {
+        if depth == Depth::Head {
+            break;
+        }
         if ear.heard.packets.is_multiple_of(64) && cancel() {
             return Err(AudioError::Cancelled { path: path.into() });
         }

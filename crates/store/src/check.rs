@@ -226,7 +226,7 @@ impl Reader {
             let Some(mut bytes) = self.kept.take().or_else(|| self.buffers.recv().ok()) else { return };
             bytes.resize(Found::piece_bytes(size, number), 0);
             thread::sleep(self.pace.pause(Instant::now(), bytes.len() as u64));
-            match source.read_at(&mut bytes, offset) {
+            match source.read_exact_at(&mut bytes, offset) {
                 Ok(()) => {
                     let piece = Piece { of: Arc::clone(&reading), size, number, bytes };
                     if self.pieces.send(piece).is_err() {

@@ -45,7 +45,7 @@ impl Store {
                     let range = wanted.piece_range(piece).unwrap_or_default();
                     buffer.resize((range.end - range.start) as usize, 0);
                     // What cannot be read lacks; why not, a check has told.
-                    let read = held.as_ref().is_some_and(|held| held.read_at(&mut buffer, range.start).is_ok());
+                    let read = held.as_ref().is_some_and(|held| held.read_exact_at(&mut buffer, range.start).is_ok());
                     if read && wanted.is_piece(piece, &buffer) {
                         let written = staged.file().write_all_at(&buffer, range.start);
                         written.map_err(|error| local.cannot_write(&format!("blob {id}"), error))?;

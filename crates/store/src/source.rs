@@ -105,7 +105,7 @@ impl Source {
 
     /// The bytes from `at` on that fill the buffer. Fails where the file was changed since it was opened.
     pub(crate) fn read_at(&self, buffer: &mut [u8], at: u64) -> Result<(), StoreError> {
-        self.file.read_exact_at(buffer, at).map_err(StoreError::on("read", &self.path))?;
+        self.read_exact_at(buffer, at).map_err(StoreError::on("read", &self.path))?;
         self.check_unchanged(self.size())
     }
 
@@ -178,8 +178,9 @@ impl Source {
         hasher.finish().ok_or_else(|| StoreError::Empty { name: self.name() })
     }
 
-    /// Reads from `offset` until the buffer is full; fails where the file is shorter than when it was opened.
-    pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    /// Reads from `offset` until the buffer is full; fails where the file is shorter than when it was opened. Whether it was
+    /// changed, [`Self::check_unchanged`] tells once all is read.
+    pub(crate) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.file.read_exact_at(buffer, offset)
     }
 

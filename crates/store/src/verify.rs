@@ -118,7 +118,7 @@ pub(crate) fn verify(path: &Path, links: Links, expected: &BlobHashes) -> Result
     let mut buffer = vec![0; Found::piece_bytes(size, 0)];
     for piece in 0..found.pieces() {
         let bytes = &mut buffer[..Found::piece_bytes(size, piece)];
-        match source.read_at(bytes, piece * PIECE_BYTES as u64) {
+        match source.read_exact_at(bytes, piece * PIECE_BYTES as u64) {
             Ok(()) => found.read(piece, Found::node(size, bytes)),
             Err(error) => found.unreadable(piece, &error),
         }

@@ -112,6 +112,8 @@ impl Change {
             .writer_with_num_threads(effort.threads, effort.threads * effort.memory_bytes)
             .map_err(IndexError::engine(&generation.path))?;
         writer.set_merge_policy(merge_policy(effort));
+        // What a killed process wrote and did not commit bears names that this change may need.
+        writer.garbage_collect_files().wait().map_err(IndexError::engine(&generation.path))?;
         let searcher = generation.searcher();
         let (list, files) = files;
         Ok(Self {

@@ -109,7 +109,7 @@ impl Files {
                     continue;
                 }
                 let number = of_kind.files.len();
-                let keys = of_kind.keys_of(entry.keys_at(dir, kind), &known.kinds[usize::from(kind.code())])?;
+                let keys = of_kind.keys_of(&entry.keys_at(dir, kind), &known.kinds[usize::from(kind.code())])?;
                 match keys.keys.number_of(&entry.path, entry.rows) {
                     Some(covered) => keys.files[covered] = Some(number),
                     None => return Err(IndexError::damaged(keys.keys.path(), format!("it lacks {}", entry.path))),
@@ -179,14 +179,14 @@ impl Files {
 
 impl OfKind {
     /// The keys in a file, which may be open already: among these, or among those known.
-    fn keys_of(&mut self, path: PathBuf, known: &Self) -> Result<&mut OpenKeys, BesideError> {
+    fn keys_of(&mut self, path: &Path, known: &Self) -> Result<&mut OpenKeys, BesideError> {
         let is_there = |open: &OpenKeys| open.keys.path() == path;
         let place = if let Some(place) = self.keys.iter().position(is_there) {
             place
         } else {
             let keys = match known.keys.iter().find(|open| is_there(open)) {
                 Some(known) => Arc::clone(&known.keys),
-                None => Arc::new(Keys::open(&path)?),
+                None => Arc::new(Keys::open(path)?),
             };
             let files = vec![None; keys.files().len()];
             self.keys.push(OpenKeys { keys, files });

@@ -59,7 +59,7 @@ pub(crate) fn join(
                 })?;
             }
             // What comes from one file is in order: this sort merges such runs.
-            gathered.sort();
+            gathered.sort_by_key(|key: &(u64, u32)| *key);
             Ok(gathered)
         };
         let slices = 1_u64 << slice_bits;
