@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use fonoteca_audio::{Quality, State, best_first};
 use fonoteca_catalog::{File, FileState, Location, Sameness, Snapshot, Track, Twin};
 use fonoteca_model::progress::{Progress, Unit};
 use fonoteca_model::{BlobId, Id, Sha256Hash};
@@ -11,6 +10,7 @@ use serde::Serialize;
 
 use crate::archive::Archive;
 use crate::error::ArchiveError;
+use crate::quality::{best_first, quality};
 
 /// Copies whose rows are looked up together.
 const COPIES_AT_ONCE: usize = 4096;
@@ -122,11 +122,8 @@ async fn tell(
     let recordings = snapshot.recording_of(&ids).await?;
     let places = if same == Sameness::Bytes { places(snapshot, &roots).await? } else { HashMap::new() };
     for group in twins.chunk_by(|one, other| one.key == other.key) {
-        let mut held: Vec<&File> = group.iter().filter_map(|twin| files.get(&twin.root)).collect();
-        // Ties go to the lowest root, so that the answer is the same every time.
-        held.sort_by_key(|file| file.root);
-        let qualities: Vec<Quality> = held.iter().map(|file| quality(file)).collect();
-        let held: Vec<&File> = best_first(&qualities).into_iter().map(|place| held[place]).collect();
+        let held: Vec<&File> = group.iter().filter_map(|twin| files.get(&twin.root)).collect();
+        let held = best_first(held, |file| file);
         let Some(best) = held.first() else { continue };
         let of = |root: &BlobId| -> Option<&Track> { tracks.get(&holdings.get(root)?.first()?.track_id) };
         let track = of(&best.root);
@@ -176,25 +173,5 @@ fn copy(file: &File, best: bool, places: &HashMap<BlobId, Vec<String>>) -> HeldC
         lossless: quality(file).is_lossless(),
         cutoff_hz: file.cutoff_hz,
         essence: file.essence,
-    }
-}
-
-/// What decides between copies, as far as the tables know it.
-fn quality(file: &File) -> Quality {
-    let reason = || file.state_reason.clone().unwrap_or_default();
-    Quality {
-        state: match file.state {
-            FileState::Sound => State::Sound,
-            FileState::Unprovable => State::Unprovable { reason: reason() },
-            FileState::Malformed => State::Malformed { reason: reason() },
-        },
-        codec: file.codec.clone(),
-        bit_rate: file.bit_rate.map(i64::from),
-        sample_rate: file.sample_rate,
-        channels: file.channels,
-        bit_depth: file.bit_depth,
-        duration_ms: file.duration_ms,
-        cutoff_hz: file.cutoff_hz,
-        clipped_samples: file.clipped_samples.unwrap_or(0).max(0) as u64,
     }
 }

@@ -22,6 +22,7 @@ pub mod mirror;
 mod moment;
 mod places;
 mod published;
+pub mod quality;
 pub mod release;
 pub mod rights;
 pub mod settings;

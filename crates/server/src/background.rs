@@ -42,7 +42,7 @@ pub(crate) async fn follow(app: App, seeder: Option<Arc<Seeder>>) {
 pub(crate) async fn check(app: App) {
     let tell = |done: Result<Report, ArchiveError>| match done {
         Ok(report) if report.sound() => {
-            tracing::info!(checked = report.checked, "every blob that was checked is sound")
+            tracing::info!(checked = report.checked, "every blob that was checked is sound");
         }
         Ok(report) => tracing::error!(
             pieces = report.damaged.len(),

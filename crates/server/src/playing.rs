@@ -12,7 +12,7 @@ use bytes::Bytes;
 use fonoteca_audio::transcode::{Format, Input, Target, command};
 use fonoteca_catalog::File;
 use fonoteca_store::StoreError;
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, stream};
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::OwnedSemaphorePermit;

@@ -290,7 +290,7 @@ mod tests {
         }
         let took = now - began;
         assert!((Duration::from_millis(49_500)..Duration::from_millis(49_600)).contains(&took), "{took:?}");
-        now += Duration::from_secs(3600);
+        now += Duration::from_hours(1);
         assert_eq!(pace.pause(now, 500), Duration::ZERO);
         assert_eq!(pace.pause(now, 500), Duration::from_millis(500), "an hour of rest gives no hour of haste");
         assert_eq!(Pace::new(None).pause(now, u64::MAX), Duration::ZERO);

@@ -45,7 +45,7 @@ pub(super) struct Worked {
 /// What became of a new file.
 enum Looked {
     Described(Box<Described>),
-    TurnedAway(Stored, AudioError),
+    TurnedAway(Box<Stored>, AudioError),
     Changed(FileOutcome),
     /// The user stopped it.
     Left,
@@ -68,7 +68,7 @@ impl Run<'_, '_> {
         for looked in in_order_of_size(fresh, &sizes, ARRIVING, |stored| self.look(stored)).await? {
             match looked {
                 Looked::Described(described) => worked.described.push(*described),
-                Looked::TurnedAway(stored, error) => worked.turned_away.push((stored, error)),
+                Looked::TurnedAway(stored, error) => worked.turned_away.push((*stored, error)),
                 Looked::Changed(outcome) => worked.failed.push(outcome),
                 Looked::Left => {}
             }
@@ -115,7 +115,7 @@ impl Run<'_, '_> {
             Err(AudioError::Cancelled { .. }) => Looked::Left,
             Err(error) => {
                 let error = error.about(&stored.candidate.path);
-                Looked::TurnedAway(stored, error)
+                Looked::TurnedAway(Box::new(stored), error)
             }
         })
     }

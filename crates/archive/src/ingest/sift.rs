@@ -43,7 +43,7 @@ pub(super) fn sift(
                 let here = candidate.place.parent().unwrap_or(Path::new(""));
                 if here != folder || together.len() == TOGETHER {
                     compare(keep, places, &folder, std::mem::take(&mut together), &mut sifted)?;
-                    folder = here.to_owned();
+                    here.clone_into(&mut folder);
                     if send.blocking_send(Ok(std::mem::take(&mut sifted))).is_err() {
                         return Ok(());
                     }

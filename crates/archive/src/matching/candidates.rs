@@ -82,8 +82,8 @@ impl Candidates {
 
     /// The same MusicBrainz id or ISRC.
     async fn by_codes(&mut self, snapshot: &Snapshot) -> Result<(), ArchiveError> {
-        let codes: [(&str, fn(&Track) -> Option<&String>); 2] =
-            [("mbid", |track| track.mbid.as_ref()), ("isrc", |track| track.isrc.as_ref())];
+        type Code = fn(&Track) -> Option<&String>;
+        let codes: [(&str, Code); 2] = [("mbid", |track| track.mbid.as_ref()), ("isrc", |track| track.isrc.as_ref())];
         for (column, code) in codes {
             let wanted: BTreeSet<String> = self.held.values().filter_map(code).cloned().collect();
             if wanted.is_empty() {

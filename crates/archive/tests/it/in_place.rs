@@ -65,7 +65,8 @@ async fn they_stay_as_they_are_and_are_read_where_they_are() {
     let row = rows.iter().find(|row| row.root == root).expect("a row");
     assert_eq!((rows.len(), row.size, row.inode.cast_unsigned()), (2, one.len() as i64, after.ino()));
     assert_eq!(row.path, path.canonicalize().expect("a path").as_os_str().as_bytes());
-    let report = fixity::verify(&world.archive, None, 0, &Silent).await.expect("a check");
+    let report =
+        fixity::verify(&world.archive, &fixity::Options::new(fixity::Extent::All), &Silent).await.expect("a check");
     assert!(report.sound() && report.checked == 2 && report.unknown.is_empty(), "{report:?}");
 }
 
@@ -88,7 +89,8 @@ async fn what_looks_as_it_did_is_not_read_again() {
         assert_eq!((again.known, again.unchanged, again.added), (30, 30, 0), "{keep:?}");
         assert_eq!(outcomes.len(), 30);
         assert!(outcomes.iter().all(|outcome| outcome.basis == fonoteca_model::rights::Basis::OwnWork));
-        let report = fixity::verify(&world.archive, None, 0, &Silent).await.expect("a check");
+        let report =
+            fixity::verify(&world.archive, &fixity::Options::new(fixity::Extent::All), &Silent).await.expect("a check");
         assert_eq!(report.damaged.len(), if keep == Keep::InPlace { 30 } else { 0 }, "only a check reads");
     }
 }
@@ -134,7 +136,8 @@ async fn a_library_that_was_moved_and_renamed_keeps_its_tracks_and_rights() {
     );
     assert_eq!(world.archive.verdict(root).await.expect("a verdict"), verdict);
     assert_eq!(read(&world, root).await.expect("bytes"), noise(17, 60));
-    let report = fixity::verify(&world.archive, None, 0, &Silent).await.expect("a check");
+    let report =
+        fixity::verify(&world.archive, &fixity::Options::new(fixity::Extent::All), &Silent).await.expect("a check");
     assert!(report.sound() && report.checked == u64::from(FILES) + 1, "{report:?}");
     let (again, _) = world.ingest_with(&Options { job: "three".into(), ..options }).await.expect("an ingest");
     assert_eq!(again.unchanged, u64::from(FILES) + 1);
@@ -159,7 +162,8 @@ async fn a_changed_file_is_not_served_as_what_it_was_and_is_named() {
         assert_eq!(read(&world, second).await.expect("its bytes are the same"), noise(2, 500));
     }
     assert_eq!(world.archive.store().size(first).await.expect("a size"), None);
-    let report = fixity::verify(&world.archive, None, 0, &Silent).await.expect("a check");
+    let report =
+        fixity::verify(&world.archive, &fixity::Options::new(fixity::Extent::All), &Silent).await.expect("a check");
     assert!(report.damaged.iter().all(|damage| damage.root == first && damage.found.contains("1.wav")), "{report:?}");
     assert!(!report.damaged.is_empty());
 
@@ -241,7 +245,8 @@ async fn a_link_shares_the_bytes_and_the_outcome_says_how() {
         other => panic!("{other:?}: both lie on one file system"),
     }
     assert_eq!(read(&world, root).await.expect("bytes"), noise(1, 500));
-    let report = fixity::verify(&world.archive, None, 0, &Silent).await.expect("a check");
+    let report =
+        fixity::verify(&world.archive, &fixity::Options::new(fixity::Extent::All), &Silent).await.expect("a check");
     assert!(report.sound() && report.unknown.is_empty(), "{report:?}");
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use fonoteca_archive::quality::quality;
+use fonoteca_archive::quality::best_first;
 use fonoteca_catalog::{Album, BlobKind, File, Holding, Track};
 use fonoteca_model::rights::Verdict;
 use fonoteca_model::{BlobId, Id};
@@ -103,12 +103,11 @@ impl Library<'_> {
         let roots: Vec<BlobId> = holdings.values().flatten().map(|holding| holding.root).collect();
         let files = self.snapshot.files(&roots).await.map_err(|error| self.failed(&error))?;
         let audio = holdings.into_iter().map(|(track, holdings)| {
-            let mut choices: Vec<_> = holdings
+            let choices: Vec<_> = holdings
                 .into_iter()
                 .filter_map(|holding| files.get(&holding.root).map(|file| (holding, file.clone())))
                 .collect();
-            choices.sort_by_key(|(_, file)| std::cmp::Reverse(quality(file)));
-            (track, choices)
+            (track, best_first(choices, |(_, file)| file))
         });
         Ok(audio.collect())
     }
