@@ -410,9 +410,9 @@ tables! {
         tags: String,
         /// What was noticed on the way in.
         notes: Vec<String>,
-        /// SHA-256 of the concatenated packet payloads.
+        /// SHA-256 of the concatenated packet payloads; zeros where they were not read.
         essence: Sha256Hash => key,
-        /// The version of the rule for that hash.
+        /// The version of the rule for that hash; 0: they were not read.
         essence_version: i32,
         /// Integrated loudness, EBU R 128.
         loudness_lufs: Option<f64>,

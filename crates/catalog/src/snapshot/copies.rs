@@ -38,7 +38,7 @@ pub struct Twin {
 
 impl Snapshot {
     /// All that is held more than once, each group together, in an order that is the same every time. A group by essence
-    /// has several blobs; one by recording has several essences.
+    /// has several blobs; one by recording has several essences. Packets that were not read are like no others.
     pub async fn twins(
         &self,
         sameness: Sameness,
@@ -49,7 +49,8 @@ impl Snapshot {
                     .to_owned()
             }
             Sameness::Essence => format!(
-                "WITH held AS (SELECT DISTINCT essence, essence_version, root FROM files WHERE root NOT IN ({DELETED})),
+                "WITH held AS (SELECT DISTINCT essence, essence_version, root FROM files
+                        WHERE essence_version > 0 AND root NOT IN ({DELETED})),
                     many AS (SELECT essence, essence_version FROM held GROUP BY essence, essence_version
                         HAVING count(*) > 1)
                 SELECT h.essence AS key, h.root AS root FROM held h
@@ -61,7 +62,7 @@ impl Snapshot {
                 "WITH {HOP},
                     held AS (
                         SELECT DISTINCT coalesce(h3.to_id, h2.to_id, h1.to_id, h.track_id) AS recording, f.root AS root,
-                            f.essence AS essence
+                            CASE WHEN f.essence_version = 0 THEN f.root ELSE f.essence END AS essence
                         FROM holdings h
                         JOIN files f ON f.root = h.root
                         LEFT JOIN hop h1 ON h1.from_id = h.track_id
