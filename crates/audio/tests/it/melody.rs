@@ -135,3 +135,20 @@ pub fn listen(path: &Path) -> Analysis {
 pub fn tell(path: &Path) -> Result<Analysis, AudioError> {
     analyse(path, &Limits::default(), &|| false)
 }
+
+/// Most memory that this process has ever had, in MiB.
+pub fn peak_memory_mib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("status");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("peak");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") / 1024
+}
+
+/// Runs an ignored test in a process of its own, so that the memory that it looks at is its own.
+pub fn alone(child: &str) {
+    let ran = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", child, "--ignored", "--nocapture"])
+        .output()
+        .expect("this program again");
+    let out = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success() && out.contains("1 passed"), "{out}{}", String::from_utf8_lossy(&ran.stderr));
+}
