@@ -4,7 +4,7 @@
 //! a file is taken; which of its bytes are new shows then as it does in any ingest. Where the system lost count, everything
 //! is looked at again, which costs little for what is unchanged.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -147,7 +147,16 @@ impl Changes {
             self.everything = None;
             return Settled::Everything;
         }
-        let mut paths: Vec<PathBuf> = self.due.extract_if(|_, due| *due <= now).map(|(path, _)| path).collect();
+        if self.due.values().all(|due| *due > now) {
+            return Settled::Paths(Vec::new());
+        }
+        // A folder waits for what is still written below it: all of it is looked at together.
+        let late: BTreeSet<PathBuf> =
+            self.due.iter().filter(|(_, due)| **due > now).map(|(path, _)| path.clone()).collect();
+        let is_left_alone =
+            |path: &Path| late.range(path.to_owned()..).next().is_none_or(|late| !late.starts_with(path));
+        let settled = self.due.extract_if(|path, due| *due <= now && is_left_alone(path));
+        let mut paths: Vec<PathBuf> = settled.map(|(path, _)| path).collect();
         paths.sort();
         Settled::Paths(paths)
     }
@@ -177,6 +186,20 @@ mod tests {
         assert_eq!(changes.settled(begun), Settled::Paths(vec![]));
         assert_eq!(changes.settled(begun + CLOSED), Settled::Paths(vec!["/music/a.wav".into()]));
         assert_eq!(changes.settled(begun + OPEN), Settled::Paths(vec![]), "each is told once");
+    }
+
+    #[test]
+    fn a_folder_waits_for_what_is_written_in_it() {
+        let (mut changes, begun, archive) = (Changes::default(), Instant::now(), Path::new("/archive"));
+        changes.note(Ok(event(EventKind::Create(CreateKind::Folder), "/music/new")), archive, begun);
+        changes.note(Ok(event(EventKind::Create(CreateKind::Folder), "/music/new one")), archive, begun);
+        let written = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        changes.note(Ok(event(written, "/music/new/slow.wav")), archive, begun);
+        assert_eq!(changes.settled(begun + CLOSED), Settled::Paths(vec!["/music/new one".into()]));
+        let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        changes.note(Ok(event(closed, "/music/new/slow.wav")), archive, begun + CLOSED);
+        let both = vec!["/music/new".into(), "/music/new/slow.wav".into()];
+        assert_eq!(changes.settled(begun + CLOSED + CLOSED), Settled::Paths(both));
     }
 
     #[test]
