@@ -14,7 +14,8 @@ pub const CLIPPED_RUN: u32 = 3;
 const ABRUPT: f32 = 0.1;
 /// Silence at an end that is worth a sentence, in milliseconds.
 const LONG_SILENCE_MS: i64 = 5_000;
-/// A tagged ReplayGain is doubted beyond this, in dB: versions 1 and 2 of its rule differ by up to 3 dB on real music.
+/// A tagged ReplayGain is doubted beyond this, in dB: a choice, since versions 1 and 2 of its rule
+/// differ on real music.
 pub const REPLAYGAIN_TOLERANCE_DB: f64 = 3.0;
 /// A tagged R 128 gain is doubted beyond this, in dB: there is one rule, and decoders differ by far less.
 pub const R128_TOLERANCE_DB: f64 = 1.0;

@@ -25,9 +25,9 @@ pub struct Limits {
     pub tag_memory_bytes: usize,
     /// The program `ffmpeg`, which decodes what nothing here does. Default `ffmpeg`, as the system finds it.
     pub ffmpeg: OsString,
-    /// Most processor time of `ffmpeg` for one file, in seconds. Default 1,800: ten times what 24 hours need.
+    /// Most processor time of `ffmpeg` for one file, in seconds. Default 1,800.
     pub ffmpeg_seconds: u64,
-    /// Most memory of `ffmpeg`, in bytes. Default 1 GiB, of which its libraries reserve most and use little.
+    /// Most memory of `ffmpeg`, in bytes. Default 1 GiB of addresses.
     pub ffmpeg_bytes: u64,
 }
 

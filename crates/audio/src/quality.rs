@@ -49,8 +49,8 @@ impl Quality {
 
     /// The bit rate of the MP3 file that sounds about the same, in bit/s.
     ///
-    /// Of what was lossy before, the one at whose bit rate LAME 3.100 cuts off there. The factors are those at which blind
-    /// tests of listeners (Hydrogenaudio's public tests of 2011 and 2014) found codings alike.
+    /// Of what was lossy before, about the one at whose bit rate LAME cuts off there. Both these
+    /// and the factors of the codings are judgements, not measured here.
     fn as_mp3(&self) -> i64 {
         if let Some(cutoff) = self.cutoff_hz {
             return match cutoff {
