@@ -1,5 +1,6 @@
 //! The real music from Debian, cut to short clips once, so that it can be taken in forty times over.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,7 +12,7 @@ const LONGER: usize = 15;
 pub fn clips(test: &str) -> Option<PathBuf> {
     let corpus = fonoteca_testkit::corpus(test)?;
     let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let clips = place.join("clips-2");
+    let clips = place.join("clips-3");
     if !clips.is_dir() {
         let making = tempfile::tempdir_in(place).unwrap();
         cut(&corpus, making.path());
@@ -27,6 +28,7 @@ fn cut(corpus: &Path, target: &Path) {
     let mut audio = Vec::new();
     find_audio(corpus, &mut audio);
     audio.sort();
+    let mut seen = HashSet::new();
     for (number, source) in audio.iter().enumerate() {
         let album = target.join(source.parent().unwrap().file_name().unwrap());
         fs::create_dir_all(&album).unwrap();
@@ -37,6 +39,11 @@ fn cut(corpus: &Path, target: &Path) {
             // Some old headers are too much for it; then the clip is a file that arrived incomplete.
             let bytes = fs::read(source).unwrap();
             fs::write(&clip, &bytes[..bytes.len().min(40_000)]).unwrap();
+        }
+        // Some games share a sound; each clip is to be a file of its own.
+        if !seen.insert(fs::read(&clip).unwrap()) {
+            fs::remove_file(&clip).unwrap();
+            continue;
         }
         if is_longer {
             ffmpeg(&clip, &["-c:a", "flac"], &clip.with_extension("flac"));

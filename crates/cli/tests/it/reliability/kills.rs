@@ -1,4 +1,4 @@
-//! `kill -9` of an ingest at twenty instants: each rerun redoes at most one batch, and the tables end as without a kill.
+//! `kill -9` of an ingest at twenty instants: each rerun redoes at most the three batches that are open at a time, and the tables end as without a kill.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
@@ -22,7 +22,7 @@ const BATCH: usize = 16;
 const PATIENCE: Duration = Duration::from_mins(4);
 
 #[test]
-fn a_killed_ingest_redoes_at_most_one_batch_and_ends_with_the_same_tables() {
+fn a_killed_ingest_redoes_at_most_three_batches_and_ends_with_the_same_tables() {
     let Some(clips) = clips("a killed ingest ends with the same tables") else { return };
     let world = World::empty();
     world.ok(&["init", "whole", "--name", "Archivo"]);
@@ -87,8 +87,9 @@ fn kill_and_rerun(world: &World, number: u64, clips: &Path, commits: &[Duration]
         lines.iter().filter(|line| line["status"] == "known").map(|line| line["root"].as_str().unwrap()).collect();
     let boundaries = boundaries(all);
     assert!(boundaries.contains(&known.len()), "{archive}: {} files are no whole number of batches", known.len());
-    let next_boundary = boundaries.iter().copied().find(|boundary| *boundary > known.len()).unwrap_or(all);
-    assert!(held <= next_boundary + covers, "{archive}: {held} blobs, though {} files were committed", known.len());
+    // Bytes arrive ahead of the commits: three batches are open at a time.
+    let open = boundaries.iter().copied().filter(|boundary| *boundary > known.len()).nth(2).unwrap_or(all);
+    assert!(held <= open + covers, "{archive}: {held} blobs, though {} files were committed", known.len());
     for (root, status) in &settled {
         assert!(known.contains(root.as_str()), "{archive}: {root} was told as {status} and then lost");
     }
