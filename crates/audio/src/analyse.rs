@@ -163,9 +163,10 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
     let (mime, extension) = codec::mime_and_extension(container, opened.params.codec);
     let found = heard.decoded.then(|| heard.heard.frames.saturating_sub(opened.delay));
     let declared = opened.declared_frames.or(verdict.frames);
+    let counted = (depth == Depth::Packets).then(|| heard.heard.frames.saturating_sub(opened.delay));
     let frames = match (found, declared) {
         (Some(found), Some(declared)) => found.min(declared),
-        (found, declared) => found.or(declared).unwrap_or(0),
+        (found, declared) => found.or(declared).or(counted).unwrap_or(0),
     };
     let duration_ms = (u128::from(frames) * 1000).checked_div(heard.heard.rate.into()).unwrap_or(0) as i64;
     let state = verdict.state();

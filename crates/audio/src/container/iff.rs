@@ -140,7 +140,11 @@ pub(super) fn open_wav(
     if channels.checked_mul(bits / 8).is_none() {
         return Err(Refusal::NoSound(format!("declares {channels} channels of {bits} bits")));
     }
-    let (end, verdict) = judge(sound, len, sound.size == ELSEWHERE || (sound.size == 0 && len > sound.body));
+    let (end, mut verdict) = judge(sound, len, sound.size == ELSEWHERE || (sound.size == 0 && len > sound.body));
+    // Integers and floats: every frame has the same size, so that the length shows without reading one.
+    if matches!(le16(&format, 0), Some(1 | 3)) {
+        verdict.frames = end.saturating_sub(sound.body).checked_div(u64::from(channels * (bits / 8)));
+    }
     let mut prefix = b"RIFF\xff\xff\xff\xffWAVEfmt ".to_vec();
     prefix.extend_from_slice(&(format.len() as u32).to_le_bytes());
     prefix.extend_from_slice(&format);
