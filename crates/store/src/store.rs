@@ -212,7 +212,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Missing`], [`StoreError::TooLarge`], or an I/O error.
     pub async fn read_all(&self, id: BlobId, limit: u64) -> Result<Bytes, StoreError> {
-        let size = self.size(id).await?.ok_or(StoreError::Missing { id })?;
+        let size = match self.own_size(id).await? {
+            Some(size) => size,
+            None => self.open_elsewhere(id).await?.ok_or(StoreError::Missing { id })?.size(),
+        };
         if size > limit {
             return Err(StoreError::TooLarge { name: format!("blob {id}"), size, limit });
         }

@@ -69,9 +69,10 @@ impl Run<'_, '_> {
     /// Finds files, settles those that are unchanged, and makes chunks of the others.
     async fn find(&self, walk: Walk, mut chunks: mpsc::Sender<Chunk>) -> Result<(), ArchiveError> {
         let (send, mut sifted) = tokio::sync::mpsc::channel(AHEAD);
-        let (keep, places) = (self.options.keep, Arc::clone(&self.places));
+        let (keep, store) = (self.options.keep, self.archive.store().clone());
+        let places = Arc::clone(&self.places);
         tokio::task::spawn_blocking(move || {
-            if let Err(error) = sift(&walk, keep, &places, &send) {
+            if let Err(error) = sift(&walk, (keep, &store), &places, &send) {
                 // Whoever does not listen any more has failed already.
                 let _ = send.blocking_send(Err(error));
             }

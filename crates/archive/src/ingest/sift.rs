@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use fonoteca_model::BlobId;
-use fonoteca_store::{Place, Places, StoreError};
+use fonoteca_store::{Place, Places, Store, StoreError};
 use tokio::sync::mpsc::Sender;
 
 use super::Keep;
@@ -28,7 +28,7 @@ pub(super) struct Sifted {
 /// Walks and sifts until the end, or until nobody listens any more. Blocks.
 pub(super) fn sift(
     walk: &Walk,
-    keep: Keep,
+    (keep, store): (Keep, &Store),
     places: &Places,
     send: &Sender<Result<Sifted, StoreError>>,
 ) -> Result<(), StoreError> {
@@ -42,7 +42,7 @@ pub(super) fn sift(
             Found::File(candidate) => {
                 let here = candidate.place.parent().unwrap_or(Path::new(""));
                 if here != folder || together.len() == TOGETHER {
-                    compare(keep, places, &folder, std::mem::take(&mut together), &mut sifted)?;
+                    compare((keep, store), places, &folder, std::mem::take(&mut together), &mut sifted)?;
                     here.clone_into(&mut folder);
                     if send.blocking_send(Ok(std::mem::take(&mut sifted))).is_err() {
                         return Ok(());
@@ -52,7 +52,7 @@ pub(super) fn sift(
             }
         }
     }
-    compare(keep, places, &folder, together, &mut sifted)?;
+    compare((keep, store), places, &folder, together, &mut sifted)?;
     // Whoever does not listen any more needs no end.
     let _ = send.blocking_send(Ok(sifted));
     Ok(())
@@ -60,7 +60,7 @@ pub(super) fn sift(
 
 /// Compares files of one folder with what was known of it.
 fn compare(
-    keep: Keep,
+    (keep, store): (Keep, &Store),
     places: &Places,
     folder: &Path,
     files: Vec<Candidate>,
@@ -77,8 +77,11 @@ fn compare(
     for mut file in files {
         let before = file.place.file_name().and_then(|name| known.get(name).copied());
         match before {
-            // What lies in place is taken in all the same where copies are asked for.
-            Some(place) if file.stamp == Some(place.stamp) && (keep == Keep::InPlace || !place.in_place) => {
+            // What lies in place is taken in all the same where copies are asked for, and so is what the archive has lost.
+            Some(place)
+                if file.stamp == Some(place.stamp)
+                    && if place.in_place { keep == Keep::InPlace } else { store.has_own(place.root) } =>
+            {
                 sifted.unchanged.push((file, place.root));
             }
             before => {

@@ -29,7 +29,11 @@ async fn read(world: &World, root: BlobId) -> Result<Vec<u8>, StoreError> {
 }
 
 fn root_of(outcomes: &[FileOutcome], end: &str) -> BlobId {
-    outcomes.iter().find(|outcome| outcome.path.ends_with(end)).and_then(|outcome| outcome.root).expect("a root")
+    outcomes
+        .iter()
+        .find(|outcome| Path::new(&outcome.path).ends_with(end))
+        .and_then(|outcome| outcome.root)
+        .expect("a root")
 }
 
 /// Writes other bytes of the same number into a file, and hides that.

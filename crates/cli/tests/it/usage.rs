@@ -12,7 +12,7 @@ fn nonsense_is_wrong_usage_and_the_message_helps() {
         (&["frobnicate"][..], "unrecognized subcommand"),
         (&["ingest"], "--basis"),
         (&["ingest", "x", "--basis", "stolen"], "possible values: own-work"),
-        (&["ingest", "x", "--basis", "licensed", "--link"], "unexpected argument '--link'"),
+        (&["ingest", "x", "--basis", "licensed", "--link", "--in-place"], "cannot be used with"),
         (&["ingest", "x", "--basis", "licensed", "--jobs", "0"], "--jobs"),
         (&["search", "x", "--year", "long ago"], "1990..1999"),
         (&["search", "x", "--held", "--not-held"], "cannot be used with"),
