@@ -210,7 +210,7 @@ fn child_that_takes_a_cover_of_two_hundred_megabytes() {
 
 #[test]
 fn a_cover_of_two_hundred_megabytes() {
-    alone("hostile::child_that_takes_a_cover_of_two_hundred_megabytes");
+    alone(["hostile::child_that_takes_a_cover_of_two_hundred_megabytes", "--ignored"]);
 }
 
 #[test]

@@ -143,10 +143,11 @@ pub fn peak_memory_mib() -> u64 {
     line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") / 1024
 }
 
-/// Runs an ignored test in a process of its own, so that the memory that it looks at is its own.
-pub fn alone(child: &str) {
+/// Runs one test in a process of its own, so that the memory that it looks at is its own.
+pub fn alone(child: [&str; 2]) {
     let ran = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", child, "--ignored", "--nocapture"])
+        .args(["--exact", "--nocapture"])
+        .args(child)
         .output()
         .expect("this program again");
     let out = String::from_utf8_lossy(&ran.stdout);
