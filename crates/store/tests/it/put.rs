@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use fonoteca_model::{BLOCK_BYTES, BlobId};
-use fonoteca_store::{Store, StoreError};
+use fonoteca_store::{How, Put, Store, StoreError};
 use futures::TryStreamExt;
 
 use crate::{MIB, bytes, files, hashes, store};
@@ -56,7 +56,7 @@ async fn every_boundary_comes_back_as_it_was() {
         assert_eq!(store.put_bytes(&bytes).await.unwrap(), put);
         assert!(store.remove(id).await.unwrap());
         fs::write(&source, &bytes).unwrap();
-        assert_eq!(store.adopt(&source, id).await.unwrap(), put);
+        assert_eq!(store.adopt(&source, id).await.unwrap(), Put { how: How::Moved, ..put });
         assert!(!source.exists());
         let error = store.read_all(id, size as u64 - 1).await.unwrap_err();
         assert!(matches!(error, StoreError::TooLarge { .. }), "{error}");
@@ -209,7 +209,7 @@ async fn a_held_blob_of_the_wrong_size_is_reported_not_counted_as_held() {
     assert!(source.exists(), "the good copy stays");
     // The way out: the damaged one goes, the good one takes its place.
     assert!(store.remove(id).await.unwrap());
-    assert_eq!(store.adopt(&source, id).await.unwrap(), put);
+    assert_eq!(store.adopt(&source, id).await.unwrap(), Put { how: How::Moved, ..put });
 }
 
 #[tokio::test(flavor = "multi_thread")]
