@@ -55,14 +55,8 @@ pub fn analyse_to(
     limits: &Limits,
     cancel: &dyn Fn() -> bool,
 ) -> Result<Analysis, AudioError> {
-    catch_unwind(AssertUnwindSafe(|| pass(depth, path, limits, cancel))).unwrap_or_else(|panic| {
-        let message = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "no message".into());
-        Err(AudioError::Crashed { path: path.into(), message })
-    })
+    catch_unwind(AssertUnwindSafe(|| pass(depth, path, limits, cancel)))
+        .unwrap_or_else(|panic| Err(AudioError::crashed(path, &*panic)))
 }
 
 fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analysis, AudioError> {

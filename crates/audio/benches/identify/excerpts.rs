@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Outcome;
+use crate::noise::with_noise;
 
 const RATE: usize = 44_100;
 const SECONDS: usize = 10;
@@ -35,7 +36,7 @@ pub fn of(file: &Path, folder: &Path, places: usize) -> Outcome<Vec<(usize, &'st
         let name = |what: &str| folder.join(format!("{what}-{place}"));
         let (clean, noisy, small) = (name("clean.wav"), name("noisy.wav"), name("small.mp3"));
         write_wave(&clean, part)?;
-        write_wave(&noisy, &with_noise(part))?;
+        write_wave(&noisy, &with_noise(part, NOISE_DB))?;
         let mut lame = Command::new("ffmpeg");
         lame.args(["-nostdin", "-y", "-v", "error", "-i"]).arg(&clean);
         let made = lame.args(["-c:a", "libmp3lame", "-b:a", "64k", "-f", "mp3"]).arg(&small).status()?;
@@ -58,20 +59,4 @@ fn write_wave(path: &Path, samples: &[i16]) -> Outcome<()> {
     bytes.extend(size.to_le_bytes());
     bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
     Ok(fs::write(path, bytes)?)
-}
-
-/// White noise, the same for the same sound.
-fn with_noise(sound: &[i16]) -> Vec<i16> {
-    let power = sound.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / sound.len() as f64;
-    let deviation = (power / 10_f64.powf(NOISE_DB / 10.0)).sqrt();
-    let mut state = 0x1234_5678_9abc_def1_u64;
-    let mut uniform = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1_u64 << 53) as f64
-    };
-    // Twelve uniform numbers added up are as good as Gaussian, with a deviation of 1.
-    let mut gauss = || (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
-    sound.iter().map(|sample| (f64::from(*sample) + deviation * gauss()).clamp(-32_768.0, 32_767.0) as i16).collect()
 }

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints what it measured")]
 
 mod excerpts;
+mod noise;
 mod synthetic;
 
 use std::error::Error;

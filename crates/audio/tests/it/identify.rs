@@ -11,6 +11,7 @@ use fonoteca_model::BlobId;
 use proptest::prelude::*;
 
 use crate::melody::{self, RATE, Studio, samples, wave};
+use crate::noise::with_noise;
 
 fn root(number: usize) -> BlobId {
     let mut bytes = [0; 32];
@@ -45,7 +46,15 @@ fn sound(values: &[u32]) -> Sound {
 }
 
 fn add(dir: &Path, prints: &[(usize, Vec<u32>)], stamp: &str) {
-    let mut writer = SoundWriter::add_to(dir).expect("writable").expect("nobody else writes");
+    // A process that another test is just starting shares the lock until it runs its program.
+    let began = std::time::Instant::now();
+    let mut writer = loop {
+        if let Some(writer) = SoundWriter::add_to(dir).expect("writable") {
+            break writer;
+        }
+        assert!(began.elapsed().as_secs() < 20, "nobody else writes");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    };
     for (number, values) in prints {
         writer.add(root(*number), values).expect("added");
     }
@@ -54,22 +63,6 @@ fn add(dir: &Path, prints: &[(usize, Vec<u32>)], stamp: &str) {
 
 fn best(index: &SoundIndex, sound: &Sound) -> Option<Found> {
     index.search(sound).expect("searched").into_iter().next()
-}
-
-/// Adds white noise so loud that the sound is `decibels` above it.
-fn with_noise(sound: &[i16], decibels: f64) -> Vec<i16> {
-    let power = sound.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / sound.len() as f64;
-    let deviation = (power / 10_f64.powf(decibels / 10.0)).sqrt();
-    let mut state = 0x1234_5678_9abc_def1_u64;
-    let mut uniform = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1_u64 << 53) as f64
-    };
-    // Twelve uniform numbers added up are as good as Gaussian, with a deviation of 1.
-    let mut gauss = || (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
-    sound.iter().map(|sample| (f64::from(*sample) + deviation * gauss()).clamp(-32_768.0, 32_767.0) as i16).collect()
 }
 
 /// Ten seconds from somewhere, as they are, in noise at 10 dB, and as MP3 of 64 kbit/s.

@@ -8,6 +8,8 @@ mod hostile;
 mod identify;
 mod lies;
 mod melody;
+#[path = "../../benches/identify/noise.rs"]
+mod noise;
 mod peers;
 mod recordings;
 mod state;
