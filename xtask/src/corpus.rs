@@ -26,7 +26,7 @@ pub fn fetch(workspace: &Workspace, all: bool) -> Result<Vec<PathBuf>> {
         let unpacked = folder(workspace).join(package);
         // The stamp is written last: a folder without one is half a package.
         let stamp = unpacked.join(".complete");
-        if !stamp.exists() {
+        if !stamp.exists() || audio_files(&unpacked)?.is_empty() {
             unpack(package, &unpacked)?;
             fs::write(&stamp, "").with_context(|| format!("cannot write {}", stamp.display()))?;
         }
@@ -60,11 +60,20 @@ fn unpack(package: &str, into: &Path) -> Result<()> {
     else {
         bail!("apt-get download {package} left no .deb file in {}", download.path().display());
     };
-    run(Command::new("dpkg").arg("-x").arg(&archive).arg(into))
+    run(Command::new("dpkg").arg("-x").arg(&archive).arg(into))?;
+    // Games keep their music in ZIP files by another name.
+    for packed in files_with(into, &["pk3"])? {
+        run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&packed).arg(packed.with_extension("")))?;
+    }
+    Ok(())
 }
 
 /// Audio files under a folder by their endings, sorted by path; links are not followed.
 pub fn audio_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    files_with(folder, &AUDIO)
+}
+
+fn files_with(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -74,7 +83,7 @@ pub fn audio_files(folder: &Path) -> Result<Vec<PathBuf>> {
             let kind = entry.file_type()?;
             if kind.is_dir() {
                 folders.push(entry.path());
-            } else if kind.is_file() && has_ending(&entry.path(), &AUDIO) {
+            } else if kind.is_file() && has_ending(&entry.path(), endings) {
                 found.push(entry.path());
             }
         }

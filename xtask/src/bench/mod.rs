@@ -6,6 +6,7 @@
 mod catalog;
 mod identify;
 mod ingest;
+mod joins;
 mod machine;
 
 use std::fs;
@@ -26,6 +27,8 @@ pub enum Name {
     Ingest,
     /// The catalogue at any size: load, index, look-ups, searches, SQL; beside SQLite and DuckDB
     Catalog,
+    /// Which files are one recording: music, and a thousand files derived from it
+    Joins,
     /// Identifying ten seconds of sound among synthetic recordings and the corpus
     Identify,
 }
@@ -96,6 +99,7 @@ struct Kept<'a> {
 pub fn run(workspace: &Workspace, name: Name, json: bool, scale: &Scale) -> Result<()> {
     let (name, outcome) = match name {
         Name::Ingest => ("ingest".to_owned(), ingest::measure(workspace)?),
+        Name::Joins => ("joins".to_owned(), joins::measure(workspace)?),
         Name::Identify => (format!("identify-{}", scale.rows), identify::measure(workspace, scale)?),
         Name::Catalog => (format!("catalog-{}", scale.rows), catalog::measure(workspace, scale)?),
     };

@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use self::cost::Cost;
+pub(super) use self::material::once;
 use self::material::{MANY, Material, SHORT};
 use super::{Outcome, Row, TargetIs, median};
 use crate::tools;
@@ -28,7 +29,7 @@ const FACTS: &str = "sha256sum + mutagen + fpcalc + ffmpeg ebur128, two at a tim
 pub fn measure(workspace: &Workspace) -> Result<Outcome> {
     tools::install_peers(workspace)?;
     let material = Material::make(workspace)?;
-    let ours = Ours { binary: workspace.build_binary("release")? };
+    let ours = Ours::build(workspace)?;
     let mut rows = Vec::new();
     full(workspace, &ours, &material, &mut rows)?;
     quick(workspace, &ours, &material, &mut rows)?;
@@ -47,18 +48,22 @@ pub fn measure(workspace: &Workspace) -> Result<Outcome> {
 }
 
 /// The program, and an archive that it makes anew for each measurement.
-struct Ours {
+pub(super) struct Ours {
     binary: PathBuf,
 }
 
 impl Ours {
-    fn archive(&self) -> Result<tempfile::TempDir> {
+    pub(super) fn build(workspace: &Workspace) -> Result<Self> {
+        Ok(Self { binary: workspace.build_binary("release")? })
+    }
+
+    pub(super) fn archive(&self) -> Result<tempfile::TempDir> {
         let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
         cost::of(Command::new(&self.binary).arg("init").arg(folder.path().join("archive")))?;
         Ok(folder)
     }
 
-    fn run(&self, folder: &Path, arguments: &[&str], paths: &[PathBuf]) -> Result<(Cost, Vec<Value>)> {
+    pub(super) fn run(&self, folder: &Path, arguments: &[&str], paths: &[PathBuf]) -> Result<(Cost, Vec<Value>)> {
         let mut command = Command::new(&self.binary);
         command.arg("--archive").arg(folder.join("archive")).arg("--json").args(arguments).args(paths);
         let (cost, printed) = cost::of(&command)?;
@@ -67,7 +72,13 @@ impl Ours {
     }
 
     /// Takes files in, and makes sure that all of them came in.
-    fn ingest(&self, folder: &Path, options: &[&str], paths: &[PathBuf], files: usize) -> Result<(Cost, Vec<Value>)> {
+    pub(super) fn ingest(
+        &self,
+        folder: &Path,
+        options: &[&str],
+        paths: &[PathBuf],
+        files: usize,
+    ) -> Result<(Cost, Vec<Value>)> {
         let arguments = [&["ingest", "--basis", "private-copy", "--jobs", "2"], options].concat();
         let (cost, told) = self.run(folder, &arguments, paths)?;
         let taken = told.iter().filter(|line| line["root"].is_string()).count();
