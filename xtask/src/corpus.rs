@@ -11,7 +11,8 @@ use crate::workspace::{Workspace, run};
 /// The packages that tests read: Ogg Vorbis and MP3, well and badly tagged.
 const PACKAGES: [&str; 2] = ["wesnoth-1.16-music", "hyperrogue-music"];
 /// More of the same, for benches.
-const MORE_PACKAGES: [&str; 4] = ["ufoai-music", "warzone2100-music", "singularity-music", "supertuxkart-data"];
+const MORE_PACKAGES: [&str; 5] =
+    ["ufoai-music", "warzone2100-music", "singularity-music", "supertuxkart-data", "supertux-data"];
 const AUDIO: [&str; 8] = ["ogg", "oga", "opus", "mp3", "flac", "wav", "m4a", "aac"];
 
 /// Where the packages are unpacked, a folder each (`FONOTECA_TEST_CORPUS`).

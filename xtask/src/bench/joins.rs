@@ -18,8 +18,9 @@ use crate::corpus;
 use crate::tools;
 use crate::workspace::{Workspace, output, run};
 
-/// Files that are derived.
-const DERIVED: usize = 1_000;
+/// Files that are derived, where ffmpeg can read all originals; and how many there must be.
+const DERIVED: usize = 1_020;
+const ENOUGH: usize = 1_000;
 /// Packages of real music have at least as many files.
 const ORIGINALS: usize = 400;
 /// What is shorter has no fingerprint that could tell it from anything: it is only given other tags.
@@ -82,40 +83,44 @@ fn distinct(files: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
     Ok(kept)
 }
 
-/// Makes the derived files, some at once, and a list of what each was made from.
+/// Makes the derived files, and a list of what each was made from. What ffmpeg cannot read is an original alone.
 fn derive(originals: &[PathBuf], folder: &Path) -> Result<()> {
-    let mut lengths = Vec::new();
-    for original in originals {
-        lengths.push(seconds(original)?);
-    }
+    let lengths: Vec<Option<f64>> = originals.iter().map(|original| seconds(original)).collect();
     let mut list = Vec::new();
-    let mut derive = |original: usize, ending: &str, command: String| -> Result<()> {
+    let mut derive = |original: usize, ending: &str, how: &str| {
         let path = folder.join(format!("{:04}.{ending}", list.len()));
         let mut bash = Command::new("bash");
-        bash.args(["-o", "pipefail", "-ec", &command, "bash"]).arg(&originals[original]).arg(&path);
-        run(bash.stdin(Stdio::null()))?;
+        bash.args(["-o", "pipefail", "-ec", &format!("{DECODED} {how}"), "bash"]).arg(&originals[original]).arg(&path);
+        if let Err(error) = run(bash.stdin(Stdio::null())) {
+            eprintln!("{error}");
+            return;
+        }
         list.push(json!({"path": path, "original": original}));
         if list.len() % 100 == 0 {
             eprintln!("{} of {DERIVED} files derived", list.len());
         }
-        Ok(())
     };
-    for original in (0..originals.len()).filter(|original| lengths[*original] < SHORTEST) {
+    let with_length = |long: bool| {
+        let is = move |length: f64| (length >= SHORTEST) == long;
+        let lengths = &lengths;
+        (0..originals.len()).filter(move |original| lengths[*original].is_some_and(is)).collect::<Vec<_>>()
+    };
+    let mut room = DERIVED;
+    for original in with_length(false) {
         let ending = originals[original].extension().unwrap_or_default().to_string_lossy().into_owned();
-        let retag = format!("{DECODED} -c copy -metadata title='Another title' \"$2\"");
-        derive(original, &ending, retag)?;
+        derive(original, &ending, "-c copy -metadata title='Another title' \"$2\"");
+        room = room.saturating_sub(1);
     }
-    let long: Vec<usize> = (0..originals.len()).filter(|original| lengths[*original] >= SHORTEST).collect();
+    let long = with_length(true);
     let rounds = ROUNDS.into_iter().chain(std::iter::repeat(ROUNDS[ROUNDS.len() - 1])).take(WAYS.len());
     let turns = rounds.enumerate().flat_map(|(round, most)| {
-        let some = long.iter().filter(|original| lengths[**original] <= most);
+        let some = long.iter().filter(|original| lengths[**original].is_some_and(|length| length <= most));
         some.map(|original| (*original, WAYS[(original + round) % WAYS.len()])).collect::<Vec<_>>()
     });
-    let room = DERIVED.saturating_sub(originals.len() - long.len());
     for (original, (ending, how)) in turns.take(room) {
-        derive(original, ending, format!("{DECODED} {how}"))?;
+        derive(original, ending, how);
     }
-    if list.len() < DERIVED {
+    if list.len() < ENOUGH {
         bail!("only {} of {DERIVED} files could be derived", list.len());
     }
     fs::write(folder.join("list.json"), serde_json::to_string(&list)?).context("cannot keep the list")
@@ -132,17 +137,14 @@ fn listed(folder: &Path) -> Result<Vec<Derived>> {
     list.iter().map(|entry| read(entry).context("the list of derived files has another form")).collect()
 }
 
-/// Seconds of sound, counted packet by packet where the container does not say.
-fn seconds(file: &Path) -> Result<f64> {
-    let probe = |entries: &str| -> Result<Option<f64>> {
+/// Seconds of sound, of packets where the container does not say; nothing where ffmpeg cannot read it.
+fn seconds(file: &Path) -> Option<f64> {
+    let probe = |entries: &str| {
         let mut ffprobe = Command::new("ffprobe");
         ffprobe.args(["-v", "error", "-select_streams", "a:0", "-show_entries", entries, "-of", "csv=p=0"]).arg(file);
-        Ok(output(&mut ffprobe)?.lines().filter_map(|line| line.trim_matches(',').parse().ok()).next_back())
+        output(&mut ffprobe).ok()?.lines().filter_map(|line| line.trim_matches(',').parse().ok()).next_back()
     };
-    Ok(match probe("format=duration")? {
-        Some(seconds) => seconds,
-        None => probe("packet=pts_time")?.unwrap_or(0.0),
-    })
+    probe("format=duration").or_else(|| probe("packet=pts_time"))
 }
 
 /// Compares groups with what each file was made from.
