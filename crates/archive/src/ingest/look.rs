@@ -1,10 +1,11 @@
 //! Describing one kept file: the analysis of its bytes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fonoteca_audio::{Analysis, AudioError};
+use fonoteca_audio::{Analysis, AudioError, Depth};
 use fonoteca_model::limits::Limits;
 use fonoteca_model::progress::Progress;
 use fonoteca_store::{Stamp, StoreError, Way};
@@ -25,7 +26,7 @@ pub(super) async fn look_at(
     let found = analyse(archive, stored, options, progress).await?;
     let is_gone =
         matches!(&found, Err(AudioError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound);
-    if !is_gone || stored.kept == Kept::InPlace {
+    if !is_gone || stored.kept == Kept::InPlace || stored.candidate.packed.is_some() {
         return Ok(found);
     }
     let way = if stored.kept == Kept::Copy { Way::Copy } else { Way::Link };
@@ -50,8 +51,17 @@ async fn analyse(
     options: &Options,
     progress: &dyn Progress,
 ) -> Result<Result<Analysis, AudioError>, ArchiveError> {
-    let path = stored.file(archive)?;
-    let (depth, limits) = (options.depth, audio_limits(&options.limits));
+    analyse_file(stored.file(archive)?, options.depth, &options.limits, progress).await
+}
+
+/// Analyses a file, unless the user stops it.
+pub(super) async fn analyse_file(
+    path: PathBuf,
+    depth: Depth,
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> Result<Result<Analysis, AudioError>, ArchiveError> {
+    let limits = audio_limits(limits);
     let stop = Stop::default();
     let told = Arc::clone(&stop.0);
     let mut task = tokio::task::spawn_blocking(move || {
