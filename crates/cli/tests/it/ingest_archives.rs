@@ -84,7 +84,7 @@ fn a_later_look_is_killed_and_goes_on() {
     // Sounds that are the same may be joined now; nothing else changes.
     after[3] = before[3].clone();
     assert_eq!(after, before);
-    let query = "SELECT count(*) AS files, count(loudness_lufs) AS heard FROM files";
+    let query = "SELECT count(*) AS files, count(clipped_samples) AS heard FROM files";
     let told = world.here(&["sql", query, "--json"]).one();
     assert_eq!((&told["files"], &told["heard"]), (&21.into(), &21.into()), "{told}");
 }

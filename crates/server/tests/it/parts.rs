@@ -55,10 +55,8 @@ async fn a_track_of_a_sheet_plays_its_part() {
         let id = format!("id={}", song["id"].as_str().expect("an id"));
         for query in ["", "&format=raw"] {
             let response = world.fetch(&world.ana, "stream", &format!("{id}{query}")).await;
-            assert_eq!(
-                (response.status().as_u16(), &response.headers()["content-type"]),
-                (200, &"audio/flac".parse().expect("a value"))
-            );
+            assert_eq!(response.status(), 200);
+            assert_eq!(response.headers()["content-type"], "audio/flac");
             let length = seconds(&response.bytes().await.expect("bytes"));
             assert!((length - expected as f64).abs() < 0.05, "{title}{query}: {length}");
         }
@@ -70,7 +68,7 @@ async fn a_track_of_a_sheet_plays_its_part() {
     let id = format!("id={}", song(&world, "Midnight").await["id"].as_str().expect("an id"));
     let later = world.fetch(&world.ana, "stream", &format!("{id}&format=mp3&maxBitRate=64&timeOffset=2")).await;
     let length = seconds(&later.bytes().await.expect("bytes"));
-    assert!((0.9..1.2).contains(&length), "one second is left of it: {length}");
+    assert!((0.9..1.4).contains(&length), "one second is left of it: {length}");
     let album = song(&world, "Dawn").await["albumId"].as_str().expect("an id").to_owned();
     let album = world.ask("getAlbum", &format!("id={album}")).await["album"].clone();
     assert_eq!((&album["songCount"], &album["duration"]), (&json!(3), &json!(9)), "{album}");
