@@ -8,6 +8,7 @@ use fonoteca_store::{Arrival, How, Place, Stamp, StoreError, Way};
 use futures::StreamExt;
 use tokio::sync::Semaphore;
 
+use super::look::stoppable;
 use super::outcome::{FileOutcome, Kept, Status};
 use super::packed::{Entry, Packed, PackedError};
 use super::run::Run;
@@ -96,6 +97,9 @@ pub(super) async fn finish(candidate: &Candidate, arrival: Arrival) -> Result<St
     Ok(Stored { candidate: candidate.clone(), hashes: put.hashes, stamp, kept })
 }
 
+/// What became of an entry's bytes; nothing where the user stopped it before.
+type Arrived = Result<Option<Result<Arrival, StoreError>>, PackedError>;
+
 /// Reads and hashes entries of an archive into the store, in the order in which they lie there. What cannot be read is told
 /// entry by entry.
 pub(super) async fn keep_packed(
@@ -105,29 +109,27 @@ pub(super) async fn keep_packed(
 ) -> Result<Vec<(Candidate, Result<Stored, StoreError>)>, ArchiveError> {
     let (store, most) = (run.archive.store().clone(), run.options.limits.file_bytes);
     let entries: Vec<Entry> = candidates.iter().filter_map(|candidate| candidate.packed.clone()).collect();
-    let paths: Vec<PathBuf> = candidates.iter().map(|candidate| candidate.path.clone()).collect();
     let at_work = run.processors.acquire().await;
-    let arriving = tokio::task::spawn_blocking(move || {
-        let mut number = 0;
+    let read = stoppable(run.progress, move |stopped| {
         packed.read(&entries, &mut |entry, bytes| {
-            let name = paths[number].display().to_string();
-            number += 1;
             // What an archive says of a length is the most that is believed.
-            store.take_stream(&name, bytes, most.min(entry.size))
+            (!stopped()).then(|| store.take_stream(&entry.shown(), bytes, most.min(entry.size)))
         })
     });
-    let arrived = arriving.await.map_err(|error| ArchiveError::Bug(format!("unpacking stopped: {error}")))?;
+    let arrived = read.await?;
     drop(at_work);
-    let settle = |(candidate, arrived): (Candidate, Result<Result<Arrival, StoreError>, PackedError>)| async move {
+    let settle = |(candidate, arrived): (Candidate, Arrived)| async move {
         let kept = match arrived {
-            Ok(Ok(arrival)) => finish(&candidate, arrival).await,
-            Ok(Err(error)) => Err(error),
+            Ok(None) => return None,
+            Ok(Some(Ok(arrival))) => finish(&candidate, arrival).await,
+            Ok(Some(Err(error))) => Err(error),
             Err(error) => {
                 let source = std::io::Error::other(error);
                 Err(StoreError::Io { action: "read", path: candidate.path.clone(), source })
             }
         };
-        (candidate, kept)
+        Some((candidate, kept))
     };
-    Ok(futures::stream::iter(candidates.into_iter().zip(arrived)).map(settle).buffered(SETTLING).collect().await)
+    let settled = futures::stream::iter(candidates.into_iter().zip(arrived)).map(settle).buffered(SETTLING);
+    Ok(settled.filter_map(std::future::ready).collect().await)
 }

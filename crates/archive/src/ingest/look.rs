@@ -62,15 +62,21 @@ pub(super) async fn analyse_file(
     progress: &dyn Progress,
 ) -> Result<Result<Analysis, AudioError>, ArchiveError> {
     let limits = audio_limits(limits);
+    stoppable(progress, move |stopped| fonoteca_audio::analyse_to(depth, &path, &limits, stopped)).await
+}
+
+/// Work that blocks, and asks now and then whether the user stopped it.
+pub(super) async fn stoppable<T: Send + 'static>(
+    progress: &dyn Progress,
+    work: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
+) -> Result<T, ArchiveError> {
     let stop = Stop::default();
     let told = Arc::clone(&stop.0);
-    let mut task = tokio::task::spawn_blocking(move || {
-        fonoteca_audio::analyse_to(depth, &path, &limits, &|| told.load(Ordering::Relaxed))
-    });
+    let mut task = tokio::task::spawn_blocking(move || work(&|| told.load(Ordering::Relaxed)));
     loop {
         tokio::select! {
             done = &mut task => {
-                return done.map_err(|error| ArchiveError::Bug(format!("analysis stopped: {error}")));
+                return done.map_err(|error| ArchiveError::Bug(format!("reading stopped: {error}")));
             }
             () = tokio::time::sleep(Duration::from_millis(100)) => {
                 if progress.cancelled() {

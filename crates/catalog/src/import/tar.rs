@@ -48,8 +48,7 @@ pub enum MemberKind {
 impl MemberKind {
     fn of(kind: u8, is_sparse: bool) -> Self {
         match kind {
-            _ if is_sparse => Self::Other,
-            0 | b'0' | b'7' => Self::File,
+            0 | b'0' | b'7' if !is_sparse => Self::File,
             b'1' | b'2' => Self::Link,
             b'3' | b'4' | b'6' => Self::Device,
             b'5' => Self::Folder,

@@ -51,6 +51,8 @@ pub(super) enum Wanted {
 
 pub(super) struct Lister<'a> {
     pub limits: PackedLimits,
+    /// Bytes of the whole archive, where all that it unpacks to is declared in it.
+    pub archive_bytes: Option<u64>,
     spool: &'a Spool,
     stop: &'a dyn Fn() -> bool,
     entries: usize,
@@ -64,6 +66,7 @@ impl<'a> Lister<'a> {
     pub fn new(limits: PackedLimits, spool: &'a Arc<Spool>, stop: &'a dyn Fn() -> bool) -> Self {
         Self {
             limits,
+            archive_bytes: None,
             spool,
             stop,
             entries: 0,
@@ -92,6 +95,14 @@ impl<'a> Lister<'a> {
         if self.bytes > bytes {
             let limit = Bytes(bytes);
             return Err(PackedError::Refused(format!("its entries are more than {limit} unpacked, the limit")));
+        }
+        if let Some(archive_bytes) = self.archive_bytes
+            && self.bytes > ratio_from
+            && self.bytes / archive_bytes.max(1) > ratio
+        {
+            let size = Bytes(self.bytes);
+            let what = format!("its entries would become {size}, more than {ratio} for each byte of it, the limit");
+            return Err(PackedError::Refused(what));
         }
         let shown: String = name.chars().filter(|letter| !letter.is_control()).take(1024).collect();
         let mut refuse = |why: &str| {
@@ -137,13 +148,13 @@ impl<'a> Lister<'a> {
     }
 
     /// The bytes of something beside the audio. What cannot be read or is too large is left and told.
-    pub fn keep_beside(&mut self, name: String, bytes: &mut dyn Read) {
+    pub fn keep_beside(&mut self, name: &str, bytes: &mut dyn Read) {
         self.listing.ignored += 1;
-        let text = named(&name) == Named::Text;
+        let text = named(name) == Named::Text;
         let most = if text { self.limits.text_bytes } else { self.limits.cover_bytes };
         match self.spool.keep(bytes, most) {
             Ok(Some(range)) => {
-                let (folder, last) = name.rsplit_once('/').unwrap_or(("", &name));
+                let (folder, last) = name.rsplit_once('/').unwrap_or(("", name));
                 self.beside.entry(folder.to_owned()).or_default().push((last.to_owned(), range));
             }
             // It is no audio; whoever misses it finds it left out.

@@ -206,6 +206,11 @@ impl Packed {
 }
 
 impl Entry {
+    /// What errors call it.
+    pub fn shown(&self) -> String {
+        format!("{}{INSIDE}{}", self.packed.path.display(), self.name)
+    }
+
     /// The folder in the archive that it lies in; empty for the top.
     pub fn folder(&self) -> &str {
         self.name.rsplit_once('/').map_or("", |(folder, _)| folder)

@@ -18,8 +18,14 @@ const PACKED: [&str; 13] = [
     ".gz",
 ];
 
+/// The longest path that systems take.
+const MAX_BYTES: usize = 4096;
+
 /// The name in its plain form: parts with `/` between. The error says why it is none.
 pub(super) fn plain(name: &str) -> Result<String, &'static str> {
+    if name.len() > MAX_BYTES {
+        return Err("its name is longer than any path");
+    }
     // Windows' separators, drives and streams, wherever the archive is read.
     let name = name.replace('\\', "/");
     if name.contains(|letter: char| letter.is_control()) {
@@ -74,7 +80,7 @@ mod tests {
         {
             assert!(plain(name).is_err(), "{name}");
         }
-        assert!(plain("a\nb.flac").is_err() && plain("a\0.flac").is_err());
+        assert!(plain("a\nb.flac").is_err() && plain("a\0.flac").is_err() && plain(&"a".repeat(4097)).is_err());
     }
 
     #[test]

@@ -44,6 +44,7 @@ fn open(path: &Path) -> Result<ZipArchive<FileReader>, PackedError> {
 
 pub(super) fn list(path: &Path, archive_bytes: u64, lister: &mut Lister<'_>) -> Result<(), PackedError> {
     let archive = open(path)?;
+    lister.archive_bytes = Some(archive_bytes);
     let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
     let mut entries = archive.entries(&mut buffer);
     let (mut beside, mut packed_bytes, mut count) = (Vec::new(), 0_u64, 0_u64);
@@ -78,7 +79,7 @@ pub(super) fn list(path: &Path, archive_bytes: u64, lister: &mut Lister<'_>) -> 
     }
     for (name, at) in beside {
         // One that cannot be read is left out as one that is not there.
-        let _ = with_bytes(&archive, at, &mut |bytes: &mut dyn Read| lister.keep_beside(name.clone(), bytes));
+        let _ = with_bytes(&archive, at, &mut |bytes: &mut dyn Read| lister.keep_beside(&name, bytes));
     }
     if count < archive.entries_hint() {
         let what = format!("it says that it has {} entries, {count} were found", archive.entries_hint());
