@@ -19,7 +19,8 @@ fn album(world: &World) {
     for number in 0..20 {
         write(world, &format!("album/{number:02}.wav"), &noise(number + 1, 300));
     }
-    let made = Command::new("tar").args(["-czf", "album.tar.gz", "album"]).current_dir(world.path("")).status();
+    let made =
+        Command::new("tar").args(["--sort=name", "-czf", "album.tar.gz", "album"]).current_dir(world.path("")).status();
     assert!(made.unwrap().success());
 }
 
