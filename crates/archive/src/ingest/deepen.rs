@@ -216,7 +216,7 @@ async fn look(
 fn row(before: &File, analysis: &Analysis, now: Timestamp) -> File {
     let mut notes = before.notes.clone();
     let found = analysis.notes.iter().cloned();
-    let found: Vec<String> = found.chain(analysis.checks.iter().flat_map(|checks| checks.sentences())).collect();
+    let found: Vec<String> = found.chain(analysis.checks.iter().flat_map(fonoteca_audio::Checks::sentences)).collect();
     notes.extend(found.into_iter().filter(|note| !before.notes.contains(note)));
     File {
         path: before.path.clone(),

@@ -147,18 +147,15 @@ impl<'a> Lister<'a> {
         self.found.push((name, at, size));
     }
 
-    /// The bytes of something beside the audio. What cannot be read or is too large is left and told.
+    /// The bytes of something beside the audio. What cannot be read or is too large is left out.
     pub fn keep_beside(&mut self, name: &str, bytes: &mut dyn Read) {
         self.listing.ignored += 1;
         let text = named(name) == Named::Text;
         let most = if text { self.limits.text_bytes } else { self.limits.cover_bytes };
-        match self.spool.keep(bytes, most) {
-            Ok(Some(range)) => {
-                let (folder, last) = name.rsplit_once('/').unwrap_or(("", name));
-                self.beside.entry(folder.to_owned()).or_default().push((last.to_owned(), range));
-            }
-            // It is no audio; whoever misses it finds it left out.
-            Ok(None) | Err(_) => {}
+        // What is too large or cannot be read is no audio, and as good as not there.
+        if let Ok(Some(range)) = self.spool.keep(bytes, most) {
+            let (folder, last) = name.rsplit_once('/').unwrap_or(("", name));
+            self.beside.entry(folder.to_owned()).or_default().push((last.to_owned(), range));
         }
     }
 
