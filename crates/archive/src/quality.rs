@@ -13,7 +13,7 @@ pub fn best_first<T>(copies: Vec<T>, file: impl Fn(&T) -> &File) -> Vec<T> {
 }
 
 /// What decides between copies, as far as the tables know it.
-pub(crate) fn quality(file: &File) -> Quality {
+pub fn quality(file: &File) -> Quality {
     let reason = || file.state_reason.clone().unwrap_or_default();
     Quality {
         state: match file.state {

@@ -164,6 +164,7 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
     };
     let duration_ms = (u128::from(frames) * 1000).checked_div(heard.heard.rate.into()).unwrap_or(0) as i64;
     let state = verdict.state();
+    let cuesheet = collector.take_cuesheet();
     let (tags, cover, mut notes) = collector.finish();
     notes.extend(verdict.notes);
     let mut checks = heard.checks;
@@ -191,6 +192,7 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
         loudness: heard.loudness,
         checks,
         cover,
+        cuesheet,
         notes,
     })
 }
