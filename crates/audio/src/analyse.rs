@@ -104,6 +104,9 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
         let found = format!("it begins like {container} but declares 0 samples a second");
         return Err(AudioError::NotAudio { path: path.into(), found });
     }
+    // What is not decoded is measured against the limits too, by what it declares.
+    let channels = opened.params.channels.as_ref().map_or(0, |channels| channels.count() as u32);
+    within(limits, opened.params.sample_rate.unwrap_or(0), channels).map_err(|(what, limit)| too_large(what, limit))?;
     let mut ear = Ear::new(&opened, depth, limits);
     let mut sha256 = Sha256::new();
     let mut bytes = 0_u64;
@@ -193,6 +196,17 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
         cover,
         notes,
     })
+}
+
+/// Whether so many samples a second of so many channels are taken. The error is what is too much, and the limit.
+fn within(limits: &Limits, rate: u32, channels: u32) -> Result<(), (String, String)> {
+    if channels > limits.channels {
+        return Err((format!("{channels} channels"), format!("{} channels", limits.channels)));
+    }
+    if rate > limits.sample_rate_hz {
+        return Err((format!("{rate} samples a second"), format!("{} Hz", limits.sample_rate_hz)));
+    }
+    Ok(())
 }
 
 /// Decodes packets and lets everybody listen.
@@ -349,12 +363,7 @@ impl Ear {
 
     /// The first sound decides what is measured.
     fn begin(&mut self, rate: u32, channels: u32) -> Result<(), (String, String)> {
-        if channels > self.limits.channels {
-            return Err((format!("{channels} channels"), format!("{} channels", self.limits.channels)));
-        }
-        if rate > self.limits.sample_rate_hz {
-            return Err((format!("{rate} samples a second"), format!("{} Hz", self.limits.sample_rate_hz)));
-        }
+        within(&self.limits, rate, channels)?;
         self.begun = true;
         (self.heard.rate, self.channels) = (rate, channels);
         self.meter = Meter::new(rate, channels);
