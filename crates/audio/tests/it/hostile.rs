@@ -339,3 +339,11 @@ fn limits_hold_for_what_is_not_decoded() {
         assert!(error.to_string().contains("3000000000 samples a second"), "{error}");
     }
 }
+
+#[test]
+fn codebooks_that_unpack_to_gigabytes() {
+    let studio = Studio::new(42, 0.1);
+    let found = fonoteca_testkit::repository().join("fuzz/found/analyse/vorbis-of-256-codebooks.ogg");
+    let path = studio.write("books.ogg", &fs::read(found).expect("read"));
+    assert!(refusal(&path).contains("codebooks"), "{}", refusal(&path));
+}
