@@ -106,7 +106,8 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
     }
     // What is not decoded is measured against the limits too, by what it declares.
     let channels = opened.params.channels.as_ref().map_or(0, |channels| channels.count() as u32);
-    within(limits, opened.params.sample_rate.unwrap_or(0), channels).map_err(|(what, limit)| too_large(what, limit))?;
+    let rate = opened.params.sample_rate.unwrap_or(0);
+    limits.allow(rate, channels).map_err(|(what, limit)| too_large(what, limit))?;
     let mut ear = Ear::new(&opened, depth, limits);
     let mut sha256 = Sha256::new();
     let mut bytes = 0_u64;
@@ -196,17 +197,6 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
         cover,
         notes,
     })
-}
-
-/// Whether so many samples a second of so many channels are taken. The error is what is too much, and the limit.
-fn within(limits: &Limits, rate: u32, channels: u32) -> Result<(), (String, String)> {
-    if channels > limits.channels {
-        return Err((format!("{channels} channels"), format!("{} channels", limits.channels)));
-    }
-    if rate > limits.sample_rate_hz {
-        return Err((format!("{rate} samples a second"), format!("{} Hz", limits.sample_rate_hz)));
-    }
-    Ok(())
 }
 
 /// Decodes packets and lets everybody listen.
@@ -363,7 +353,7 @@ impl Ear {
 
     /// The first sound decides what is measured.
     fn begin(&mut self, rate: u32, channels: u32) -> Result<(), (String, String)> {
-        within(&self.limits, rate, channels)?;
+        self.limits.allow(rate, channels)?;
         self.begun = true;
         (self.heard.rate, self.channels) = (rate, channels);
         self.meter = Meter::new(rate, channels);

@@ -14,7 +14,7 @@ use lofty::mpeg::MpegFile;
 use lofty::tag::ItemValue;
 
 use super::fields::OLD_ID3;
-use super::weigh::{DEEP_STACK_BYTES, Weight, weigh};
+use super::weigh::{DEEP_STACK_BYTES, MAX_FRAMES, Weight, weigh};
 use super::{Collector, picture_kind};
 use crate::bytes::View;
 use crate::{Chapter, Limits, TimedLine};
@@ -51,7 +51,8 @@ pub(crate) fn read(file: File, start: u64, end: u64, leading: u64, limits: &Limi
             }
         }
         Ok(Weight::Excessive) => tags.note(format!(
-            "tags passed over: they unpack to more than {} MiB, or chapters lie within chapters without end",
+            "tags passed over: they have more than {MAX_FRAMES} frames, unpack to more than {} MiB, or have chapters \
+             within chapters without end",
             limits.tag_memory_bytes >> 20
         )),
         Err(error) => tags.note(format!("tags could not be read: {error}")),

@@ -1,6 +1,7 @@
-//! What an ID3v2 tag would cost whoever reads it, found out before lofty does, which knows no limit on either of two things:
-//! packed frames (ID3v2.4, section 4.1.2), of which two megabytes became four gigabytes in memory, and frames of chapters
-//! within frames of chapters, a thousand of which overflow a stack.
+//! What ID3v2 and APE tags would cost whoever reads them, found out before lofty does, which knows no limit on three things:
+//! packed frames (ID3v2.4, section 4.1.2), of which two megabytes became four gigabytes in memory; frames of chapters within
+//! frames of chapters, a thousand of which overflow a stack; and the number of frames or items, each of which it compares
+//! with all that came before.
 //!
 //! Frames are not followed from one to the next, since two readers of a broken tag go different ways. Whatever may be the head
 //! of a packed frame is unpacked and thrown away; whatever may be that of a chapter is counted.
@@ -9,6 +10,8 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use flate2::read::ZlibDecoder;
 use lofty::id3::v2::util::synchsafe::UnsynchronizedStream;
+
+use crate::bytes::le32;
 
 /// What reading a tag would take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +30,10 @@ pub(super) const DEEP_STACK_BYTES: usize = 256 << 20;
 const MAX_SHALLOW: usize = 32;
 /// Chapters of one tag; they might all be within each other.
 const MAX_CHAPTERS: usize = 5_000;
+/// Frames and items of all tags together.
+pub(super) const MAX_FRAMES: u64 = 10_000;
+/// What may follow the sound: Lyrics3 of a million bytes, and the end of an APE tag before it.
+const TRAILING_BYTES: u64 = 2 << 20;
 /// Junk before a tag that is looked through for its beginning.
 const MAX_JUNK_BYTES: u64 = 256 << 10;
 const WINDOW_BYTES: u64 = 1 << 20;
@@ -42,7 +49,8 @@ const MAX_DEPTH: usize = 4;
 /// Weighs what lies in `reader`, whose sound begins at `leading` at the latest; `most` is how much all packed frames
 /// together may unpack to, in bytes.
 pub(super) fn weigh<R: Read + Seek>(reader: &mut R, leading: u64, most: u64) -> io::Result<Weight> {
-    let mut scales = Scales { left: most, work: 64 << 20, heads: 4_096, chapters: 0 };
+    let end = reader.seek(SeekFrom::End(0))?;
+    let mut scales = Scales { left: most, work: 64 << 20, heads: 4_096, frames: MAX_FRAMES, chapters: 0 };
     let (mut window, mut at, mut begun) = (Vec::new(), 0_u64, false);
     loop {
         let before = window.len();
@@ -50,27 +58,36 @@ pub(super) fn weigh<R: Read + Seek>(reader: &mut R, leading: u64, most: u64) -> 
         reader.by_ref().take(WINDOW_BYTES).read_to_end(&mut window)?;
         let ended = window.len() == before;
         begun |= window.windows(3).any(|word| word == b"ID3");
-        if begun {
-            // Any bytes hold a few heads by chance; more of them were put there.
-            scales.heads += (window.len() - before) / (16 << 10);
-            scales.work += 2 * (window.len() - before) as u64;
-            for place in scales.heads_in(&window, ended) {
-                let place = SeekFrom::Start(at + place as u64);
-                reader.seek(place)?;
-                let plain = scales.unpack(BufReader::with_capacity(4 << 10, reader.by_ref()), 0);
-                reader.seek(place)?;
-                let source = UnsynchronizedStream::new(BufReader::with_capacity(4 << 10, reader.by_ref()));
-                if !plain || !scales.unpack(source, 0) {
-                    return Ok(Weight::Excessive);
-                }
+        // Any bytes hold a few heads by chance; more of them were put there.
+        let by_chance = (window.len() - before) >> 14;
+        scales.heads += by_chance;
+        scales.frames += by_chance as u64;
+        scales.work += 2 * (window.len() - before) as u64;
+        for place in scales.heads_in(&window, ended) {
+            let place = SeekFrom::Start(at + place as u64);
+            reader.seek(place)?;
+            let plain = scales.unpack(BufReader::with_capacity(4 << 10, reader.by_ref()), 0);
+            reader.seek(place)?;
+            let source = UnsynchronizedStream::new(BufReader::with_capacity(4 << 10, reader.by_ref()));
+            if !plain || !scales.unpack(source, 0) {
+                return Ok(Weight::Excessive);
             }
         }
-        if ended || (!begun && at > leading.saturating_add(MAX_JUNK_BYTES)) || scales.chapters > MAX_CHAPTERS {
+        if scales.frames == 0 {
+            return Ok(Weight::Excessive);
+        }
+        if ended {
             break;
         }
         let done = window.len().saturating_sub(SIGHT - 1);
         window.drain(..done);
         at += done as u64;
+        // Without a tag so far there is none before the sound ends.
+        let trailing = end.saturating_sub(TRAILING_BYTES);
+        if !begun && at > leading.saturating_add(MAX_JUNK_BYTES) && at < trailing {
+            window.clear();
+            at = trailing;
+        }
     }
     Ok(match scales.chapters {
         ..=MAX_SHALLOW => Weight::Light,
@@ -87,6 +104,8 @@ struct Scales {
     work: u64,
     /// Heads that may yet be tried.
     heads: usize,
+    /// Frames and items that there may yet be; none is left where there are too many.
+    frames: u64,
     chapters: usize,
 }
 
@@ -97,10 +116,17 @@ impl Scales {
         let (mut places, mut run) = (Vec::new(), 0);
         for (at, byte) in bytes.iter().enumerate() {
             run = if byte.is_ascii_uppercase() || byte.is_ascii_digit() { run + 1 } else { 0 };
+            // A name of three letters or four, and the first byte of a size that leaves room for many more.
+            if run >= 3 && bytes.get(at + 1) == Some(&0) {
+                self.frames = self.frames.saturating_sub(1);
+            }
             let Some(name) = (at + 1).checked_sub(4).filter(|name| run >= 4 && (ended || name + SIGHT <= bytes.len()))
             else {
                 continue;
             };
+            if bytes[name..].starts_with(b"APETAGEX") {
+                self.frames = self.frames.saturating_sub(le32(bytes, name + 16).unwrap_or(0).into());
+            }
             self.chapters += usize::from(matches!(&bytes[name..name + 4], b"CHAP" | b"CTOC"));
             let may_begin = |place: &usize| bytes.get(*place..place + 2).is_some_and(|two| is_zlib([two[0], two[1]]));
             places.extend((name + FIRST..=name + LAST).filter(may_begin));
@@ -125,6 +151,9 @@ impl Scales {
         let Some(work) = self.work.checked_sub(decoder.total_in()) else { return false };
         self.work = work;
         let places = self.heads_in(&unpacked, true);
+        if self.frames == 0 {
+            return false;
+        }
         places.is_empty()
             || depth < MAX_DEPTH
                 && places.into_iter().all(|place| {

@@ -280,6 +280,27 @@ fn frames_that_unpack_to_too_much() {
 }
 
 #[test]
+fn frames_and_items_without_end() {
+    let studio = Studio::new(43, 0.1);
+    let frames = |count: u32| -> Vec<u8> {
+        (0..count).flat_map(|number| id3_frame(b"TXXX", 0, format!("\0{number:x}\0a").as_bytes())).collect()
+    };
+    let items = |count: u32| -> Vec<u8> {
+        let items: Vec<u8> = (0..count)
+            .flat_map(|number| [&[1, 0, 0, 0, 0, 0, 0, 0], format!("{number:x}key\0a").as_bytes()].concat())
+            .collect();
+        let numbers = [2_000, items.len() as u32 + 32, count, 0].map(u32::to_le_bytes).concat();
+        [&mp3_with(&[])[10..], &items, b"APETAGEX", &numbers, &[0; 8]].concat()
+    };
+    let files = [mp3_with(&frames(1_000)), mp3_with(&frames(100_000)), items(1_000), items(100_000)];
+    for (bytes, read) in files.iter().zip([true, false, true, false]) {
+        let facts = listen(&studio.write("many.mp3", bytes));
+        assert_eq!(facts.tags.raw.len(), if read { 1_000 } else { 0 }, "{:?}", facts.notes);
+        assert_eq!(facts.notes.iter().any(|note| note.contains("more than 10000 frames")), !read);
+    }
+}
+
+#[test]
 fn chapters_within_chapters() {
     let studio = Studio::new(39, 0.1);
     for (name, before) in [(b"CHAP", &b"c\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"[..]), (b"CTOC", &b"t\0\x03\0"[..])] {
