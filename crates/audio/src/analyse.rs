@@ -104,6 +104,10 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
         let found = format!("it begins like {container} but declares 0 samples a second");
         return Err(AudioError::NotAudio { path: path.into(), found });
     }
+    // What is not decoded is measured against the limits too, by what it declares.
+    let channels = opened.params.channels.as_ref().map_or(0, |channels| channels.count() as u32);
+    let rate = opened.params.sample_rate.unwrap_or(0);
+    limits.allow(rate, channels).map_err(|(what, limit)| too_large(what, limit))?;
     let mut ear = Ear::new(&opened, depth, limits);
     let mut sha256 = Sha256::new();
     let mut bytes = 0_u64;
@@ -351,12 +355,7 @@ impl Ear {
 
     /// The first sound decides what is measured.
     fn begin(&mut self, rate: u32, channels: u32) -> Result<(), (String, String)> {
-        if channels > self.limits.channels {
-            return Err((format!("{channels} channels"), format!("{} channels", self.limits.channels)));
-        }
-        if rate > self.limits.sample_rate_hz {
-            return Err((format!("{rate} samples a second"), format!("{} Hz", self.limits.sample_rate_hz)));
-        }
+        self.limits.allow(rate, channels)?;
         self.begun = true;
         (self.heard.rate, self.channels) = (rate, channels);
         self.meter = Meter::new(rate, channels);
@@ -387,6 +386,9 @@ impl Ear {
         self.flush_failing();
         if let Some(decoder) = &mut self.decoder {
             self.heard.checksum_right = decoder.finalize().verify_ok;
+            if !self.begun && self.heard.packets > 0 && self.verdict.broken.is_empty() {
+                self.verdict.broken.push(format!("none of its {} packets gives any sound", self.heard.packets));
+            }
         }
         Report {
             heard: self.heard,

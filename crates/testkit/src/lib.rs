@@ -8,6 +8,7 @@
 pub mod catalogue;
 mod clock;
 mod content;
+pub mod fuzz;
 pub mod http;
 mod operator;
 mod places;

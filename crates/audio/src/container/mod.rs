@@ -5,6 +5,7 @@
 
 pub(crate) mod adts;
 mod caf;
+mod codebooks;
 mod flac;
 mod foreign;
 mod iff;

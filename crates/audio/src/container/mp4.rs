@@ -180,7 +180,7 @@ impl Boxes {
                 }
             }
             self.visit(file, name, at, body, box_end.min(end), depth, path)?;
-            at = box_end;
+            at = box_end.min(end);
         }
         Ok(())
     }

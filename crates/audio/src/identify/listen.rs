@@ -97,6 +97,12 @@ fn hear(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Sound
         Refusal::Drm(scheme) => AudioError::Drm { path: path.into(), scheme },
         Refusal::Unsupported(what) => AudioError::Unsupported { path: path.into(), what },
     })?;
+    let channels = opened.params.channels.as_ref().map_or(0, |channels| channels.count() as u32);
+    limits.allow(opened.params.sample_rate.unwrap_or(0), channels).map_err(|(what, limit)| AudioError::TooLarge {
+        path: path.into(),
+        what,
+        limit,
+    })?;
     let mut decoder = codec::decoder(&opened.params)
         .map_err(|error| AudioError::Unsupported { path: path.into(), what: error.to_string() })?;
     let mut phases: Option<(Phases, u32, usize)> = None;

@@ -9,6 +9,7 @@ mod fields;
 mod id3;
 pub(crate) mod ilst;
 pub(crate) mod vorbis;
+mod weigh;
 
 use crate::cover::image_mime;
 use crate::cue::Sheet;

@@ -6,6 +6,8 @@
 //! torrent that is removed stops at once, also for peers that are in the middle of it. A peer that sends garbage is
 //! dropped.
 
+#[cfg(test)]
+mod fuzzed;
 mod metadata;
 mod options;
 mod peer;

@@ -4,7 +4,10 @@ mod bad_torrents;
 mod build;
 mod clients;
 mod content;
+mod corpus;
 mod feed;
+#[path = "../../../../fuzz/src/torrent/mod.rs"]
+mod fuzzed;
 mod golden;
 mod libtorrent;
 mod minisign;
