@@ -9,11 +9,15 @@ use crate::error::ArchiveError;
 /// Silence after which a server is given up.
 const STALL: Duration = Duration::from_secs(30);
 
+/// The longest that a document may take, however steadily it trickles.
+const WHOLE: Duration = Duration::from_mins(15);
+
 /// A client that stays with the server it was sent to.
 pub(crate) fn client() -> Result<reqwest::Client, ArchiveError> {
     reqwest::Client::builder()
         .connect_timeout(STALL)
         .read_timeout(STALL)
+        .timeout(WHOLE)
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(crate::ingest::AGENT)
         .build()
@@ -42,6 +46,29 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder, url: &str, limit: u
         body.extend_from_slice(&part);
     }
     Ok(body)
+}
+
+/// As [`answer`]; a server that refuses is quoted.
+pub(crate) async fn answer_or_reason(
+    request: reqwest::RequestBuilder,
+    url: &str,
+    limit: usize,
+) -> Result<Vec<u8>, ArchiveError> {
+    let failed = |reason: String| ArchiveError::Fetch { url: url.to_owned(), reason };
+    let mut response = request.send().await.map_err(|error| failed(plain(&error)))?;
+    let status = response.status();
+    let mut body = Vec::new();
+    while let Some(part) = response.chunk().await.map_err(|error| failed(plain(&error)))? {
+        if body.len() + part.len() > limit {
+            return Err(failed(format!("it is longer than {limit} bytes")));
+        }
+        body.extend_from_slice(&part);
+    }
+    if status.is_success() {
+        return Ok(body);
+    }
+    let said: String = String::from_utf8_lossy(&body).chars().filter(|c| !c.is_control()).take(300).collect();
+    Err(failed(format!("the server answered {status}: {said}")))
 }
 
 /// reqwest's own words hide the reason in the chain.

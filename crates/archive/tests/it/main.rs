@@ -3,6 +3,7 @@
 mod blobs;
 mod clock;
 mod depth;
+mod feed;
 mod fixity;
 mod folders;
 mod in_place;

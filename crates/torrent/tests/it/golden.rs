@@ -1,10 +1,10 @@
 //! Files as they were first published, in `tests/compat`. They are never edited: what was published once must be
 //! readable for ever, and the same selection must give the same bytes for ever.
 
-use fonoteca_torrent::{Kind, Limits, Metainfo, Outside, build, verify_signed};
+use fonoteca_torrent::{Kind, Limits, Metainfo, Outside, build};
 
 use crate::content::selection;
-use crate::feed::sample;
+use crate::feed::{sample, verify_signed};
 
 const HYBRID: &[u8] = include_bytes!("../compat/hybrid.torrent");
 const TWIN: &[u8] = include_bytes!("../compat/v1.torrent");

@@ -9,4 +9,6 @@ mod golden;
 mod libtorrent;
 mod minisign;
 mod mutations;
+mod pages;
 mod programs;
+mod trust;
