@@ -133,8 +133,7 @@ impl Archive {
         let mut in_feed = std::collections::HashSet::new();
         if let Some(own) = feed::Own::read(self)? {
             let listed = Arc::new(own.feed(self)?);
-            in_feed =
-                listed.torrents.iter().map(|torrent| (torrent.release.clone(), torrent.name.clone())).collect();
+            in_feed = listed.torrents.iter().map(|torrent| (torrent.release.clone(), torrent.name.clone())).collect();
             published.feed = Some(SignedFeed { bytes: own.bytes.into(), signature: own.signature, listed });
         }
         let mut given = Vec::new();

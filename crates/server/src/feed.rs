@@ -63,7 +63,11 @@ async fn page(State(app): State<App>, Path(file): Path<String>) -> Response<Body
 }
 
 /// RSS for torrent clients.
-async fn channel(State(app): State<App>, Path(path): Path<String>, headers: HeaderMap) -> Result<Response<Body>, Internal> {
+async fn channel(
+    State(app): State<App>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response<Body>, Internal> {
     let published = app.published().await?;
     let path = format!("rss/{path}");
     let Some(feed) = published.feed.as_ref() else { return Ok(not_found("nothing is published here yet")) };

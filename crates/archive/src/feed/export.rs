@@ -5,7 +5,6 @@
 //! after that. A withdrawal reaches the copy with the next export.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use fonoteca_model::BlobId;
@@ -105,7 +104,8 @@ fn releases(archive: &Archive, feed: &Feed, writer: &mut Writer<'_>) -> Result<(
     let mut files: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for torrent in &feed.torrents {
         let of_release = files.entry(torrent.release.as_str()).or_default();
-        of_release.extend(torrent.variants.iter().filter_map(|variant| variant.path.rsplit('/').next().map(str::to_owned)));
+        of_release
+            .extend(torrent.variants.iter().filter_map(|variant| variant.path.rsplit('/').next().map(str::to_owned)));
     }
     for (release, torrents) in files {
         let folder = archive.releases_path().join(release);
@@ -191,9 +191,11 @@ impl<'a> Writer<'a> {
                 to.display()
             )));
         }
-        let mut writer = Self { to, expected: HashSet::new(), report: ExportReport { serial, ..ExportReport::default() } };
+        let mut writer =
+            Self { to, expected: HashSet::new(), report: ExportReport { serial, ..ExportReport::default() } };
         // First of all, so that an export that was killed is known for what it is.
-        writer.put(MARKER, b"Written by `fonoteca feed publish --to`; what is not of the feed is removed from here.\n")?;
+        writer
+            .put(MARKER, b"Written by `fonoteca feed publish --to`; what is not of the feed is removed from here.\n")?;
         for folder in FOLDERS {
             let path = to.join(folder);
             std::fs::create_dir_all(&path).map_err(ArchiveError::io(path, "cannot be made"))?;
@@ -248,7 +250,7 @@ impl<'a> Writer<'a> {
             self.report.written_bytes +=
                 std::fs::copy(from, &partial).map_err(ArchiveError::io(&partial, "cannot be written"))?;
             std::fs::File::open(&partial)
-                .and_then(|mut file| file.flush().and_then(|()| file.sync_all()))
+                .and_then(|file| file.sync_all())
                 .map_err(ArchiveError::io(&partial, "cannot be written"))?;
         }
         std::fs::rename(&partial, &place).map_err(ArchiveError::io(&place, "cannot be put in place"))?;

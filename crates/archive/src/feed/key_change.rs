@@ -71,7 +71,9 @@ pub fn adopt(archive: &Archive, key: &PublicKey) -> Result<(), ArchiveError> {
 /// What a killed hand-over left is completed.
 pub fn rotate(archive: &Archive, keys: &KeyRing, new: Option<PublicKey>) -> Result<KeyChange, ArchiveError> {
     if public_keys(archive)?.is_empty() {
-        return Err(ArchiveError::Usage("there is no key yet that could hand over: `fonoteca feed publish` makes one".into()));
+        return Err(ArchiveError::Usage(
+            "there is no key yet that could hand over: `fonoteca feed publish` makes one".into(),
+        ));
     }
     let old = keys.signing_key(archive)?;
     let begun = statements(archive)?.into_iter().find_map(|statement| match statement.read() {
@@ -111,9 +113,9 @@ pub fn revoke(archive: &Archive, keys: &KeyRing, key: &PublicKey) -> Result<KeyC
         ));
     }
     let said = Said::Revoke { key: key.clone(), signer: signer.public().clone() };
-    let known = statements(archive)?.into_iter().find(|statement| {
-        matches!(statement.read(), Ok(Said::Revoke { key: revoked, .. }) if revoked == *key)
-    });
+    let known = statements(archive)?
+        .into_iter()
+        .find(|statement| matches!(statement.read(), Ok(Said::Revoke { key: revoked, .. }) if revoked == *key));
     let statement = if let Some(known) = known {
         known
     } else {

@@ -75,13 +75,15 @@ pub fn sign_folder(folder: &Path, key: &SigningKey) -> Result<Vec<String>, Archi
             return Err(ArchiveError::Foreign { name: path.display().to_string(), reason });
         }
         let bytes = std::fs::read(&path).map_err(ArchiveError::io(&path, "cannot be read"))?;
-        let signature = sign(&bytes, key, &comment(&name, &bytes)).map_err(|error| ArchiveError::Bug(error.to_string()))?;
+        let signature =
+            sign(&bytes, key, &comment(&name, &bytes)).map_err(|error| ArchiveError::Bug(error.to_string()))?;
         fonoteca_store::write_file(&folder.join(format!("{name}{MINISIG}")), signature.as_bytes())?;
         signed.push(name);
     }
     signed.sort();
     if signed.is_empty() {
-        let message = format!("{} has nothing to be signed: give the folder of `feed publish --unsigned`", folder.display());
+        let message =
+            format!("{} has nothing to be signed: give the folder of `feed publish --unsigned`", folder.display());
         return Err(ArchiveError::Usage(message));
     }
     Ok(signed)

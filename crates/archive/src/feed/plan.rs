@@ -68,9 +68,8 @@ pub async fn plan(archive: &Archive, valid_days: i64) -> Result<Plan, ArchiveErr
         for torrent in torrents_here(archive, manifest) {
             candidates.push((manifest, torrent, audio_of(archive, manifest, torrent)?));
         }
-        let known = before
-            .as_ref()
-            .is_some_and(|feed| feed.torrents.iter().any(|torrent| torrent.release == manifest.release));
+        let known =
+            before.as_ref().is_some_and(|feed| feed.torrents.iter().any(|torrent| torrent.release == manifest.release));
         releases.insert(manifest.release.clone(), !known);
     }
     let roots: Vec<BlobId> = candidates.iter().flat_map(|(_, _, audio)| audio.iter().copied()).collect();
@@ -86,17 +85,26 @@ pub async fn plan(archive: &Archive, valid_days: i64) -> Result<Plan, ArchiveErr
     });
     keep_dates(&mut torrents, before.as_ref());
     let mut laid = Laid::default();
-    let (torrents, listed) = laid.out(archive, previous.as_ref(), torrents, |entry| &entry.torrents, |torrent| {
-        (torrent.release.clone(), torrent.name.clone())
-    });
+    let (torrents, listed) = laid.out(
+        archive,
+        previous.as_ref(),
+        torrents,
+        |entry| &entry.torrents,
+        |torrent| (torrent.release.clone(), torrent.name.clone()),
+    );
     let manifests = manifest_hashes(archive, &manifests, &listed)?;
     let (releases_pages, _) =
         laid.out(archive, previous.as_ref(), manifests, |entry| &entry.releases, |release| release.release.clone());
     let withdrawn = withdrawals(&snapshot).await?;
-    let (withdrawal_pages, withdrawn) =
-        laid.out(archive, previous.as_ref(), withdrawn, |entry| &entry.withdrawals, |withdrawal| {
+    let (withdrawal_pages, withdrawn) = laid.out(
+        archive,
+        previous.as_ref(),
+        withdrawn,
+        |entry| &entry.withdrawals,
+        |withdrawal| {
             (withdrawal.at, withdrawal.subject_kind.clone(), withdrawal.subject.clone(), withdrawal.layer.clone())
-        });
+        },
+    );
     let seeders = laid.seeders(archive, &listed)?;
     let expires = Timestamp::from_millis(now.plus_seconds(valid_days.max(1) * 86_400).as_millis());
     let settings = crate::settings::Settings::read(archive.root())?;
@@ -116,11 +124,8 @@ pub async fn plan(archive: &Archive, valid_days: i64) -> Result<Plan, ArchiveErr
         seeders,
     };
     let entry_bytes = entry.to_bytes().len() as u64;
-    let known: std::collections::HashSet<Sha256Hash> = previous
-        .iter()
-        .flat_map(|own| own.document.pages())
-        .map(|page| page.sha256)
-        .collect();
+    let known: std::collections::HashSet<Sha256Hash> =
+        previous.iter().flat_map(|own| own.document.pages()).map(|page| page.sha256).collect();
     Ok(Plan {
         serial: entry.serial,
         releases: releases.into_iter().collect(),

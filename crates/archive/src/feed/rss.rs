@@ -68,7 +68,8 @@ pub fn channels(feed: &Feed) -> BTreeMap<String, (Channel, Kind)> {
 
 /// A licence's SPDX id or URI as a part of a file name.
 fn slug(licence: &str) -> String {
-    let kept: String = licence.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
+    let kept: String =
+        licence.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
     let slug = kept.split_whitespace().collect::<Vec<_>>().join("-");
     slug.chars().take(100).collect()
 }
@@ -154,7 +155,8 @@ fn rfc_822(at: Timestamp) -> String {
     let iso = Timestamp::from_seconds(at.as_seconds()).to_string();
     let (date, time) = iso.split_once('T').unwrap_or((&iso, "00:00:00Z"));
     let mut parts = date.rsplitn(3, '-');
-    let (day, month, year) = (parts.next().unwrap_or("01"), parts.next().unwrap_or("01"), parts.next().unwrap_or("1970"));
+    let (day, month, year) =
+        (parts.next().unwrap_or("01"), parts.next().unwrap_or("01"), parts.next().unwrap_or("1970"));
     let month = month.parse::<usize>().ok().and_then(|month| MONTHS.get(month.wrapping_sub(1))).unwrap_or(&"Jan");
     let weekday = DAYS[at.as_seconds().div_euclid(86_400).rem_euclid(7) as usize];
     format!("{weekday}, {day} {month} {year} {} GMT", time.trim_end_matches('Z'))

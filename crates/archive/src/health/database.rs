@@ -170,16 +170,13 @@ impl Database {
             let mut all: HashMap<Sha1Hash, Seen> = HashMap::new();
             let until = until.as_seconds();
             // Of several trackers, and several days, the last to have counted; of one moment the best.
-            let mut counts = self.connection.prepare(
-                "SELECT hash, seeders, leechers, at FROM counts WHERE at <= ?1 ORDER BY at, seeders",
-            )?;
+            let mut counts = self
+                .connection
+                .prepare("SELECT hash, seeders, leechers, at FROM counts WHERE at <= ?1 ORDER BY at, seeders")?;
             let mut rows = counts.query([until])?;
             while let Some(row) = rows.next()? {
-                let counted = Counted {
-                    seeders: row.get(1)?,
-                    leechers: row.get(2)?,
-                    at: Timestamp::from_seconds(row.get(3)?),
-                };
+                let counted =
+                    Counted { seeders: row.get(1)?, leechers: row.get(2)?, at: Timestamp::from_seconds(row.get(3)?) };
                 let seen = all.entry(Sha1Hash(row.get(0)?)).or_default();
                 // What several trackers said in one round counts together.
                 let same_round =
@@ -212,7 +209,8 @@ impl Database {
     /// The mirrors that reported, the latest first.
     pub fn mirrors(&self) -> Result<Vec<ReportingMirror>, ArchiveError> {
         let ask = || -> rusqlite::Result<Vec<(String, i64, i64, i64)>> {
-            let mut query = self.connection.prepare("SELECT key, serial, at, torrents FROM reports ORDER BY at DESC")?;
+            let mut query =
+                self.connection.prepare("SELECT key, serial, at, torrents FROM reports ORDER BY at DESC")?;
             query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?.collect()
         };
         let rows = ask().map_err(|source| failed(&self.path, source))?;
@@ -237,7 +235,7 @@ impl Database {
     }
 
     fn write(&mut self, work: impl FnOnce(&rusqlite::Transaction) -> rusqlite::Result<()>) -> Result<(), ArchiveError> {
-        let mut write = || {
+        let write = || {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             work(&transaction)?;
             transaction.commit()

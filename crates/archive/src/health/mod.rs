@@ -15,7 +15,9 @@ use serde::Serialize;
 
 pub use ask::{AskReport, ask};
 pub use fonoteca_swarm::ScrapeOptions;
-pub use report::{Accepted, MAX_REPORT_BYTES, Report, ReportRefused, SignedReport, make_report, send_report, take_report};
+pub use report::{
+    Accepted, MAX_REPORT_BYTES, Report, ReportRefused, SignedReport, make_report, send_report, take_report,
+};
 
 use crate::archive::Archive;
 use crate::error::ArchiveError;

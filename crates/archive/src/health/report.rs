@@ -129,7 +129,11 @@ pub fn take_report(archive: &Archive, signed: &SignedReport) -> Result<Accepted,
 }
 
 /// What this archive has of the feed that it follows, as it was last read; nothing is sent.
-pub fn make_report(archive: &Archive, mirror: &Mirror, key: &SigningKey) -> Result<(Report, SignedReport), ArchiveError> {
+pub fn make_report(
+    archive: &Archive,
+    mirror: &Mirror,
+    key: &SigningKey,
+) -> Result<(Report, SignedReport), ArchiveError> {
     let to = mirror.keys.first().cloned().ok_or_else(|| ArchiveError::Usage("this mirror trusts no key".to_owned()))?;
     let (serial, have) = crate::mirror::whole_torrents(archive, mirror)?;
     let at = Timestamp::from_millis(archive.now().as_millis());

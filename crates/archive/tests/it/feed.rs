@@ -35,7 +35,7 @@ impl Publisher {
     }
 
     /// A release of one new file.
-    async fn release(&self, name: &str, seed: u64) {
+    async fn release(&self, name: &str, seed: u32) {
         self.world.file(&format!("{name}.wav"), &noise(seed, 300));
         self.world.ingest(name).await;
         self.build(name, &self.keys.signing_key(self.archive()).expect("a key")).await;
@@ -43,7 +43,8 @@ impl Publisher {
 
     async fn build(&self, name: &str, key: &SigningKey) {
         let url = Some("http://127.0.0.1:9".to_owned());
-        let options = release::Options { name: name.to_owned(), url, limits: fonoteca_model::limits::Limits::default() };
+        let options =
+            release::Options { name: name.to_owned(), url, limits: fonoteca_model::limits::Limits::default() };
         release::build(self.archive(), &options, key, &Silent).await.expect("built");
     }
 
@@ -235,7 +236,8 @@ async fn a_static_copy_is_incremental_and_drops_what_is_withdrawn() {
     assert!(feed::export(source.archive(), &options(WithFiles::No), &Silent).await.is_err(), "not among other files");
     fs::remove_file(copy.join("mine.txt")).expect("removed");
 
-    let export = async |with_files| feed::export(source.archive(), &options(with_files), &Silent).await.expect("exported");
+    let export =
+        async |with_files| feed::export(source.archive(), &options(with_files), &Silent).await.expect("exported");
     let first = export(WithFiles::Link).await;
     assert!(first.rss && first.written > 10, "{first:?}");
     let again = export(WithFiles::Link).await;

@@ -152,8 +152,7 @@ impl Shown {
         };
         let mut channels = channels(feed).into_iter();
         channels.find_map(|(path, (channel, kind))| {
-            (channel == wanted && kind == Kind::Hybrid)
-                .then(|| format!("/{}", utf8_percent_encode(&path, PATH)))
+            (channel == wanted && kind == Kind::Hybrid).then(|| format!("/{}", utf8_percent_encode(&path, PATH)))
         })
     }
 }

@@ -21,7 +21,8 @@ pub(super) struct Asking<'a> {
 
 impl<'a> Asking<'a> {
     pub(super) fn new(tracker: &'a str, announce: &Url, options: &ScrapeOptions) -> Result<Self, ScrapeError> {
-        let scrape = scrape_url(announce).map_err(|problem| ScrapeError::Address { tracker: tracker.to_owned(), problem })?;
+        let scrape =
+            scrape_url(announce).map_err(|problem| ScrapeError::Address { tracker: tracker.to_owned(), problem })?;
         let client = Client::builder()
             .user_agent(concat!("fonoteca/", env!("CARGO_PKG_VERSION")))
             .timeout(options.timeout)
@@ -36,7 +37,8 @@ impl<'a> Asking<'a> {
         let mut url = self.scrape.clone();
         // Set as text: the values are bytes, which form encoding would change.
         let own: Vec<String> = url.query().filter(|query| !query.is_empty()).map(str::to_owned).into_iter().collect();
-        let asked = hashes.iter().map(|hash| format!("info_hash={}", percent_encode(hash.as_bytes(), NON_ALPHANUMERIC)));
+        let asked =
+            hashes.iter().map(|hash| format!("info_hash={}", percent_encode(hash.as_bytes(), NON_ALPHANUMERIC)));
         url.set_query(Some(&own.into_iter().chain(asked).collect::<Vec<_>>().join("&")));
         let silent = |error: reqwest::Error| ScrapeError::Silent {
             tracker: self.tracker.to_owned(),
@@ -128,7 +130,11 @@ mod tests {
         let h = "h".repeat(20);
         let good = of(&format!("d5:filesd20:{h}d8:completei5e10:downloadedi50e10:incompletei10e3:owni1eeee"));
         assert_eq!(good, Ok(HashMap::from([(hash, Scraped { seeders: 4, leechers: 10, completed: 50 })])));
-        assert_eq!(of(&format!("d5:filesd20:{}d8:completei5eeee", "x".repeat(20))), Ok(HashMap::new()), "not asked for");
+        assert_eq!(
+            of(&format!("d5:filesd20:{}d8:completei5eeee", "x".repeat(20))),
+            Ok(HashMap::new()),
+            "not asked for"
+        );
         let odd = of(&format!("d5:filesd20:{h}d8:completei-5e10:incompletei99999999999eeee"));
         assert_eq!(odd, Ok(HashMap::from([(hash, Scraped { seeders: 0, leechers: u32::MAX, completed: 0 })])));
         assert_eq!(of("d14:failure reason2:noe"), Err("the tracker refuses: no".to_owned()));

@@ -34,7 +34,8 @@ impl<'a> Asking<'a> {
         let address = |problem| ScrapeError::Address { tracker: tracker.to_owned(), problem };
         let host = url.host_str().ok_or_else(|| address("it names no host"))?;
         let port = url.port().ok_or_else(|| address("it names no port"))?;
-        let silent = |error: std::io::Error| ScrapeError::Silent { tracker: tracker.to_owned(), problem: error.to_string() };
+        let silent =
+            |error: std::io::Error| ScrapeError::Silent { tracker: tracker.to_owned(), problem: error.to_string() };
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let mut found = tokio::net::lookup_host((host, port)).await.map_err(silent)?;
         let to = found.next().ok_or_else(|| address("its host has no address"))?;

@@ -80,7 +80,10 @@ impl Entry {
     }
 
     /// The whole feed; `read` gives the packed bytes of each page.
-    pub fn assemble<E: From<FeedError>>(&self, mut read: impl FnMut(&PageRef) -> Result<Vec<u8>, E>) -> Result<Feed, E> {
+    pub fn assemble<E: From<FeedError>>(
+        &self,
+        mut read: impl FnMut(&PageRef) -> Result<Vec<u8>, E>,
+    ) -> Result<Feed, E> {
         let mut feed = self.outline();
         for page in &self.withdrawals.pages {
             feed.withdrawals.extend(unpack(page, &read(page)?)?);

@@ -112,7 +112,7 @@ pub struct Page {
 
 /// Makes a page of these entries.
 pub fn pack<T: Serialize>(entries: &[T]) -> Page {
-    let lines: Vec<u8> = entries.iter().flat_map(|entry| line(entry)).collect();
+    let lines: Vec<u8> = entries.iter().flat_map(line).collect();
     let bytes = zstd::bulk::compress(&lines, LEVEL).expect("zstd compresses whatever is in memory");
     let reference = PageRef {
         sha256: Sha256Hash(Sha256::digest(&bytes).into()),

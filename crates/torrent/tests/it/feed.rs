@@ -293,13 +293,13 @@ fn keys_read_back_and_stay_secret() {
     let key = key();
     let again = SigningKey::load(&key.to_secret_text().expect("text")).expect("loads");
     assert_eq!(again.public(), key.public());
-    assert_eq!(&key.public().to_file_text().parse::<fonoteca_torrent::PublicKey>().expect("reads"), key.public());
+    assert_eq!(&key.public().to_file_text().parse::<PublicKey>().expect("reads"), key.public());
     let shown = format!("{key:?}");
     let secret = key.to_secret_text().expect("text");
     assert_eq!(shown, format!("SigningKey({})", key.public()));
     assert!(!shown.contains(secret.lines().nth(1).expect("two lines")));
     for text in ["", "RWQ", "untrusted comment: x\nRWQ=", "untrusted comment: x\n"] {
         assert!(SigningKey::load(text).is_err(), "{text:?}");
-        assert!(text.parse::<fonoteca_torrent::PublicKey>().is_err(), "{text:?}");
+        assert!(text.parse::<PublicKey>().is_err(), "{text:?}");
     }
 }

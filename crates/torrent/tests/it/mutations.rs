@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use fonoteca_torrent::bencode::{self, Value};
 use fonoteca_model::Sha256Hash;
+use fonoteca_torrent::bencode::{self, Value};
 use fonoteca_torrent::feed::{Document, FeedTorrent, pack, unpack};
 use fonoteca_torrent::{Kind, Limits, Metainfo, Outside, PublicKey, SigningKey, build, sign};
 use proptest::prelude::*;
@@ -140,7 +140,8 @@ proptest! {
 #[test]
 fn pages_of_a_publisher_who_lies() {
     let page = pack(&sample(1, None).torrents);
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { failure_persistence: None, ..<_>::default() });
+    let mut runner =
+        proptest::test_runner::TestRunner::new(ProptestConfig { failure_persistence: None, ..<_>::default() });
     let changes = prop::collection::vec(change(), 1..4);
     let tried = runner.run(&changes, |changes| {
         let bytes = changed(page.bytes.clone(), &changes);

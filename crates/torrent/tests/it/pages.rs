@@ -68,7 +68,12 @@ struct Shelf {
 
 impl Shelf {
     /// Publishes, and returns the entry and the bytes that a reader fetches who has all pages from before.
-    fn publish(&mut self, torrents: Vec<FeedTorrent>, withdrawals: Vec<Withdrawal>, seeders: &[Option<Seeders>]) -> (Entry, u64) {
+    fn publish(
+        &mut self,
+        torrents: Vec<FeedTorrent>,
+        withdrawals: Vec<Withdrawal>,
+        seeders: &[Option<Seeders>],
+    ) -> (Entry, u64) {
         let mut new: Vec<Page> = Vec::new();
         let previous = std::mem::take(&mut self.torrents);
         let (torrents, laid_out, pages) = lay_out(previous, torrents, |torrent| torrent.name.clone());
@@ -183,7 +188,8 @@ fn pages_that_nothing_changed_stay_and_empty_ones_go() {
 fn what_is_not_the_page_that_was_signed_is_refused() {
     let entries = torrents(0..3);
     let page = pack(&entries);
-    let of = |reference: &PageRef, bytes: &[u8]| unpack::<FeedTorrent>(reference, bytes).map_err(|error| error.to_string());
+    let of =
+        |reference: &PageRef, bytes: &[u8]| unpack::<FeedTorrent>(reference, bytes).map_err(|error| error.to_string());
     assert_eq!(of(&page.reference, &page.bytes), Ok(entries.clone()));
     let name = page.reference.file_name();
     let mut changed = page.bytes.clone();
@@ -225,8 +231,14 @@ fn an_entry_whose_pages_cannot_be_right_is_refused_before_any_is_fetched() {
         let document = Document::Paged(Entry { torrents, ..good.clone() });
         accept_document(&document, Sha256Hash([0; 32]), None, now()).expect_err("refused").to_string()
     };
-    assert_eq!(refused(&|listing| listing.entries = 1), "the feed's torrents says that it has 1 entries, its pages have 200");
-    assert_eq!(refused(&|listing| listing.pages[1] = listing.pages[0]), "the feed's torrents says that it has 200 entries, its pages have 256");
+    assert_eq!(
+        refused(&|listing| listing.entries = 1),
+        "the feed's torrents says that it has 1 entries, its pages have 200"
+    );
+    assert_eq!(
+        refused(&|listing| listing.pages[1] = listing.pages[0]),
+        "the feed's torrents says that it has 200 entries, its pages have 256"
+    );
     assert_eq!(
         refused(&|listing| {
             listing.pages[1] = listing.pages[0];

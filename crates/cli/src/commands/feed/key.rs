@@ -60,7 +60,9 @@ pub async fn run(command: Command, context: &Context) -> Ended {
             let to = to.map(|key| parse_public(&key)).transpose()?;
             output.note(match &to {
                 Some(key) => format!("the key in force hands over to {key}"),
-                None => format!("the key in force hands over to one that is made in {}", context.keys_folder()?.display()),
+                None => {
+                    format!("the key in force hands over to one that is made in {}", context.keys_folder()?.display())
+                }
             });
             if yes.or_ask(output, "Hand over?")? {
                 let change = rotate(&archive, &context.keys()?, to)?;

@@ -62,7 +62,9 @@ pub async fn run(args: Args, context: &Context) -> Ended {
         output.result(&written, |output| {
             output.line(format_args!("{} files to be signed are in {}", written.files.len(), folder.display()));
         });
-        output.note("sign them with `fonoteca feed sign --key FILE DIR` or `minisign -S`, then `feed publish --signed DIR`");
+        output.note(
+            "sign them with `fonoteca feed sign --key FILE DIR` or `minisign -S`, then `feed publish --signed DIR`",
+        );
         return Ok(Exit::Done);
     }
     if !args.yes.or_ask(output, "Publish it?")? {
@@ -105,7 +107,11 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     Ok(Exit::Done)
 }
 
-async fn write_out(context: &Context, archive: &Archive, options: &ExportOptions) -> Result<ExportReport, CommandError> {
+async fn write_out(
+    context: &Context,
+    archive: &Archive,
+    options: &ExportOptions,
+) -> Result<ExportReport, CommandError> {
     let progress = context.job();
     let report = export(archive, options, &progress).await?;
     drop(progress);

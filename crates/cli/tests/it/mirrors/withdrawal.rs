@@ -81,7 +81,8 @@ fn superseded(publisher: &Publisher) -> Vec<(String, Value)> {
     let (status, bytes) = publisher.serving.get("/feed.json");
     assert_eq!(status, 200);
     let document = Document::from_bytes(&bytes).expect("a feed");
-    let read = |page: &PageRef| -> Result<Vec<u8>, FeedError> { Ok(publisher.serving.get(&format!("/{}", page.path())).1) };
+    let read =
+        |page: &PageRef| -> Result<Vec<u8>, FeedError> { Ok(publisher.serving.get(&format!("/{}", page.path())).1) };
     let feed = document.assemble(read).expect("its pages are there");
     let torrents = feed.torrents.into_iter().filter(|torrent| !torrent.supersedes.is_empty());
     torrents.map(|torrent| (torrent.name, json!(torrent.supersedes))).collect()
