@@ -94,7 +94,9 @@ pub fn rss(feed: &Feed, base: &str, path: &str, channel: &Channel, kind: Kind) -
     xml.text("link", &format!("{base}/torrents"));
     xml.text("description", &format!("Torrents of {}, the newest first", channel.title(&feed.name)));
     xml.empty("atom:link", &[("href", &own), ("rel", "self"), ("type", "application/rss+xml")]);
-    xml.text("lastBuildDate", &rfc_822(feed.published));
+    // Not the feed's own date: nothing new is no change.
+    let newest = torrents.first().and_then(|(torrent, _)| torrent.added).unwrap_or(feed.published);
+    xml.text("lastBuildDate", &rfc_822(newest));
     for (torrent, variant) in torrents {
         let url = format!("{base}/{}", utf8_percent_encode(&variant.path, PATH));
         xml.open("item", &[]);

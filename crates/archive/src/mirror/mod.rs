@@ -11,9 +11,11 @@ pub(crate) mod http;
 mod import;
 mod plan;
 mod pull;
+mod renew;
 mod status;
 mod withdraw;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use fonoteca_model::{Sha1Hash, Sha256Hash};
@@ -157,8 +159,14 @@ impl Mirror {
 /// The torrents of the feed believed last that are here whole, by the v1 info-hashes of their variants, and its serial.
 pub(crate) fn whole_torrents(archive: &Archive, mirror: &Mirror) -> Result<(u64, Vec<Sha1Hash>), ArchiveError> {
     let Some(feed) = follow::remembered(archive, mirror)? else { return Ok((0, Vec::new())) };
-    let whole = feed.torrents.iter().filter(|torrent| pull::is_held(archive, &torrent.release, &torrent.name));
-    let hashes = whole.flat_map(|torrent| &torrent.variants).map(|variant| variant.infohash_v1);
+    let whole: HashSet<(String, String)> = plan::plan_feed(archive, mirror, &feed, Some(u64::MAX))
+        .torrents
+        .into_iter()
+        .filter(|planned| planned.held)
+        .map(|planned| (planned.release, planned.name))
+        .collect();
+    let here = feed.torrents.iter().filter(|torrent| whole.contains(&(torrent.release.clone(), torrent.name.clone())));
+    let hashes = here.flat_map(|torrent| &torrent.variants).map(|variant| variant.infohash_v1);
     Ok((feed.serial, hashes.collect()))
 }
 

@@ -7,6 +7,7 @@ mod feed;
 mod fixity;
 mod folders;
 mod in_place;
+mod large_feed;
 mod rights;
 mod turned_away;
 mod works;
