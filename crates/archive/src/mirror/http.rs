@@ -31,21 +31,11 @@ pub(crate) async fn get(client: &reqwest::Client, url: &str, limit: usize) -> Re
 
 /// The body that answers a request to `url`, refused when it is longer than `limit` bytes.
 pub(crate) async fn answer(request: reqwest::RequestBuilder, url: &str, limit: usize) -> Result<Vec<u8>, ArchiveError> {
-    let failed = |reason: String| ArchiveError::Fetch { url: url.to_owned(), reason };
-    let response = request.send().await.map_err(|error| failed(plain(&error)))?;
+    let response = request.send().await.map_err(|error| failed(url, plain(&error)))?;
     if !response.status().is_success() {
-        return Err(failed(format!("the server answered {}", response.status())));
+        return Err(failed(url, format!("the server answered {}", response.status())));
     }
-    let mut body = Vec::new();
-    let mut stream = response.bytes_stream();
-    while let Some(part) = stream.next().await {
-        let part = part.map_err(|error| failed(plain(&error)))?;
-        if body.len() + part.len() > limit {
-            return Err(failed(format!("it is longer than {limit} bytes")));
-        }
-        body.extend_from_slice(&part);
-    }
-    Ok(body)
+    body(response, url, limit).await
 }
 
 /// As [`answer`]; a server that refuses is quoted.
@@ -54,21 +44,31 @@ pub(crate) async fn answer_or_reason(
     url: &str,
     limit: usize,
 ) -> Result<Vec<u8>, ArchiveError> {
-    let failed = |reason: String| ArchiveError::Fetch { url: url.to_owned(), reason };
-    let mut response = request.send().await.map_err(|error| failed(plain(&error)))?;
+    let response = request.send().await.map_err(|error| failed(url, plain(&error)))?;
     let status = response.status();
-    let mut body = Vec::new();
-    while let Some(part) = response.chunk().await.map_err(|error| failed(plain(&error)))? {
-        if body.len() + part.len() > limit {
-            return Err(failed(format!("it is longer than {limit} bytes")));
-        }
-        body.extend_from_slice(&part);
-    }
+    let body = body(response, url, limit).await?;
     if status.is_success() {
         return Ok(body);
     }
     let said: String = String::from_utf8_lossy(&body).chars().filter(|c| !c.is_control()).take(300).collect();
-    Err(failed(format!("the server answered {status}: {said}")))
+    Err(failed(url, format!("the server answered {status}: {said}")))
+}
+
+async fn body(response: reqwest::Response, url: &str, limit: usize) -> Result<Vec<u8>, ArchiveError> {
+    let mut body = Vec::new();
+    let mut stream = response.bytes_stream();
+    while let Some(part) = stream.next().await {
+        let part = part.map_err(|error| failed(url, plain(&error)))?;
+        if body.len() + part.len() > limit {
+            return Err(failed(url, format!("it is longer than {limit} bytes")));
+        }
+        body.extend_from_slice(&part);
+    }
+    Ok(body)
+}
+
+fn failed(url: &str, reason: String) -> ArchiveError {
+    ArchiveError::Fetch { url: url.to_owned(), reason }
 }
 
 /// reqwest's own words hide the reason in the chain.

@@ -1,12 +1,13 @@
 //! A feed of 20,000 torrents, on a plain web server, as a mirror reads it first and later.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use fonoteca_archive::mirror::{add, look, plan};
+use fonoteca_archive::mirror::{Mirror, add, look, plan};
 use fonoteca_model::{Sha1Hash, Sha256Hash, Timestamp};
 use fonoteca_testkit::{Relay, Wire};
 use fonoteca_torrent::Kind;
@@ -54,13 +55,11 @@ fn torrent(number: u32) -> FeedTorrent {
     }
 }
 
+/// An entry, and what is on each of its pages.
+type Published = (Entry, Vec<(PageRef, Vec<FeedTorrent>)>);
+
 /// Writes a signed feed of `torrents` into `folder`, on the pages of the one before; returns the pages.
-fn write(
-    folder: &Path,
-    key: &SigningKey,
-    previous: Option<(Entry, Vec<(PageRef, Vec<FeedTorrent>)>)>,
-    torrents: Vec<FeedTorrent>,
-) -> (Entry, Vec<(PageRef, Vec<FeedTorrent>)>) {
+fn write(folder: &Path, key: &SigningKey, previous: Option<Published>, torrents: Vec<FeedTorrent>) -> Published {
     let now = Timestamp::from_seconds(1_800_000_000);
     let (serial, hash, pages) = match previous {
         Some((entry, pages)) => (entry.serial + 1, Some(Sha256Hash(Sha256::digest(entry.to_bytes()).into())), pages),
@@ -138,8 +137,8 @@ async fn it_is_loaded_once_and_then_costs_little() {
     write(&folder, &key, Some(first), changed);
     let before = relay.sent_bytes();
     let began = Instant::now();
-    let plan = plan(&world.archive, &mut mirror, Some(0)).await.expect("read");
-    assert_eq!((plan.serial, plan.beyond_budget.len()), (2, TORRENTS as usize + 9));
+    let planned = plan(&world.archive, &mut mirror, Some(0)).await.expect("read");
+    assert_eq!((planned.serial, planned.beyond_budget.len()), (2, TORRENTS as usize + 9));
     let (updated, updated_seconds) = (relay.sent_bytes() - before, began.elapsed().as_secs_f32());
     eprintln!(
         "first load {loaded} bytes, {seconds} s; nothing new {polled} bytes, {polled_seconds} s; \
@@ -147,4 +146,36 @@ async fn it_is_loaded_once_and_then_costs_little() {
     );
     assert!(polled < 1_000, "{polled}");
     assert!(updated <= 100_000, "{updated}");
+
+    // A clock that jumps changes what is believed now, and nothing that is kept.
+    let refused = async |mirror: &mut Mirror| {
+        fonoteca_archive::error::said(&plan(&world.archive, mirror, Some(0)).await.expect_err("refused"))
+    };
+    world.clock.jump(2 * 86_400);
+    assert!(refused(&mut mirror).await.contains("the feed expired at"));
+    world.clock.jump(-3 * 86_400);
+    assert!(refused(&mut mirror).await.contains("is this machine's clock right?"));
+    world.clock.jump(86_400);
+    assert_eq!(plan(&world.archive, &mut mirror, Some(0)).await.expect("believed again").serial, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_never_ends_is_given_up() {
+    let world = World::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).expect("a request");
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nuntrusted comment: x\n");
+            let is_signature = String::from_utf8_lossy(&request[..length]).contains(".minisig ");
+            // Until the reader has had enough.
+            while !is_signature && stream.write_all(&[b' '; 65_536]).is_ok() {}
+        }
+    });
+    let key = SigningKey::generate().expect("a key");
+    let error = look(&world.archive, &url, &[key.public().clone()]).await.expect_err("refused").to_string();
+    assert!(error.ends_with("feed.json could not be fetched: it is longer than 67108864 bytes"), "{error}");
 }

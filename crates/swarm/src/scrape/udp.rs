@@ -58,7 +58,7 @@ impl<'a> Asking<'a> {
             let problem = format!("{} torrents were asked for, it tells of {}", hashes.len(), counts.len());
             return Err(ScrapeError::Answer { tracker: self.tracker.to_owned(), problem });
         }
-        let number = |bytes: &[u8]| bytes.iter().fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte));
+        let number = |bytes: &[u8]| bytes.iter().fold(0_u32, |sum, byte| (sum << 8) | u32::from(*byte));
         let scraped = counts.map(|counts| Scraped {
             seeders: number(&counts[..4]),
             completed: number(&counts[4..8]),

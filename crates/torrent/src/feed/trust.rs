@@ -126,10 +126,9 @@ impl Trust {
             return Err(FeedError::TooLarge { found: bytes.len() });
         }
         let signer = signer(signature)?;
-        let document;
-        if signer.is_among(&self.keys) {
+        let document = if signer.is_among(&self.keys) {
             verify_bytes(bytes, signature, &self.keys)?;
-            document = Document::from_bytes(bytes)?;
+            Document::from_bytes(bytes)?
         } else if signer.is_among(&self.revoked) {
             return Err(FeedError::Revoked { key_id: signer.id() });
         } else if signer.is_among(&self.former) {
@@ -143,8 +142,8 @@ impl Trust {
                 return Err(FeedError::UntrustedKey { key_id: signer.id(), trusted: trusted.join(", ") });
             }
             verify_bytes(bytes, signature, &led_to.keys)?;
-            document = Document::from_bytes(bytes)?;
-        }
+            Document::from_bytes(bytes)?
+        };
         let next = self.follow(document.statements())?;
         if signer.is_among(&next.revoked) {
             return Err(FeedError::Revoked { key_id: signer.id() });
