@@ -7,7 +7,7 @@ use fonoteca_torrent::feed::{
     Document, Entry, FORMAT_PAGED, FeedTorrent, Listing, Page, PageRef, Seeders, Withdrawal, accept_document, lay_out,
     pack, unpack,
 };
-use fonoteca_torrent::{FeedError, Kind};
+use fonoteca_torrent::{FeedError, Kind, accept};
 use sha2::{Digest, Sha256};
 
 use crate::feed::sample;
@@ -263,4 +263,20 @@ fn an_entry_whose_pages_cannot_be_right_is_refused_before_any_is_fetched() {
     let late = Document::Paged(Entry { expires: Timestamp::from_seconds(1_793_620_801), ..good });
     let error = accept_document(&late, Sha256Hash([0; 32]), None, now()).expect_err("refused").to_string();
     assert!(error.starts_with("the feed expired at"), "{error}");
+}
+
+#[test]
+fn a_torrent_on_two_pages_is_refused() {
+    let mut shelf = Shelf::default();
+    let (good, _) = shelf.publish(torrents(0..200), Vec::new(), &[]);
+    let again = pack(&torrents(100..101));
+    let mut torrents = good.torrents.clone();
+    torrents.pages.push(again.reference);
+    torrents.entries += 1;
+    shelf.pages.insert(again.reference.sha256, again.bytes);
+    let document = Document::Paged(Entry { torrents, ..good });
+    accept_document(&document, Sha256Hash([0; 32]), None, now()).expect("the entry alone does not show it");
+    let feed = document.assemble::<FeedError>(|page| Ok(shelf.pages[&page.sha256].clone())).expect("assembled");
+    let error = accept(&feed, Sha256Hash([0; 32]), None, now()).expect_err("refused").to_string();
+    assert_eq!(error, "the feed's torrents[200].name \"2026-00-p100-0100\" is in its release twice");
 }
