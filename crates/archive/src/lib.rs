@@ -11,6 +11,7 @@ pub mod error;
 pub mod feed;
 pub mod fixity;
 mod hashing;
+pub mod health;
 pub mod identify;
 pub mod identity;
 pub mod import;

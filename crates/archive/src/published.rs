@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use fonoteca_model::BlobId;
 use fonoteca_model::rights::{Use, Verdict};
 use fonoteca_swarm::BlobSource;
-use fonoteca_torrent::feed::Role;
+use fonoteca_torrent::feed::{Feed, Role};
 use fonoteca_torrent::{Kind, Metainfo};
 use futures::TryStreamExt;
 
@@ -41,6 +41,8 @@ pub struct SignedFeed {
     pub bytes: Bytes,
     /// `feed.json.minisig`.
     pub signature: String,
+    /// All that it lists.
+    pub listed: Arc<Feed>,
 }
 
 /// A torrent that is given out.
@@ -129,11 +131,10 @@ impl Archive {
     async fn read_published(&self, stamp: Stamp) -> Result<Published, ArchiveError> {
         let mut published = Published { stamp, ..Published::default() };
         let mut in_feed = std::collections::HashSet::new();
-        if let Some((bytes, signature)) = feed::read(&self.releases_path())? {
-            let own = fonoteca_torrent::feed::Feed::from_bytes(&bytes)
-                .map_err(|source| ArchiveError::Feed { url: feed::FEED.to_owned(), source })?;
-            in_feed = own.torrents.into_iter().map(|torrent| (torrent.release, torrent.name)).collect();
-            published.feed = Some(SignedFeed { bytes: bytes.into(), signature });
+        if let Some(own) = feed::Own::read(self)? {
+            let listed = Arc::new(own.feed(self)?);
+            in_feed = listed.torrents.iter().map(|torrent| (torrent.release.clone(), torrent.name.clone())).collect();
+            published.feed = Some(SignedFeed { bytes: own.bytes.into(), signature: own.signature, listed });
         }
         let mut given = Vec::new();
         for manifest in crate::release::manifests(self)? {

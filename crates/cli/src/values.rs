@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use fonoteca_accounts::Role;
+use fonoteca_archive::feed::WithFiles;
 use fonoteca_archive::fixity::Amount;
 use fonoteca_archive::ingest::Depth;
 use fonoteca_archive::mirror::Via;
@@ -46,6 +47,14 @@ pub fn depth() -> impl TypedValueParser<Value = Depth> {
         (Depth::Head, "none", "hash it, and read no more of it than its head: format, tags, declared length"),
         (Depth::Packets, "quick", "read every packet, decode none: true length, completeness, re-tagged copies"),
         (Depth::Sound, "full", "decode it: fingerprint, loudness, and proof that all of it can be heard"),
+    ])
+}
+
+/// How files get into a static copy.
+pub fn with_files() -> impl TypedValueParser<Value = WithFiles> {
+    words(vec![
+        (WithFiles::Link, "link", "hard links where the file system allows it, copies where not"),
+        (WithFiles::Copy, "copy", "copies"),
     ])
 }
 

@@ -3,6 +3,7 @@
 
 mod clients;
 mod hostile;
+mod scrape;
 mod swarm;
 mod testbed;
 mod tiny_http;

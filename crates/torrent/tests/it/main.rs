@@ -12,4 +12,6 @@ mod golden;
 mod libtorrent;
 mod minisign;
 mod mutations;
+mod pages;
 mod programs;
+mod trust;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::plan::{summary, tables};
 use super::{Cutting, Ended};
-use crate::commands::feed::signing_key;
+use crate::commands::feed::release_key;
 use crate::confirm::Yes;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -45,7 +45,7 @@ pub async fn run(args: Args, context: &Context) -> Ended {
             return Ok(Exit::Done);
         }
     }
-    let key = signing_key(context, &archive)?;
+    let key = release_key(context, &archive)?;
     let progress = context.job();
     let manifest = build(&archive, &options, &key, &progress).await?;
     drop(progress);

@@ -23,7 +23,7 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     let archive = context.open().await?;
     // A mirrored release is signed by the archive that made it.
     let mut keys = public_keys(&archive)?;
-    keys.extend(Mirror::all(&archive)?.into_iter().flat_map(|mirror| mirror.keys));
+    keys.extend(Mirror::all(&archive)?.into_iter().flat_map(|mirror| mirror.keys.into_iter().chain(mirror.former)));
     let progress = context.job();
     let verdict = verify(&archive, &args.name, &keys, &progress).await?;
     drop(progress);

@@ -1,5 +1,7 @@
 //! A withdrawal reaches those who hold a copy.
 
+use fonoteca_torrent::FeedError;
+use fonoteca_torrent::feed::{Document, PageRef};
 use serde_json::{Value, json};
 
 use super::{Publisher, follower, number, pull};
@@ -78,12 +80,12 @@ fn v2_hash(torrent: &Value) -> &Value {
 fn superseded(publisher: &Publisher) -> Vec<(String, Value)> {
     let (status, bytes) = publisher.serving.get("/feed.json");
     assert_eq!(status, 200);
-    let feed: Value = serde_json::from_slice(&bytes).expect("JSON");
-    let torrents = feed["torrents"].as_array().expect("torrents").iter();
-    torrents
-        .filter(|torrent| torrent["supersedes"] != json!([]))
-        .map(|torrent| (torrent["name"].as_str().expect("a name").to_owned(), torrent["supersedes"].clone()))
-        .collect()
+    let document = Document::from_bytes(&bytes).expect("a feed");
+    let read =
+        |page: &PageRef| -> Result<Vec<u8>, FeedError> { Ok(publisher.serving.get(&format!("/{}", page.path())).1) };
+    let feed = document.assemble(read).expect("its pages are there");
+    let torrents = feed.torrents.into_iter().filter(|torrent| !torrent.supersedes.is_empty());
+    torrents.map(|torrent| (torrent.name, json!(torrent.supersedes))).collect()
 }
 
 fn audio_files(torrents: &[Value]) -> usize {
