@@ -3,7 +3,7 @@
 use fonoteca_archive::release::{Listed, list};
 use fonoteca_model::units::Bytes;
 
-use super::Ended;
+use crate::commands::Ended;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Align, Output, Table};
