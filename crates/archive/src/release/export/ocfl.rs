@@ -1,4 +1,4 @@
-//! OCFL 1.1: an object a file, by the layout extension 0004 (hashed n-tuples).
+//! OCFL 1.1: an object a file, by the layout extension 0003 (hash and id n-tuples).
 //!
 //! An object is made in a folder beside the storage root and then renamed to its place, so that the root never has half of
 //! one.
@@ -15,7 +15,7 @@ use super::{Exporter, Known, covers, premis, write_text};
 use crate::error::ArchiveError;
 use crate::ingest::AGENT;
 
-const LAYOUT: &str = "0004-hashed-n-tuple-storage-layout";
+const LAYOUT: &str = "0003-hash-and-id-n-tuple-storage-layout";
 /// The file that says that a folder is a storage root.
 const ROOT: (&str, &str) = ("0=ocfl_1.1", "ocfl_1.1\n");
 const TUPLE: usize = 3;
@@ -50,9 +50,8 @@ pub(super) fn root(folder: &Path) -> Result<(), ArchiveError> {
         "digestAlgorithm": "sha256",
         "tupleSize": TUPLE,
         "numberOfTuples": TUPLES,
-        "shortObjectRoot": false,
     });
-    let description = "the SHA-256 of the object's id, its first nine digits as three folders";
+    let description = "three folders of three digits of the SHA-256 of the object's id, and the id";
     write_text(&folder.join("extensions").join(LAYOUT).join("config.json"), &pretty(&config))?;
     write_text(&layout, &pretty(&json!({"extension": LAYOUT, "description": description})))?;
     write_text(&folder.join(ROOT.0), ROOT.1.as_bytes())
@@ -67,7 +66,7 @@ fn pretty(value: &serde_json::Value) -> Vec<u8> {
 fn place(folder: &Path, id: &str) -> PathBuf {
     let digest = hex::encode(Sha256::digest(id));
     let tuples = (0..TUPLES).map(|tuple| &digest[tuple * TUPLE..(tuple + 1) * TUPLE]);
-    tuples.fold(folder.to_owned(), |path, tuple| path.join(tuple)).join(&digest)
+    tuples.fold(folder.to_owned(), |path, tuple| path.join(tuple)).join(id.replace(':', "%3a"))
 }
 
 pub(super) async fn object(exporter: &mut Exporter<'_>, file: &Selected, known: &Known) -> Result<(), ArchiveError> {
