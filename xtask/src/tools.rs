@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::workspace::{Workspace, output, run};
 
 /// Debian packages, and what each is for.
-const PACKAGES: [(&str, &str); 20] = [
+const PACKAGES: [(&str, &str); 21] = [
     ("ffmpeg", "transcoding; an independent decoder and loudness meter"),
     ("flac", "makes test files"),
     ("vorbis-tools", "makes test files"),
@@ -22,6 +22,7 @@ const PACKAGES: [(&str, &str); 20] = [
     ("python3-venv", "the folder that the packages from PyPI live in"),
     ("aria2", "a client that must be able to fetch a release"),
     ("transmission-cli", "a client that must be able to fetch a release"),
+    ("mktorrent", "the fast way to make torrents, in benches"),
     ("minisign", "the reference for signatures"),
     ("opentracker", "a tracker that is asked for counts"),
     ("strace", "sees in which order writes reach the disk"),

@@ -109,6 +109,24 @@ pub enum Input<'a> {
 /// that looks like an option or another protocol is still only a path. Standard output and error are piped; standard
 /// input is piped for [`Input::Stdin`] and empty otherwise.
 pub fn command(ffmpeg: &OsStr, input: Input<'_>, target: Target) -> Command {
+    let mut command = without_output(ffmpeg, input, target);
+    command.args(target.format.arguments()).arg("pipe:1");
+    command
+}
+
+/// As [`command`], for a copy that is kept: with these tags, and nothing by chance or by date, so that the same encoder makes
+/// the same bytes of the same input.
+pub fn lasting(ffmpeg: &OsStr, input: Input<'_>, target: Target, tags: &[(&str, &str)]) -> Command {
+    let mut command = without_output(ffmpeg, input, target);
+    for (key, value) in tags {
+        command.arg("-metadata").arg(format!("{key}={value}"));
+    }
+    command.args(["-threads", "1", "-fflags", "+bitexact", "-flags:a", "+bitexact"]);
+    command.args(target.format.arguments()).arg("pipe:1");
+    command
+}
+
+fn without_output(ffmpeg: &OsStr, input: Input<'_>, target: Target) -> Command {
     let mut command = Command::new(ffmpeg);
     command.args(["-nostdin", "-hide_banner", "-loglevel", "error", "-protocol_whitelist", "file,pipe"]);
     let seconds = |ms: u64| format!("{}.{:03}", ms / 1000, ms % 1000);
@@ -132,7 +150,6 @@ pub fn command(ffmpeg: &OsStr, input: Input<'_>, target: Target) -> Command {
     if let Some((least, most)) = target.format.kbps_range() {
         command.arg("-b:a").arg(format!("{}k", target.kbps.clamp(least, most)));
     }
-    command.args(target.format.arguments()).arg("pipe:1");
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

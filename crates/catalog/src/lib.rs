@@ -38,6 +38,7 @@ mod rowstore;
 pub mod schema;
 mod snapshot;
 mod staged;
+pub mod table_file;
 mod writer;
 
 pub use arrow;
@@ -52,7 +53,7 @@ pub use schema::{
 };
 pub use snapshot::{
     AlbumDetails, AlbumEntry, AlbumOrder, Answer, ArtistDetails, ArtistEntry, BANDS, Band, Coverage, Covering, Held,
-    HeldAudio, Key, LATER_JOB, Listened, Point, QueryError, SHARES, Sameness, Snapshot, Stats, TrackDetails,
+    HeldAudio, HeldQuery, Key, LATER_JOB, Listened, Point, QueryError, SHARES, Sameness, Snapshot, Stats, TrackDetails,
     TrackEntry, TrackNames, Twin,
 };
 pub use staged::Staged;

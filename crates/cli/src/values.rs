@@ -8,6 +8,7 @@ use fonoteca_archive::feed::WithFiles;
 use fonoteca_archive::fixity::Amount;
 use fonoteca_archive::ingest::Depth;
 use fonoteca_archive::mirror::Via;
+use fonoteca_archive::release::{Bands, Tail};
 use fonoteca_catalog::export::Format;
 use fonoteca_catalog::index::Kind;
 use fonoteca_catalog::{Sameness, Table};
@@ -134,6 +135,16 @@ pub fn via() -> impl TypedValueParser<Value = Via> {
 /// Bytes: `4TB`, `500 GB`, `32GiB`, `1000000`.
 pub fn size(text: &str) -> Result<u64, String> {
     text.parse::<Bytes>().map(|bytes| bytes.0).map_err(|error| error.to_string())
+}
+
+/// Bands of popularity by their lower edges: `75,50,25,1`.
+pub fn bands(text: &str) -> Result<Bands, String> {
+    text.parse::<Bands>().map_err(|error| error.to_string())
+}
+
+/// A coding for copies of the long tail: `opus:72`.
+pub fn tail(text: &str) -> Result<Tail, String> {
+    text.parse::<Tail>().map_err(|error| error.to_string())
 }
 
 /// Years: `1999`, `1990..1999`, `1990..`, `..1999`.

@@ -5,6 +5,7 @@
 //! instant and run the same command again: what was committed is recognised by its root, or by looking as it did, so at
 //! most the chunks that were open are analysed twice.
 
+mod bag;
 mod beside;
 mod chunk;
 mod commit;
@@ -32,6 +33,7 @@ use fonoteca_model::progress::{Progress, Unit};
 use fonoteca_model::rights::Basis;
 use tokio::sync::Semaphore;
 
+pub use bag::Bag;
 pub use deepen::{Deepening, deepen};
 pub use fonoteca_audio::Depth;
 pub use outcome::{FileOutcome, Kept, Status, Summary};

@@ -42,9 +42,8 @@ impl Publisher {
     }
 
     async fn build(&self, name: &str, key: &SigningKey) {
-        let url = Some("http://127.0.0.1:9".to_owned());
-        let options =
-            release::Options { name: name.to_owned(), url, limits: fonoteca_model::limits::Limits::default() };
+        let mut options = release::Options::new(name);
+        options.outside.url = Some("http://127.0.0.1:9".to_owned());
         release::build(self.archive(), &options, key, &Silent).await.expect("built");
     }
 

@@ -43,7 +43,7 @@ pub use copies::{Sameness, Twin};
 pub use coverage::{BANDS, Band, Coverage, Covering, Point, SHARES};
 pub use details::{Held, TrackDetails, TrackEntry};
 pub(crate) use files::TableFile;
-pub use held::HeldAudio;
+pub use held::{HeldAudio, HeldQuery};
 pub use keys::Key;
 pub use later::LATER_JOB;
 pub use listened::{Listened, TrackNames};

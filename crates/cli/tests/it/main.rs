@@ -28,6 +28,7 @@ mod mirrors;
 mod readers;
 mod recordings;
 mod release;
+mod releases;
 mod reliability;
 mod review;
 mod rights;

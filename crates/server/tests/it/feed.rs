@@ -15,9 +15,8 @@ pub(crate) async fn publish(world: &World) {
     let key = SigningKey::generate().expect("a key");
     feed::adopt(&world.archive, key.public()).expect("named");
     let options = release::Options {
-        name: "first".into(),
-        url: Some(world.url("")),
-        limits: fonoteca_model::limits::Limits::default(),
+        outside: release::Outside { url: Some(world.url("")), ..release::Outside::default() },
+        ..release::Options::new("first")
     };
     release::build(&world.archive, &options, &key, &Silent).await.expect("built");
     let plan = feed::plan(&world.archive, 30).await.expect("planned");

@@ -4,7 +4,7 @@ use fonoteca_archive::health::{Health, Healths};
 use fonoteca_archive::release::{Listed, ManifestTorrent, list};
 use fonoteca_model::units::Bytes;
 
-use super::Ended;
+use crate::commands::Ended;
 use crate::commands::feed::risk;
 use crate::context::Context;
 use crate::exit::Exit;

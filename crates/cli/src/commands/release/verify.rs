@@ -5,7 +5,7 @@ use fonoteca_archive::mirror::Mirror;
 use fonoteca_archive::release::verify;
 use fonoteca_model::units::Bytes;
 
-use super::Ended;
+use crate::commands::Ended;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Align, Table};
