@@ -100,10 +100,11 @@ pub fn measure(workspace: &Workspace, scale: &Scale) -> Result<Outcome> {
     };
     fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let bench = Phases { workspace, program: OnceCell::new(), dir: &dir, rows: scale.rows };
-    for phase in OURS {
+    let mut names: Vec<&str> =
+        OURS.into_iter().filter(|phase| !scale.skip.iter().any(|skipped| skipped == phase)).collect();
+    for phase in &names {
         bench.run(phase)?;
     }
-    let mut names = OURS.to_vec();
     if !scale.no_peers {
         for phase in SQLITE {
             bench.run(phase)?;

@@ -48,6 +48,9 @@ pub struct Scale {
     /// Ours alone (catalog)
     #[arg(long)]
     no_peers: bool,
+    /// Leave a phase out, for want of time or disk (catalog)
+    #[arg(long, value_name = "PHASE")]
+    skip: Vec<String>,
 }
 
 /// What has to be reached.
