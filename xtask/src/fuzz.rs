@@ -174,7 +174,9 @@ impl Target<'_> {
         let mut room = MAX_CORPUS_BYTES.saturating_sub(bytes(&files(&kept)?)?);
         let known: Vec<Vec<u8>> = files(&kept)?.iter().map(fs::read).collect::<Result<_, _>>()?;
         let mut added = 0;
-        for (size, path) in sized {
+        // Where they are too many, small and large ones alike.
+        let every = sized.len().div_ceil(MAX_CORPUS_FILES).max(1);
+        for (size, path) in sized.into_iter().step_by(every) {
             let content = fs::read(&path)?;
             if size <= room && known.len() + added < MAX_CORPUS_FILES && !known.contains(&content) {
                 fs::write(kept.join(path.file_name().context("a file has a name")?), content)?;
