@@ -15,7 +15,9 @@ use crate::workspace::{Workspace, output, run as run_command};
 /// Memory in MB and seconds for one input; what needs more is a finding.
 const LIMITS: [&str; 2] = ["-rss_limit_mb=512", "-timeout=10"];
 /// Bytes of the corpus of one target that git keeps.
-const MAX_CORPUS_BYTES: u64 = 64 << 10;
+const MAX_CORPUS_BYTES: u64 = 48 << 10;
+/// Its files.
+const MAX_CORPUS_FILES: usize = 200;
 
 /// What is asked for.
 #[derive(Debug, clap::Args)]
@@ -172,9 +174,11 @@ impl Target<'_> {
         let mut room = MAX_CORPUS_BYTES.saturating_sub(bytes(&files(&kept)?)?);
         let known: Vec<Vec<u8>> = files(&kept)?.iter().map(fs::read).collect::<Result<_, _>>()?;
         let mut added = 0;
-        for (size, path) in sized {
+        // Where they are too many, small and large ones alike.
+        let every = sized.len().div_ceil(MAX_CORPUS_FILES).max(1);
+        for (size, path) in sized.into_iter().step_by(every) {
             let content = fs::read(&path)?;
-            if size <= room && !known.contains(&content) {
+            if size <= room && known.len() + added < MAX_CORPUS_FILES && !known.contains(&content) {
                 fs::write(kept.join(path.file_name().context("a file has a name")?), content)?;
                 room -= size;
                 added += 1;

@@ -31,7 +31,7 @@ const MAX_SHALLOW: usize = 32;
 /// Chapters of one tag; they might all be within each other.
 const MAX_CHAPTERS: usize = 5_000;
 /// Frames and items of all tags together.
-pub(super) const MAX_FRAMES: u64 = 10_000;
+pub(super) const MAX_FRAMES: u64 = 20_000;
 /// What may follow the sound: Lyrics3 of a million bytes, and the end of an APE tag before it.
 const TRAILING_BYTES: u64 = 2 << 20;
 /// Junk before a tag that is looked through for its beginning.
