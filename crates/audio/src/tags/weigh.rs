@@ -90,8 +90,8 @@ pub(super) fn weigh<R: Read + Seek>(reader: &mut R, leading: u64, most: u64) -> 
         }
     }
     Ok(match scales.chapters {
-        ..=MAX_SHALLOW => Weight::Light,
-        ..=MAX_CHAPTERS => Weight::Deep,
+        few if few <= MAX_SHALLOW => Weight::Light,
+        some if some <= MAX_CHAPTERS => Weight::Deep,
         _ => Weight::Excessive,
     })
 }

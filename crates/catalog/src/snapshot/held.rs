@@ -127,19 +127,19 @@ impl HeldQuery<'_> {
             Some(condition) => {
                 columns.push_str(", chosen.root IS NOT NULL AS chosen");
                 let chosen = format!("SELECT DISTINCT root FROM audio WHERE (\n{condition}\n)");
-                joins.push_str(&format!(" LEFT JOIN ({chosen}) chosen ON chosen.root = audio.root"));
+                joins = format!(" LEFT JOIN ({chosen}) chosen ON chosen.root = audio.root");
             }
             None => columns.push_str(", true AS chosen"),
         }
         match self.copies {
             Some(how) => {
                 columns.push_str(", copy.root AS copy_root, copy.size AS copy_size");
-                joins.push_str(&format!(
-                    " LEFT JOIN (SELECT derived_from, min(root) AS root, first_value(size ORDER BY root) AS size FROM blobs
+                joins = format!(
+                    "{joins} LEFT JOIN (SELECT derived_from, min(root) AS root, first_value(size ORDER BY root) AS size FROM blobs
                     WHERE kind = 'derived' AND starts_with(derived_how, '{}') GROUP BY derived_from) copy
                     ON copy.derived_from = audio.root",
                     how.replace('\'', "''")
-                ));
+                );
             }
             None => columns
                 .push_str(", nullif(audio.root, audio.root) AS copy_root, nullif(audio.size, audio.size) AS copy_size"),
