@@ -83,7 +83,7 @@ impl Run<'_, '_> {
         }
         let now = self.archive.now();
         let resolved = resolve::resolve(snapshot, fresh).await?;
-        let links = matching::links(snapshot, fresh, now).await?;
+        let links = matching::links(self.archive, snapshot, fresh, now).await?;
         let mut batch = rows::batch(fresh, &resolved, links, self.options, now);
         batch.blobs = rows::only_new(snapshot, batch.blobs).await?;
         let in_place = fresh.iter().filter(|file| file.stored.kept == Kept::InPlace);

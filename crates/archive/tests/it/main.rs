@@ -6,6 +6,7 @@ mod depth;
 mod fixity;
 mod folders;
 mod in_place;
+mod joins;
 mod rights;
 mod turned_away;
 mod works;
