@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::workspace::{Workspace, output, run};
 
 /// Debian packages, and what each is for.
-const PACKAGES: [(&str, &str); 19] = [
+const PACKAGES: [(&str, &str); 20] = [
     ("ffmpeg", "transcoding; an independent decoder and loudness meter"),
     ("flac", "makes test files"),
     ("vorbis-tools", "makes test files"),
@@ -23,6 +23,7 @@ const PACKAGES: [(&str, &str); 19] = [
     ("aria2", "a client that must be able to fetch a release"),
     ("transmission-cli", "a client that must be able to fetch a release"),
     ("minisign", "the reference for signatures"),
+    ("fuse3", "lets somebody who is not root mount a disk that fails"),
     ("strace", "sees in which order writes reach the disk"),
     ("chromium", "the browser that plays a song"),
     ("chromium-driver", "drives it"),

@@ -8,7 +8,7 @@ use fonoteca_model::BlobId;
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::describe::{Described, describe};
+use super::describe::{Described, Description, describe};
 use super::keep::{Stored, keep};
 use super::look::{check_at_rest, look_at};
 use super::outcome::{FileOutcome, Status};
@@ -111,7 +111,10 @@ impl Run<'_, '_> {
             return Ok(Looked::Changed(FileOutcome::without_blob(&stored.candidate, Status::Failed, said(&error))));
         }
         Ok(match found {
-            Ok(analysis) => Looked::Described(Box::new(describe(self.archive, stored, analysis, self.options).await?)),
+            Ok(analysis) => match describe(self.archive, stored, analysis, self.options).await? {
+                Description::Whole(described) => Looked::Described(described),
+                Description::Waits(stored, error) => Looked::TurnedAway(stored, error),
+            },
             Err(AudioError::Cancelled { .. }) => Looked::Left,
             Err(error) => {
                 let error = error.about(&stored.candidate.path);

@@ -2,11 +2,12 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use fonoteca_audio::{Analysis, Fingerprint, Picture};
+use fonoteca_audio::{Analysis, AudioError, Fingerprint, Picture};
 use fonoteca_model::licence::{self, LicenceMatch};
 use fonoteca_model::rights::{Basis, Decision, Subject, SubjectKind};
 use fonoteca_model::units::Bytes;
 use fonoteca_model::{BlobHashes, BlobId, Id};
+use fonoteca_store::is_io_error;
 
 use super::Options;
 use super::keep::Stored;
@@ -52,19 +53,28 @@ impl Described {
     }
 }
 
+/// A new file, or one that is to wait: what belongs to it cannot be read.
+pub(super) enum Description {
+    Whole(Box<Described>),
+    Waits(Box<Stored>, AudioError),
+}
+
 pub(super) async fn describe(
     archive: &Archive,
     stored: Stored,
     mut analysis: Analysis,
     options: &Options,
-) -> Result<Described, ArchiveError> {
+) -> Result<Description, ArchiveError> {
     let root = stored.hashes.root;
     let track = stored.track();
     let status = if analysis.state.as_str() == "malformed" { Status::Malformed } else { Status::Added };
     let mut outcome = stored.outcome(status);
     let decisions = decisions(archive, root, &analysis, options);
     outcome.basis = fonoteca_model::rights::decide(&decisions, archive.now()).basis;
-    let cover = keep_cover(archive, &stored, &mut analysis, options.limits.cover_bytes).await?;
+    let cover = match keep_cover(archive, &stored, &mut analysis, options.limits.cover_bytes).await? {
+        Ok(cover) => cover,
+        Err(error) => return Ok(Description::Waits(Box::new(stored), error)),
+    };
     // What the samples show is kept and told, but it is nothing that was left out.
     let noteworthy = !analysis.notes.is_empty();
     analysis.notes.extend(analysis.checks.iter().flat_map(fonoteca_audio::Checks::sentences));
@@ -72,36 +82,42 @@ pub(super) async fn describe(
     said.extend(analysis.notes.iter().map(String::as_str));
     outcome.noteworthy = noteworthy;
     outcome.reason = (!said.is_empty()).then(|| said.join("; "));
-    Ok(Described { outcome, stored, analysis, track, cover, decisions })
+    Ok(Description::Whole(Box::new(Described { outcome, stored, analysis, track, cover, decisions })))
 }
 
-/// The picture inside the file, or else the one that lies beside it.
+/// The picture inside the file, or else the one that lies beside it. The inner error: the disk does not give it, and a file
+/// that was taken in without its cover would stay so.
 async fn keep_cover(
     archive: &Archive,
     stored: &Stored,
     analysis: &mut Analysis,
     cover_bytes: u64,
-) -> Result<Option<Cover>, ArchiveError> {
+) -> Result<Result<Option<Cover>, AudioError>, ArchiveError> {
     if let Some(picture) = analysis.cover.take() {
-        return put_cover(archive, picture, true, analysis).await;
+        return put_cover(archive, picture, true, analysis).await.map(Ok);
     }
-    let folder_cover = stored.candidate.path.parent().map(fonoteca_audio::cover::find_folder_cover);
-    let Some(Ok(Some(path))) = folder_cover else { return Ok(None) };
-    match fonoteca_audio::cover::read_folder_cover(&path, cover_bytes as usize) {
-        Ok(Some(picture)) => put_cover(archive, picture, false, analysis).await,
+    let Some(folder) = stored.candidate.path.parent() else { return Ok(Ok(None)) };
+    let path = match fonoteca_audio::cover::find_folder_cover(folder) {
+        Ok(Some(path)) => path,
+        Err(source) if is_io_error(&source) => return Ok(Err(AudioError::Read { path: folder.into(), source })),
+        Ok(None) | Err(_) => return Ok(Ok(None)),
+    };
+    Ok(Ok(match fonoteca_audio::cover::read_folder_cover(&path, cover_bytes as usize) {
+        Ok(Some(picture)) => put_cover(archive, picture, false, analysis).await?,
         Ok(None) => {
             let limit = Bytes(cover_bytes);
             analysis.notes.push(format!("the cover {} was left: no picture, or larger than {limit}", path.display()));
-            Ok(None)
+            None
         }
+        Err(source) if is_io_error(&source) => return Ok(Err(AudioError::Read { path, source })),
         Err(error) => {
             analysis.notes.push(format!("the cover {} was left: {error}", path.display()));
-            Ok(None)
+            None
         }
-    }
+    }))
 }
 
-/// A cover that cannot be kept is left out; only a full disk stops everything.
+/// A cover that cannot be kept is left out; only a disk that is full or fails stops everything.
 async fn put_cover(
     archive: &Archive,
     picture: Picture,
@@ -110,7 +126,7 @@ async fn put_cover(
 ) -> Result<Option<Cover>, ArchiveError> {
     match archive.store().put_bytes(&picture.data).await {
         Ok(put) => Ok(Some(Cover { hashes: put.hashes, mime: picture.mime, embedded })),
-        Err(error) if error.is_full() => Err(error.into()),
+        Err(error) if error.is_full() || error.is_io_error() => Err(error.into()),
         Err(error) => {
             analysis.notes.push(format!("the cover was left: {}", said(&error)));
             Ok(None)

@@ -3,7 +3,6 @@
 //! The sample table says where every packet lies, so a file is whole when all of them lie inside it. symphonia reads the
 //! packets; the boxes with descriptions are hidden from it, since it would keep their pictures in memory.
 
-use std::fs::File;
 use std::io;
 
 use symphonia::core::errors::Error;
@@ -12,7 +11,7 @@ use symphonia::core::packet::Packet;
 use symphonia::default::formats::IsoMp4Reader;
 
 use super::{Demuxed, Heard, Opened, Packets, Refusal, Verdict};
-use crate::bytes::{Patch, View, be32, be64, read_at};
+use crate::bytes::{File, Patch, View, be32, be64, read_at};
 use crate::tags::{Collector, ilst};
 use crate::{Chapter, Limits};
 

@@ -21,6 +21,7 @@ mod ingest;
 mod ingest_modes;
 mod init;
 mod interrupt;
+mod library;
 mod links;
 mod mirror;
 mod mirrors;
