@@ -14,7 +14,7 @@ pub fn best_first<T>(copies: Vec<T>, file: impl Fn(&T) -> &File) -> Vec<(T, Qual
 }
 
 /// What decides between copies, as far as the tables know it.
-fn quality(file: &File) -> Quality {
+pub fn quality(file: &File) -> Quality {
     let reason = || file.state_reason.clone().unwrap_or_default();
     Quality {
         state: match file.state {

@@ -178,6 +178,7 @@ fn pass_over(
     };
     let duration_ms = (u128::from(frames) * 1000).checked_div(heard.heard.rate.into()).unwrap_or(0) as i64;
     let state = verdict.state();
+    let cuesheet = collector.take_cuesheet();
     let (tags, cover, mut notes) = collector.finish();
     notes.extend(verdict.notes);
     let mut checks = heard.checks;
@@ -205,6 +206,7 @@ fn pass_over(
         loudness: heard.loudness,
         checks,
         cover,
+        cuesheet,
         notes,
     })
 }

@@ -90,6 +90,8 @@ pub struct Target {
     pub kbps: u32,
     /// Where in the sound to begin, in milliseconds.
     pub start_ms: u64,
+    /// Where to end, counted from the beginning of the sound as well; `None` for its end.
+    pub end_ms: Option<u64>,
 }
 
 /// Where the sound to copy comes from.
@@ -109,8 +111,12 @@ pub enum Input<'a> {
 pub fn command(ffmpeg: &OsStr, input: Input<'_>, target: Target) -> Command {
     let mut command = Command::new(ffmpeg);
     command.args(["-nostdin", "-hide_banner", "-loglevel", "error", "-protocol_whitelist", "file,pipe"]);
+    let seconds = |ms: u64| format!("{}.{:03}", ms / 1000, ms % 1000);
     if target.start_ms > 0 {
-        command.arg("-ss").arg(format!("{}.{:03}", target.start_ms / 1000, target.start_ms % 1000));
+        command.arg("-ss").arg(seconds(target.start_ms));
+    }
+    if let Some(end_ms) = target.end_ms {
+        command.arg("-t").arg(seconds(end_ms.saturating_sub(target.start_ms)));
     }
     match input {
         Input::Path(path) => {
@@ -142,16 +148,18 @@ mod tests {
 
     #[test]
     fn a_path_is_never_an_option_or_a_protocol() {
-        let target = Target { format: Format::Mp3, kbps: 9999, start_ms: 1500 };
+        let target = Target { format: Format::Mp3, kbps: 9999, start_ms: 1500, end_ms: Some(4000) };
         let found = arguments(Input::Path(Path::new("-y http://example.org")), target);
         assert!(found.contains(&"file:-y http://example.org".into()), "{found:?}");
         assert!(found.contains(&"320k".into()) && found.contains(&"1.500".into()), "{found:?}");
+        let length = found.iter().position(|argument| argument == "-t").expect("a length");
+        assert_eq!(found[length + 1], "2.500");
         assert_eq!(found.last().map(String::as_str), Some("pipe:1"));
     }
 
     #[test]
     fn lossless_copies_have_no_bit_rate() {
-        let found = arguments(Input::Stdin, Target { format: Format::Flac, kbps: 128, start_ms: 0 });
+        let found = arguments(Input::Stdin, Target { format: Format::Flac, kbps: 128, start_ms: 0, end_ms: None });
         assert!(!found.contains(&"-b:a".into()) && !found.contains(&"-ss".into()), "{found:?}");
         assert_eq!(Format::from_name("OGA"), Some(Format::Ogg));
         assert_eq!(Format::from_name("exe"), None);

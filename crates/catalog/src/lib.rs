@@ -52,8 +52,8 @@ pub use schema::{
 };
 pub use snapshot::{
     AlbumDetails, AlbumEntry, AlbumOrder, Answer, ArtistDetails, ArtistEntry, BANDS, Band, Coverage, Covering, Held,
-    HeldAudio, Key, Listened, Point, QueryError, SHARES, Sameness, Snapshot, Stats, TrackDetails, TrackEntry,
-    TrackNames, Twin,
+    HeldAudio, Key, LATER_JOB, Listened, Point, QueryError, SHARES, Sameness, Snapshot, Stats, TrackDetails,
+    TrackEntry, TrackNames, Twin,
 };
 pub use staged::Staged;
 pub use writer::Writer;

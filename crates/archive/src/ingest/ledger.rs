@@ -38,7 +38,9 @@ impl<'a> Ledger<'a> {
         told.summary.count(&outcome, bytes);
         let is_new = matches!(outcome.status, Status::Added | Status::Malformed);
         if is_new && told.added.len() < MATCHED_AT_THE_END {
-            told.added.extend(outcome.track_id.as_deref().and_then(|id| id.parse::<Id>().ok()));
+            let several = outcome.track_ids.iter();
+            let one = outcome.track_id.iter().filter(|_| outcome.track_ids.is_empty());
+            told.added.extend(several.chain(one).filter_map(|id| id.parse::<Id>().ok()));
         }
         (told.report)(outcome);
         drop(told);

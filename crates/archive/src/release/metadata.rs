@@ -105,6 +105,8 @@ fn settle(parts: &mut Parts) {
     for file in &mut parts.files {
         // Where the operator keeps things is nobody's business.
         file.path.clear();
+        // Words have rights of their own, and do not go out with the sound.
+        file.lyrics_root = None;
     }
 }
 

@@ -1,5 +1,6 @@
 //! The workflows against archives in temporary folders: what a clock, a kill or another process can do to them.
 
+mod archives;
 mod blobs;
 mod clock;
 mod depth;
@@ -7,7 +8,9 @@ mod fixity;
 mod folders;
 mod in_place;
 mod joins;
+mod packing;
 mod rights;
+mod sheets;
 mod turned_away;
 mod works;
 mod world;

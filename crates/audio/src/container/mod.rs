@@ -9,6 +9,7 @@ mod flac;
 mod foreign;
 mod iff;
 mod mp4;
+mod mp4_text;
 pub(crate) mod mpeg;
 mod ogg;
 mod ogg_page;

@@ -17,10 +17,14 @@ use crate::values;
 
 /// Take audio files in
 ///
-/// Walks the folders, copies every audio file into the archive exactly as it is, and records what it holds: tags,
+/// Walks the folders and opens archives (zip, and tar packed or not), copies every audio file into the archive exactly as
+/// it is, and records what it holds: tags,
 /// format, fingerprint, loudness, cover, and the hashes that prove it and that torrents are made from. A file that
 /// arrived incomplete is kept and marked as malformed; one that is no audio, or is locked by DRM, is refused. Each is
 /// named.
+///
+/// A CUE sheet beside a file, or in it, makes one file several tracks; words (`.lrc`, `.txt` of the same name) and covers
+/// beside a file are kept with it.
 ///
 /// With --in-place the files stay where they are, and are only ever read. The archive remembers where each lies; after
 /// you moved or renamed files, the same command finds them again by their bytes, and names those that were changed or
@@ -36,7 +40,7 @@ Examples:
   fonoteca ingest netlabel/ --basis licensed             each file's tags name its licence
   fonoteca ingest mine/ -b own-work --license CC0-1.0    yours, and given to everybody")]
 pub struct Args {
-    /// Files and folders
+    /// Files, folders, and archives of audio (.zip, .tar, .tar.gz, .tar.bz2, .tar.xz, .tar.zst)
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Why the archive may hold them
@@ -57,7 +61,7 @@ pub struct Args {
     /// Leave the files where they are and refer to them there
     #[arg(long, group = "keep")]
     in_place: bool,
-    /// How far to look into each file
+    /// How far to look into each file; `fonoteca analyse` looks further later
     #[arg(long, value_name = "DEPTH", default_value = "full", value_parser = values::depth())]
     analyse: Depth,
     /// Files hashed or decoded at once [default: one per processor]

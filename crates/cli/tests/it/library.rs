@@ -51,7 +51,7 @@ fn ten_thousand_files_moved_and_renamed_keep_their_tracks_rights_and_what_accoun
 
     let roots: Vec<&String> = tracks.keys().step_by(2_500).collect();
     for root in &roots {
-        world.here(&["rights", "set", root, "--basis", "own-work"]).ended(0);
+        let _ = world.here(&["rights", "set", root, "--basis", "own-work"]).ended(0);
     }
     let shown = |root: &str| world.here(&["rights", "show", root, "--json"]).ended(0).one();
     let rights: Vec<Value> = roots.iter().map(|root| shown(root)).collect();

@@ -18,6 +18,7 @@ mod import;
 mod imports;
 mod index;
 mod ingest;
+mod ingest_archives;
 mod ingest_modes;
 mod init;
 mod interrupt;

@@ -112,7 +112,7 @@ impl Library<'_> {
         Ok(audio.collect())
     }
 
-    async fn verdicts(&self, roots: &[BlobId]) -> Result<HashMap<BlobId, Verdict>, Internal> {
+    pub(super) async fn verdicts(&self, roots: &[BlobId]) -> Result<HashMap<BlobId, Verdict>, Internal> {
         if roots.is_empty() {
             return Ok(HashMap::new());
         }
