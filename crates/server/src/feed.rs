@@ -10,6 +10,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use fonoteca_archive::Located;
 
 use crate::app::App;
 use crate::content::{Caching, Content, blob, zeros};
@@ -58,14 +59,15 @@ async fn web_seed(
     let Some(torrent) = published.torrents.get(&torrent) else {
         return Ok(not_found("no published torrent has this name"));
     };
-    if path.starts_with(".pad/") {
-        let files = torrent.variants.iter().flat_map(|variant| &variant.metainfo.files);
-        let pad = files.into_iter().find(|file| file.pad && file.path.join("/") == path);
-        let Some(pad) = pad else { return Ok(not_found("the torrent has no such padding")) };
-        let counting = app.clone();
-        return Ok(zeros(pad.size, &headers, move |sent| counting.metrics.web_seed_bytes.add(sent)));
-    }
-    let Some(file) = torrent.files.get(&path) else { return Ok(not_found("the torrent has no such file")) };
+    let located = app.archive.locate(&published, torrent, &path).await;
+    let file = match located.map_err(|error| app.internal("reading a torrent", &error))? {
+        None => return Ok(not_found("the torrent has no such file")),
+        Some(Located::Padding(size)) => {
+            let counting = app.clone();
+            return Ok(zeros(size, &headers, move |sent| counting.metrics.web_seed_bytes.add(sent)));
+        }
+        Some(Located::File(file)) => file,
+    };
     if file.withdrawn {
         let message = "This recording was withdrawn at its rights holder's request.\n";
         return Ok((StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS, message).into_response());

@@ -32,5 +32,5 @@ mod webseed;
 pub use download::{FetchOptions, fetch_by_swarm};
 pub use error::SwarmError;
 pub use fetched::Fetched;
-pub use seeder::{BlobSource, SeedTorrent, Seeder, SeederOptions, SeederStats};
+pub use seeder::{Offer, SeedSource, SeedTorrent, Seeder, SeederOptions, SeederStats};
 pub use webseed::{WebSeed, WebSeedOptions, fetch_by_web_seed};

@@ -2,8 +2,12 @@
 //! peers and servers that lie.
 
 mod clients;
+mod fair;
 mod hostile;
+mod raw;
+mod scale;
 mod swarm;
 mod testbed;
 mod tiny_http;
+mod v2;
 mod web_seed;
