@@ -7,6 +7,7 @@ mod catalog;
 mod identify;
 mod ingest;
 mod machine;
+mod seeder;
 
 use std::fs;
 use std::path::PathBuf;
@@ -28,12 +29,14 @@ pub enum Name {
     Catalog,
     /// Identifying ten seconds of sound among synthetic recordings and the corpus
     Identify,
+    /// Offering many synthetic torrents to BitTorrent peers
+    Seeder,
 }
 
-/// What `bench catalog` and `bench identify` take besides.
+/// What `bench catalog`, `bench identify` and `bench seeder` take besides.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Scale {
-    /// Tracks (catalog) or recordings (identify)
+    /// Tracks (catalog), recordings (identify) or files in torrents of 100 (seeder)
     #[arg(long, default_value_t = 1_000_000)]
     rows: u64,
     /// Keep the data in this folder; phases that are done there are not done again (catalog)
@@ -97,6 +100,7 @@ pub fn run(workspace: &Workspace, name: Name, json: bool, scale: &Scale) -> Resu
     let (name, outcome) = match name {
         Name::Ingest => ("ingest".to_owned(), ingest::measure(workspace)?),
         Name::Identify => (format!("identify-{}", scale.rows), identify::measure(workspace, scale)?),
+        Name::Seeder => (format!("seeder-{}", scale.rows), seeder::measure(workspace, scale)?),
         Name::Catalog => (format!("catalog-{}", scale.rows), catalog::measure(workspace, scale)?),
     };
     if !json {

@@ -73,13 +73,14 @@ pub(super) async fn roots_of(
     archive: &Archive,
     torrents: &[(String, ManifestTorrent)],
 ) -> Result<Vec<Arc<TorrentRoots>>, ArchiveError> {
-    let reading = torrents.iter().map(|(release, torrent)| {
+    let mut reading = Vec::new();
+    for (release, torrent) in torrents {
         let (archive, release, torrent) = (archive.clone(), release.clone(), torrent.clone());
-        async move {
+        reading.push(async move {
             let read = tokio::task::spawn_blocking(move || known_or_read(&archive, &release, &torrent)).await;
             read.map_err(|error| ArchiveError::Bug(error.to_string()))?
-        }
-    });
+        });
+    }
     let roots = futures::stream::iter(reading).buffered(AT_ONCE).try_collect().await?;
     let variants = torrents.iter().flat_map(|(_, torrent)| &torrent.variants);
     let given: HashSet<Sha256Hash> = variants.map(|variant| variant.torrent_sha256).collect();

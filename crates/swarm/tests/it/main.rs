@@ -4,6 +4,7 @@
 mod clients;
 mod fair;
 mod hostile;
+mod liars;
 mod raw;
 mod scale;
 mod swarm;
