@@ -32,20 +32,20 @@ pub enum Located {
 }
 
 /// What lies where in a torrent, by path with `/` between the components.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Paths {
     files: HashMap<String, (BlobId, u64)>,
     padding: HashMap<String, u64>,
 }
 
 impl Paths {
-    fn of(variants: &[Metainfo]) -> Self {
-        let mut paths = Self { files: HashMap::new(), padding: HashMap::new() };
-        for file in variants.iter().flat_map(|variant| &variant.files) {
-            match file.root {
-                _ if file.pad => drop(paths.padding.insert(file.path.join("/"), file.size)),
-                Some(root) => drop(paths.files.insert(file.path.join("/"), (root, file.size))),
-                None => {}
+    fn of(hybrid: &Metainfo) -> Self {
+        let mut paths = Self::default();
+        for file in &hybrid.files {
+            if file.pad {
+                paths.padding.insert(file.path.join("/"), file.size);
+            } else if let Some(root) = file.root {
+                paths.files.insert(file.path.join("/"), (root, file.size));
             }
         }
         paths
@@ -56,7 +56,7 @@ impl Paths {
     }
 }
 
-/// The torrents that were asked for lately, by the SHA-256 of one of their files.
+/// The torrents that were asked for lately, by the SHA-256 of their hybrids' files.
 pub(crate) struct Shelf {
     opened: LruCache<Sha256Hash, Arc<Paths>>,
     files: usize,
@@ -87,7 +87,7 @@ impl Archive {
     pub async fn locate(
         &self,
         published: &Published,
-        torrent: &Arc<PublishedTorrent>,
+        torrent: &PublishedTorrent,
         path: &str,
     ) -> Result<Option<Located>, ArchiveError> {
         let paths = self.paths(torrent).await?;
@@ -101,20 +101,20 @@ impl Archive {
         Ok(paths.padding.get(path).copied().map(Located::Padding))
     }
 
-    async fn paths(&self, torrent: &Arc<PublishedTorrent>) -> Result<Arc<Paths>, ArchiveError> {
-        let Some(key) = torrent.variants.first().map(|variant| variant.torrent_sha256) else {
-            return Ok(Arc::new(Paths::of(&[])));
+    /// Both variants have the same files and padding; the hybrid tells the roots.
+    async fn paths(&self, torrent: &PublishedTorrent) -> Result<Arc<Paths>, ArchiveError> {
+        let Some(hybrid) = torrent.variants.iter().find(|variant| variant.kind == Kind::Hybrid) else {
+            return Ok(Arc::default());
         };
-        if let Some(paths) = self.opened_torrents().lock().opened.get(&key) {
-            return Ok(Arc::clone(paths));
+        let key = hybrid.torrent_sha256;
+        let known = self.opened_torrents().lock().opened.get(&key).cloned();
+        if let Some(paths) = known {
+            return Ok(paths);
         }
-        let (archive, torrent) = (self.clone(), Arc::clone(torrent));
-        let read = tokio::task::spawn_blocking(move || {
-            let read = |variant: &PublishedVariant| read_torrent(&archive, &torrent.release, &variant.file_name);
-            let variants: Vec<Metainfo> = torrent.variants.iter().map(read).collect::<Result<_, _>>()?;
-            Ok::<_, ArchiveError>(Arc::new(Paths::of(&variants)))
-        });
-        let paths = read.await.map_err(|error| ArchiveError::Bug(error.to_string()))??;
+        let (archive, release, file) = (self.clone(), torrent.release.clone(), hybrid.file_name.clone());
+        let read = tokio::task::spawn_blocking(move || read_torrent(&archive, &release, &file));
+        let hybrid = read.await.map_err(|error| ArchiveError::Bug(error.to_string()))??;
+        let paths = Arc::new(Paths::of(&hybrid));
         self.opened_torrents().lock().put(key, &paths);
         Ok(paths)
     }

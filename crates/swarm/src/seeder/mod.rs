@@ -243,8 +243,12 @@ async fn attend(stream: TcpStream, address: SocketAddr, place: Place) {
         left = peer::serve(stream, address.ip(), shared) => left,
     };
     match &left {
-        peer::PeerError::Garbage { .. } => drop(shared.garbage.fetch_add(1, Ordering::Relaxed)),
-        peer::PeerError::NoRoom => drop(shared.turned_away.fetch_add(1, Ordering::Relaxed)),
+        peer::PeerError::Garbage { .. } => {
+            shared.garbage.fetch_add(1, Ordering::Relaxed);
+        }
+        peer::PeerError::NoRoom => {
+            shared.turned_away.fetch_add(1, Ordering::Relaxed);
+        }
         peer::PeerError::Unopened(error) => {
             shared.read_errors.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(%error, "a torrent cannot be opened");

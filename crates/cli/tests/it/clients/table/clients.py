@@ -37,7 +37,7 @@ class Tracker(http.server.BaseHTTPRequestHandler):
         query = urllib.parse.parse_qs(url.query, encoding='latin-1')
         asked.setdefault(url.path.rsplit('/', 1)[0], set()).add(query.get('info_hash', [''])[0].encode('latin-1'))
         peers = socket.inet_aton(SEEDER_IP) + int(SEEDER_PORT).to_bytes(2, 'big')
-        if 'web%20seed' in url.path:
+        if 'web-seed' in url.path:
             peers = b''
         body = lt.bencode({b'interval': 600, b'complete': 1, b'incomplete': 0, b'peers': peers})
         self.send_response(200)
@@ -66,7 +66,7 @@ def free_port():
 class Cell:
     def __init__(self, client, variant, way):
         self.client, self.variant, self.way = client, variant, way
-        self.name = f'{client.__name__}-{variant}-{way}'
+        self.name = f'{client.__name__}-{variant}-{way}'.replace(' ', '-')
         self.folder = os.path.join(WORK.name, self.name)
         self.into = os.path.join(self.folder, 'out')
         os.makedirs(self.into)
@@ -75,8 +75,7 @@ class Cell:
         torrent.pop(b'announce-list', None)
         if way == 'peer':
             torrent.pop(b'url-list')
-        place = urllib.parse.quote(self.name)
-        torrent[b'announce'] = f'http://{SEEDER_IP}:{tracker.server_port}/{place}/announce'.encode()
+        torrent[b'announce'] = f'http://{SEEDER_IP}:{tracker.server_port}/{self.name}/announce'.encode()
         self.torrent = os.path.join(self.folder, 'r.torrent')
         with open(self.torrent, 'wb') as file:
             file.write(lt.bencode(torrent))
@@ -104,7 +103,7 @@ class Cell:
 
     def asks_for_another(self):
         """It announced an info-hash that the torrent does not have."""
-        return bool(self.way == 'peer' and asked.get('/' + urllib.parse.quote(self.name), set()) - self.known)
+        return self.way == 'peer' and bool(asked.get('/' + self.name, set()) - self.known)
 
     def run(self, command, refusal=None, environment=None):
         """Until all is there, or the client gives a sign that it will not be: what it prints, that it ends, or an
@@ -207,7 +206,7 @@ schedule2 = begin, 0, 0, ((load.start, {cell.torrent}))
 ''')
     command = ['rtorrent', '-n', '-o', f'import={rc}']
     if cell.way == 'web seed':
-        return None if uses_web_seed(cell, command) else 'asks no web seed'
+        return without_peers(cell, command)
     return cell.run(command)
 
 
@@ -222,18 +221,27 @@ def webtorrent_in_the_clear(cell):
     return webtorrent(cell, 'in the clear')
 
 
-def uses_web_seed(cell, command):
-    """Whether a client that knows of no peer gets anything within some seconds."""
+def without_peers(cell, command):
+    """For a client that is not expected to use web seeds: some seconds in which the tracker has told it of no peer."""
     log = open(cell.path('log'), 'w')
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=cell.folder,
                              env={**os.environ, 'HOME': cell.folder, 'TERM': 'xterm'})
-    deadline = time.time() + 5
-    while time.time() < deadline and not cell.whole() and child.poll() is None:
-        time.sleep(0.2)
-    child.kill()
-    child.wait()
-    log.close()
-    return cell.whole()
+    try:
+        deadline = time.time() + LIMIT
+        while '/' + cell.name not in asked:
+            if child.poll() is not None or time.time() > deadline:
+                return 'too slow'
+            time.sleep(0.2)
+        deadline = time.time() + 5
+        while time.time() < deadline:
+            if cell.whole():
+                return None
+            time.sleep(0.2)
+        return 'asks no web seed'
+    finally:
+        child.kill()
+        child.wait()
+        log.close()
 
 
 def webtorrent_version():
