@@ -57,13 +57,15 @@ impl Bits<'_> {
 
     /// Goes on to the end of the codebook whose head was read.
     fn pass(&mut self, entries: u32, dimensions: u32) -> Option<()> {
-        if self.take(1)? == 1 {
+        let ordered = self.take(1)? == 1;
+        let sparse = !ordered && self.take(1)? == 1;
+        if ordered {
             self.skip(5)?;
             let mut entry = 0;
             while entry < entries {
                 entry += self.take(u32::BITS - (entries - entry).leading_zeros())?;
             }
-        } else if self.take(1)? == 1 {
+        } else if sparse {
             for _ in 0..entries {
                 if self.take(1)? == 1 {
                     self.skip(5)?;
@@ -87,7 +89,7 @@ impl Bits<'_> {
 /// The largest number whose power by the dimensions is not above the entries (section 9.2.3).
 fn roots(entries: u32, dimensions: u32) -> Option<u64> {
     let fits = |number: &u64| number.checked_pow(dimensions).is_some_and(|power| power <= u64::from(entries));
-    (dimensions > 0).then(|| (1..).take_while(fits).last().unwrap_or(0))
+    (dimensions > 0).then(|| (1..=u64::from(entries)).take_while(fits).last().unwrap_or(0))
 }
 
 #[cfg(test)]
