@@ -246,7 +246,7 @@ fn mp3_with(frames: &[u8]) -> Vec<u8> {
     [b"ID3\x04\0\0", &synchsafe(frames.len())[..], frames, &silence].concat()
 }
 
-fn id3_frame(name: &[u8; 4], flags: u8, body: &[u8]) -> Vec<u8> {
+fn id3_frame(name: &[u8], flags: u8, body: &[u8]) -> Vec<u8> {
     [name, &synchsafe(body.len())[..], &[0, flags], body].concat()
 }
 
@@ -255,7 +255,7 @@ fn synchsafe(size: usize) -> [u8; 4] {
 }
 
 /// A packed frame, with its length unpacked before it.
-fn packed_frame(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+fn packed_frame(name: &[u8], body: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(body).expect("memory");
     let packed = encoder.finish().expect("memory");
