@@ -51,7 +51,7 @@ impl<'a> Asking<'a> {
         let mut packet = connection.to_be_bytes().to_vec();
         packet.extend(SCRAPE.to_be_bytes());
         packet.extend([0; 4]);
-        packet.extend(hashes.iter().flat_map(|hash| hash.as_bytes()));
+        packet.extend(hashes.iter().flat_map(Sha1Hash::as_bytes));
         let answer = self.exchange(packet, SCRAPE).await?;
         let counts = answer.chunks_exact(12);
         if answer.len() != hashes.len() * 12 {
