@@ -102,7 +102,6 @@ impl Drop for Ended {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stderr, reason = "the figures of docs/design/feed.md")]
 async fn it_is_loaded_once_and_then_costs_little() {
     let world = World::new().await;
     let folder = world.folder.path().join("www");
