@@ -290,7 +290,7 @@ mod tests {
         for bytes in [1, 999, 1_500_000, 1_500_000_000_000_000, 8_000_000_000_000_000_000] {
             assert_eq!(Bytes(bytes).to_string().parse::<Bytes>().expect("a size").0, bytes);
         }
-        let error = "1 x".repeat(1000).parse::<Bytes>().err().expect("no unit").to_string();
+        let error = "1 x".repeat(1000).parse::<Bytes>().expect_err("no unit").to_string();
         assert!(error.len() < 200, "{error}");
         assert_eq!(Duration(187_000).to_string(), "3:07");
         assert_eq!(Duration(3_723_000).to_string(), "1:02:03");

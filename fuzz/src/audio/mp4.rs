@@ -1,8 +1,8 @@
 //! The least that is an MPEG-4 file with sound.
 
 /// A box of this name.
-pub fn atom(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
-    [&(body.len() as u32 + 8).to_be_bytes(), &name[..], body].concat()
+pub fn atom(name: &[u8], body: &[u8]) -> Vec<u8> {
+    [&(body.len() as u32 + 8).to_be_bytes(), name, body].concat()
 }
 
 /// A file of eight samples of sound in 16 bits, with this in its `moov` behind the track.

@@ -33,13 +33,13 @@ fn flac(kind: u8, block: &[u8]) -> Vec<u8> {
     [b"fLaC\0\0\0\x22", &streaminfo[..], &[0x80 | kind], size, block, &frame].concat()
 }
 
-fn wave(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+fn wave(name: &[u8], body: &[u8]) -> Vec<u8> {
     let format = [1, 0, 1, 0, 0x40, 0x1f, 0, 0, 0x80, 0x3e, 0, 0, 2, 0, 16, 0];
     let (format, sound) = (chunk(b"fmt ", &format, false), chunk(b"data", &[0; 16], false));
     chunk(b"RIFF", &[b"WAVE", &format[..], &sound, &chunk(name, body, false)].concat(), false)
 }
 
-fn aiff(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+fn aiff(name: &[u8], body: &[u8]) -> Vec<u8> {
     let common = [0, 1, 0, 0, 0, 8, 0, 16, 0x40, 0x0b, 0xfa, 0, 0, 0, 0, 0, 0, 0];
     let (common, sound) = (chunk(b"COMM", &common, true), chunk(b"SSND", &[0; 24], true));
     chunk(b"FORM", &[b"AIFF", &common[..], &sound, &chunk(name, body, true)].concat(), true)

@@ -66,7 +66,7 @@ fn magnet(torrent: &Metainfo) {
         let found = parameters.split('&').filter_map(|pair| pair.strip_prefix(key)?.strip_prefix('='));
         found.map(decode).collect::<Vec<String>>()
     };
-    assert_eq!(all("dn"), [torrent.name.clone()]);
+    assert_eq!(all("dn"), std::slice::from_ref(&torrent.name));
     assert_eq!(all("tr"), trackers);
     assert_eq!(all("ws"), torrent.web_seeds);
     let v1 = torrent.info_hash_v1.map(|hash| format!("urn:btih:{hash}"));

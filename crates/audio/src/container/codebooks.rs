@@ -57,14 +57,15 @@ impl Bits<'_> {
 
     /// Goes on to the end of the codebook whose head was read.
     fn pass(&mut self, entries: u32, dimensions: u32) -> Option<()> {
-        let is_ordered = self.take(1)? == 1;
-        if is_ordered {
+        let ordered = self.take(1)? == 1;
+        let sparse = !ordered && self.take(1)? == 1;
+        if ordered {
             self.skip(5)?;
             let mut entry = 0;
             while entry < entries {
                 entry += self.take(u32::BITS - (entries - entry).leading_zeros())?;
             }
-        } else if self.take(1)? == 1 {
+        } else if sparse {
             for _ in 0..entries {
                 if self.take(1)? == 1 {
                     self.skip(5)?;

@@ -31,7 +31,7 @@ const MAX_SHALLOW: usize = 32;
 /// Chapters of one tag; they might all be within each other.
 const MAX_CHAPTERS: usize = 5_000;
 /// Frames and items of all tags together.
-pub(super) const MAX_FRAMES: u64 = 20_000;
+pub(super) const MAX_FRAMES: u64 = 30_000;
 /// What may follow the sound: Lyrics3 of a million bytes, and the end of an APE tag before it.
 const TRAILING_BYTES: u64 = 2 << 20;
 /// Junk before a tag that is looked through for its beginning.
@@ -89,10 +89,12 @@ pub(super) fn weigh<R: Read + Seek>(reader: &mut R, leading: u64, most: u64) -> 
             at = trailing;
         }
     }
-    Ok(match scales.chapters {
-        few if few <= MAX_SHALLOW => Weight::Light,
-        some if some <= MAX_CHAPTERS => Weight::Deep,
-        _ => Weight::Excessive,
+    Ok(if scales.chapters <= MAX_SHALLOW {
+        Weight::Light
+    } else if scales.chapters <= MAX_CHAPTERS {
+        Weight::Deep
+    } else {
+        Weight::Excessive
     })
 }
 
