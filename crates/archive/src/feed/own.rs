@@ -32,15 +32,6 @@ impl Own {
         let folder = pages_folder(archive);
         assemble(&self.document, FEED, |page| read_page(&folder, page))
     }
-
-    /// One listing, page by page; none where a page is not what it was, so that all are made anew.
-    pub fn pages<T: DeserializeOwned>(&self, archive: &Archive, listing: &Listing) -> Vec<(PageRef, Vec<T>)> {
-        let folder = pages_folder(archive);
-        let read = |page: &PageRef| -> Result<(PageRef, Vec<T>), ArchiveError> {
-            Ok((*page, unpack(page, &read_page(&folder, page)?).map_err(refused)?))
-        };
-        listing.pages.iter().map(read).collect::<Result<_, _>>().unwrap_or_default()
-    }
 }
 
 /// Where pages are kept.
@@ -51,6 +42,15 @@ pub(crate) fn pages_folder(archive: &Archive) -> PathBuf {
 fn read_page(folder: &Path, page: &PageRef) -> Result<Vec<u8>, ArchiveError> {
     let path = folder.join(page.file_name());
     std::fs::read(&path).map_err(ArchiveError::io(path, "cannot be read"))
+}
+
+/// One listing, page by page; none where a page is not what it was, so that all are made anew.
+pub(super) fn read_pages<T: DeserializeOwned>(archive: &Archive, listing: &Listing) -> Vec<(PageRef, Vec<T>)> {
+    let folder = pages_folder(archive);
+    let read = |page: &PageRef| -> Result<(PageRef, Vec<T>), ArchiveError> {
+        Ok((*page, unpack(page, &read_page(&folder, page)?).map_err(refused)?))
+    };
+    listing.pages.iter().map(read).collect::<Result<_, _>>().unwrap_or_default()
 }
 
 fn refused(source: fonoteca_torrent::FeedError) -> ArchiveError {

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::Own;
 use super::key_change::statements;
+use super::own::read_pages;
 use crate::archive::Archive;
 use crate::error::ArchiveError;
 use crate::published::audio_of;
@@ -164,8 +165,8 @@ impl Laid {
         T: Serialize + serde::de::DeserializeOwned + Clone + PartialEq,
         K: std::hash::Hash + Eq,
     {
-        let pages = match previous.map(|own| (own, &own.document)) {
-            Some((own, Document::Paged(entry))) => own.pages(archive, of(entry)),
+        let pages = match previous.map(|own| &own.document) {
+            Some(Document::Paged(entry)) => read_pages(archive, of(entry)),
             _ => Vec::new(),
         };
         let (listing, entries, fresh) = lay_out(pages, wanted, key);

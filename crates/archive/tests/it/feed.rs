@@ -132,7 +132,7 @@ async fn keys_hand_over_and_are_revoked() {
     assert_eq!((&change.old, public_keys(source.archive()).expect("keys")), (&old, vec![change.key.clone()]));
     source.publish().await;
     let after = source.trusts(&follower).expect("the chain is followed");
-    assert_eq!(after.keys, [change.key.clone()]);
+    assert_eq!(after.keys, std::slice::from_ref(&change.key));
     let options = std::slice::from_ref(&change.key);
     let verdict = release::verify(source.archive(), "one", options, &Silent).await.expect("verified");
     assert!(verdict.sound(), "the manifest was signed again: {:?}", verdict.problems);

