@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::workspace::{Workspace, output, run};
 
 /// Debian packages, and what each is for.
-const PACKAGES: [(&str, &str); 21] = [
+const PACKAGES: [(&str, &str); 22] = [
     ("ffmpeg", "transcoding; an independent decoder and loudness meter"),
     ("flac", "makes test files"),
     ("vorbis-tools", "makes test files"),
@@ -25,6 +25,7 @@ const PACKAGES: [(&str, &str); 21] = [
     ("mktorrent", "the fast way to make torrents, in benches"),
     ("minisign", "the reference for signatures"),
     ("opentracker", "a tracker that is asked for counts"),
+    ("fuse3", "lets somebody who is not root mount a disk that fails"),
     ("strace", "sees in which order writes reach the disk"),
     ("chromium", "the browser that plays a song"),
     ("chromium-driver", "drives it"),

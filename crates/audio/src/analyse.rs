@@ -1,6 +1,5 @@
 //! The one pass: packets are hashed and decoded once, and everything that listens hears the same samples.
 
-use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -10,6 +9,7 @@ use sha2::{Digest, Sha256};
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder};
 use symphonia::core::errors::Error;
 
+use crate::bytes::File;
 use crate::checks::{Checks, Watch};
 use crate::container::{self, Heard, Opened, Refusal, Verdict};
 use crate::external::{self, Ended};
@@ -61,8 +61,22 @@ pub fn analyse_to(
 
 fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analysis, AudioError> {
     let read = |source: io::Error| AudioError::Read { path: path.into(), source };
+    let file = File::open(path).map_err(read)?;
+    let failed = file.failed();
+    let found = pass_over(file, depth, path, limits, cancel);
+    // What was found when the disk failed to give all is not what is there.
+    failed.take().map_or(found, |source| Err(read(source)))
+}
+
+fn pass_over(
+    mut file: File,
+    depth: Depth,
+    path: &Path,
+    limits: &Limits,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Analysis, AudioError> {
+    let read = |source: io::Error| AudioError::Read { path: path.into(), source };
     let too_large = |what: String, limit: String| AudioError::TooLarge { path: path.into(), what, limit };
-    let mut file = File::open(path).map_err(read)?;
     let metadata = file.metadata().map_err(read)?;
     if !metadata.is_file() {
         return Err(AudioError::NotAudio { path: path.into(), found: "it is a folder or a device".into() });
@@ -77,7 +91,7 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
     if matches!(container, Container::WavPack | Container::Ape | Container::Musepack) {
         let sound_end = container::mpeg::before_trailing_tags(&mut file, start, len).map_err(read)?;
         if sound_end < len && len - sound_end <= limits.tag_memory_bytes as u64 {
-            tags::read_with_lofty(File::open(path).map_err(read)?, sound_end, len, 0, limits, &mut collector);
+            tags::read_with_lofty(file.again(path).map_err(read)?, sound_end, len, 0, limits, &mut collector);
         }
     }
     if container == Container::Mp3 || start > 0 {
@@ -86,7 +100,7 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
             let sound_end = container::mpeg::before_trailing_tags(&mut file, start, len).map_err(read)?;
             end = if len - sound_end <= limits.tag_memory_bytes as u64 { len } else { sound_end };
         }
-        tags::read_with_lofty(File::open(path).map_err(read)?, 0, end, start, limits, &mut collector);
+        tags::read_with_lofty(file.again(path).map_err(read)?, 0, end, start, limits, &mut collector);
     }
     let mut opened = container::open(container, file, start, len, limits, &mut collector).map_err(|refusal| {
         let path = path.to_path_buf();

@@ -46,6 +46,7 @@ pub(crate) async fn check(app: App) {
         }
         Ok(report) => tracing::error!(
             pieces = report.damaged.len(),
+            unreadable = report.unreadable.len(),
             missing = report.missing.len(),
             "blobs are damaged: `fonoteca verify --damaged --repair` makes them good from other copies"
         ),

@@ -9,7 +9,7 @@ use fonoteca_model::BlobId;
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::describe::{Described, describe};
+use super::describe::{Described, Description, describe};
 use super::keep::{Stored, keep, keep_packed};
 use super::look::{check_at_rest, look_at};
 use super::outcome::{FileOutcome, Status};
@@ -124,9 +124,14 @@ impl Run<'_, '_> {
         }
         Ok(match found {
             Ok(analysis) => {
-                let beside = self.folders.beside(&stored.candidate);
-                let described = describe(self.archive, stored, analysis, self.options, &beside).await?;
-                Looked::Described(Box::new(described))
+                let beside = match self.folders.beside(&stored.candidate) {
+                    Ok(beside) => beside,
+                    Err(error) => return Ok(Looked::TurnedAway(Box::new(stored), error)),
+                };
+                match describe(self.archive, stored, analysis, self.options, &beside).await? {
+                    Description::Whole(described) => Looked::Described(described),
+                    Description::Waits(stored, error) => Looked::TurnedAway(stored, error),
+                }
             }
             Err(AudioError::Cancelled { .. }) => Looked::Left,
             Err(error) => {

@@ -84,7 +84,7 @@ impl Run<'_, '_> {
         let now = self.archive.now();
         let resolved = resolve::resolve(snapshot, fresh).await?;
         let heard: Vec<matching::Heard> = fresh.iter().map(matching::Heard::from).collect();
-        let links = matching::links(snapshot, &heard, now).await?;
+        let links = matching::links(self.archive, snapshot, &heard, now).await?;
         let mut batch = rows::batch(fresh, &resolved, links, self.options, now);
         batch.blobs = rows::only_new(snapshot, batch.blobs).await?;
         let in_place = fresh.iter().filter(|file| file.stored.kept == Kept::InPlace);

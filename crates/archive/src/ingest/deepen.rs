@@ -177,7 +177,7 @@ async fn batch(
         });
         rows.files.push(row);
     }
-    rows.links = links(&snapshot, &heard, now).await?;
+    rows.links = links(archive, &snapshot, &heard, now).await?;
     if !rows.files.is_empty() {
         writer.commit(&options.job, number, rows).await?;
     }

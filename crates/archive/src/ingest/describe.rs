@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use fonoteca_audio::{Analysis, Fingerprint, Picture, cover};
+use fonoteca_audio::{Analysis, AudioError, Fingerprint, Picture, cover};
 use fonoteca_model::licence::{self, LicenceMatch};
 use fonoteca_model::rights::{Basis, Decision, Subject, SubjectKind};
 use fonoteca_model::units::Bytes;
@@ -57,22 +57,48 @@ impl Described {
     }
 }
 
+/// A new file, or one that is to wait.
+pub(super) enum Description {
+    Whole(Box<Described>),
+    Waits(Box<Stored>, AudioError),
+}
+
+/// Why a file cannot be described.
+pub(super) enum Undescribed {
+    /// The disk does not give what belongs to it, and a file that was taken in without that would stay so.
+    Waits(AudioError),
+    Fails(ArchiveError),
+}
+
+impl From<AudioError> for Undescribed {
+    fn from(error: AudioError) -> Self {
+        Self::Waits(error)
+    }
+}
+
+impl From<ArchiveError> for Undescribed {
+    fn from(error: ArchiveError) -> Self {
+        Self::Fails(error)
+    }
+}
+
 pub(super) async fn describe(
     archive: &Archive,
     stored: Stored,
     mut analysis: Analysis,
     options: &Options,
     beside: &Beside,
-) -> Result<Described, ArchiveError> {
+) -> Result<Description, ArchiveError> {
     let root = stored.hashes.root;
-    let name = stored.candidate.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let parts = parts(root, &name, &mut analysis, beside);
+    let (parts, cover, words) = match belongings(archive, &stored, &mut analysis, options, beside).await {
+        Ok(found) => found,
+        Err(Undescribed::Waits(error)) => return Ok(Description::Waits(Box::new(stored), error)),
+        Err(Undescribed::Fails(error)) => return Err(error),
+    };
     let status = if analysis.state.as_str() == "malformed" { Status::Malformed } else { Status::Added };
     let mut outcome = stored.outcome(status, parts.iter().map(|part| part.track));
     let decisions = decisions(archive, root, &analysis, &parts, options);
     outcome.basis = fonoteca_model::rights::decide(&decisions, archive.now()).basis;
-    let cover = keep_cover(archive, &mut analysis, beside, options.limits.cover_bytes).await?;
-    let words = keep_words(archive, &name, parts.len() > 1, &mut analysis, beside).await?;
     // What the samples show is kept and told, but it is nothing that was left out.
     let noteworthy = !analysis.notes.is_empty();
     analysis.notes.extend(analysis.checks.iter().flat_map(fonoteca_audio::Checks::sentences));
@@ -80,7 +106,22 @@ pub(super) async fn describe(
     said.extend(analysis.notes.iter().map(String::as_str));
     outcome.noteworthy = noteworthy;
     outcome.reason = (!said.is_empty()).then(|| said.join("; "));
-    Ok(Described { outcome, stored, analysis, parts, cover, words, decisions })
+    Ok(Description::Whole(Box::new(Described { outcome, stored, analysis, parts, cover, words, decisions })))
+}
+
+/// The tracks of a file, its cover and its words.
+async fn belongings(
+    archive: &Archive,
+    stored: &Stored,
+    analysis: &mut Analysis,
+    options: &Options,
+    beside: &Beside,
+) -> Result<(Vec<Part>, Option<Cover>, Option<Words>), Undescribed> {
+    let name = stored.candidate.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let parts = parts(stored.hashes.root, &name, analysis, beside)?;
+    let cover = keep_cover(archive, analysis, beside, options.limits.cover_bytes).await?;
+    let words = keep_words(archive, &name, parts.len() > 1, analysis, beside).await?;
+    Ok((parts, cover, words))
 }
 
 /// The picture inside the file, or else the one that lies beside it.
@@ -89,13 +130,13 @@ async fn keep_cover(
     analysis: &mut Analysis,
     beside: &Beside,
     cover_bytes: u64,
-) -> Result<Option<Cover>, ArchiveError> {
+) -> Result<Option<Cover>, Undescribed> {
     if let Some(picture) = analysis.cover.take() {
-        return put_cover(archive, picture, true, analysis).await;
+        return Ok(put_cover(archive, picture, true, analysis).await?);
     }
     let Some(name) = beside.cover() else { return Ok(None) };
-    match beside.read(name, cover_bytes).map(|bytes| bytes.and_then(cover::front)) {
-        Ok(Some(picture)) => put_cover(archive, picture, false, analysis).await,
+    match beside.read(name, cover_bytes)?.map(|bytes| bytes.and_then(cover::front)) {
+        Ok(Some(picture)) => Ok(put_cover(archive, picture, false, analysis).await?),
         Ok(None) => {
             let limit = Bytes(cover_bytes);
             analysis.notes.push(format!("the cover {name} was left: no picture, or larger than {limit}"));
@@ -108,7 +149,7 @@ async fn keep_cover(
     }
 }
 
-/// A cover that cannot be kept is left out; only a full disk stops everything.
+/// A cover that cannot be kept is left out; only a disk that is full or fails stops everything.
 async fn put_cover(
     archive: &Archive,
     picture: Picture,
@@ -117,7 +158,7 @@ async fn put_cover(
 ) -> Result<Option<Cover>, ArchiveError> {
     match archive.store().put_bytes(&picture.data).await {
         Ok(put) => Ok(Some(Cover { hashes: put.hashes, mime: picture.mime, embedded })),
-        Err(error) if error.is_full() => Err(error.into()),
+        Err(error) if error.is_full() || error.is_io_error() => Err(error.into()),
         Err(error) => {
             analysis.notes.push(format!("the cover was left: {}", said(&error)));
             Ok(None)

@@ -129,10 +129,7 @@ pub async fn ingest(
     let started = archive.now();
     let ledger = Ledger::new(progress, report);
     take(archive, options, None, progress, &ledger).await?;
-    let mut summary = ledger.into_summary();
-    // A clock may be set back meanwhile.
-    summary.seconds = (archive.now().0 - started.0).max(0) as f64 / 1e6;
-    Ok(summary)
+    Ok(ledger.into_summary(archive, started))
 }
 
 /// Takes everything in, once. `changed_below`: the paths are what was changed below that folder, and may be gone by now.

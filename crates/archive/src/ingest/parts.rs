@@ -4,7 +4,7 @@
 //! or else from its tags, or else from FLAC's own block. What a sheet leaves open, the file's tags say.
 
 use fonoteca_audio::cue::{self, Sheet, SheetFile, SheetTrack};
-use fonoteca_audio::{Analysis, Credit, Tags};
+use fonoteca_audio::{Analysis, AudioError, Credit, Tags};
 use fonoteca_model::{BlobId, Id};
 
 use super::beside::{Beside, stem};
@@ -46,9 +46,16 @@ fn source_id(root: BlobId, range: Option<(i64, Option<i64>)>) -> String {
 }
 
 /// The tracks of a file. What is wrong with its sheets is noted.
-pub(super) fn parts(root: BlobId, name: &str, analysis: &mut Analysis, beside: &Beside) -> Vec<Part> {
+///
+/// Errors: the disk does not give a sheet, so nobody knows what the tracks are.
+pub(super) fn parts(
+    root: BlobId,
+    name: &str,
+    analysis: &mut Analysis,
+    beside: &Beside,
+) -> Result<Vec<Part>, AudioError> {
     let mut notes = Vec::new();
-    let found = chosen(name, analysis, beside, &mut notes);
+    let found = chosen(name, analysis, beside, &mut notes)?;
     let parts = found.and_then(|(from, sheet, number)| {
         let parts = usable(&from, &sheet.files[number], analysis, &mut notes)?;
         let missing = sheet.files.iter().filter(|file| !file.name.is_empty() && !beside.has_audio(&file.name));
@@ -63,10 +70,10 @@ pub(super) fn parts(root: BlobId, name: &str, analysis: &mut Analysis, beside: &
         Some(parts.iter().map(part).collect())
     });
     analysis.notes.extend(notes);
-    parts.unwrap_or_else(|| {
+    Ok(parts.unwrap_or_else(|| {
         let tags = Tags { raw: Vec::new(), ..analysis.tags.clone() };
         vec![Part::new(root, None, analysis.duration_ms, tags)]
-    })
+    }))
 }
 
 /// The sheet for a file, what to call it, and which of its files is meant.
@@ -75,10 +82,10 @@ fn chosen(
     analysis: &mut Analysis,
     beside: &Beside,
     notes: &mut Vec<String>,
-) -> Option<(String, Sheet, usize)> {
+) -> Result<Option<(String, Sheet, usize)>, AudioError> {
     let mut best: Option<(u8, String, Sheet, usize)> = None;
     for from in beside.sheets() {
-        let bytes = match beside.read_text(from) {
+        let bytes = match beside.read_text(from)? {
             Ok(Some(bytes)) => bytes,
             Ok(None) => continue,
             Err(error) => {
@@ -100,19 +107,21 @@ fn chosen(
         }
     }
     if let Some((_, from, sheet, number)) = best {
-        return Some((from, sheet, number));
+        return Ok(Some((from, sheet, number)));
     }
     let embedded = analysis.tags.raw.iter().find(|(key, _)| {
         let key = key.rsplit(':').next().unwrap_or(key);
         key.eq_ignore_ascii_case("CUESHEET")
     });
     match embedded.map(|(_, text)| cue::parse(text.as_bytes())) {
-        Some(Ok(sheet)) if sheet.files.len() == 1 => return Some(("the CUE sheet in its tags".into(), sheet, 0)),
+        Some(Ok(sheet)) if sheet.files.len() == 1 => {
+            return Ok(Some(("the CUE sheet in its tags".into(), sheet, 0)));
+        }
         Some(Ok(_)) => notes.push("the CUE sheet in its tags was left: it names more than one file".into()),
         Some(Err(error)) => notes.push(format!("the CUE sheet in its tags was left: {error}")),
         None => {}
     }
-    analysis.cuesheet.take().map(|sheet| ("its CUESHEET block".into(), sheet, 0))
+    Ok(analysis.cuesheet.take().map(|sheet| ("its CUESHEET block".into(), sheet, 0)))
 }
 
 /// How surely a sheet means an audio file, 0 the surest, and which of its files that is.

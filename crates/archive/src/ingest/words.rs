@@ -1,12 +1,13 @@
 //! The words of a song, as a blob of their own: from the file beside it, or from its tags.
 
-use fonoteca_audio::Analysis;
 use fonoteca_audio::lyrics::{parse_lrc, parse_plain, write_lrc};
+use fonoteca_audio::{Analysis, AudioError};
 use fonoteca_model::BlobHashes;
 
 use super::beside::Beside;
+use super::describe::Undescribed;
 use crate::archive::Archive;
-use crate::error::{ArchiveError, said};
+use crate::error::said;
 
 /// The media type of words with times.
 pub const LRC: &str = "application/x-lrc";
@@ -28,11 +29,11 @@ pub(super) async fn keep_words(
     is_several: bool,
     analysis: &mut Analysis,
     beside: &Beside,
-) -> Result<Option<Words>, ArchiveError> {
-    let Some((bytes, mime, embedded)) = found(name, is_several, analysis, beside) else { return Ok(None) };
+) -> Result<Option<Words>, Undescribed> {
+    let Some((bytes, mime, embedded)) = found(name, is_several, analysis, beside)? else { return Ok(None) };
     match archive.store().put_bytes(&bytes).await {
         Ok(put) => Ok(Some(Words { hashes: put.hashes, mime, embedded })),
-        Err(error) if error.is_full() => Err(error.into()),
+        Err(error) if error.is_full() || error.is_io_error() => Err(Undescribed::Fails(error.into())),
         Err(error) => {
             analysis.notes.push(format!("the words were left: {}", said(&error)));
             Ok(None)
@@ -45,35 +46,35 @@ fn found(
     is_several: bool,
     analysis: &mut Analysis,
     beside: &Beside,
-) -> Option<(Vec<u8>, &'static str, bool)> {
+) -> Result<Option<(Vec<u8>, &'static str, bool)>, AudioError> {
     let mut read = |ending: &str| {
-        let from = beside.companion(name, ending)?;
-        match beside.read_text(from) {
+        let Some(from) = beside.companion(name, ending) else { return Ok(None) };
+        Ok(match beside.read_text(from)? {
             Ok(bytes) => bytes.map(|bytes| (from.to_owned(), bytes)),
             Err(error) => {
                 analysis.notes.push(format!("the words in {from} were left: {error}"));
                 None
             }
-        }
+        })
     };
-    let (lrc, text) = (read("lrc"), read("txt"));
+    let (lrc, text) = (read("lrc")?, read("txt")?);
     if let Some((from, bytes)) = lrc {
         match parse_lrc(&bytes) {
-            Some(_) => return Some((bytes, LRC, false)),
-            None if !is_several && parse_plain(&bytes).is_some() => return Some((bytes, PLAIN, false)),
+            Some(_) => return Ok(Some((bytes, LRC, false))),
+            None if !is_several && parse_plain(&bytes).is_some() => return Ok(Some((bytes, PLAIN, false))),
             None => analysis.notes.push(format!("the words in {from} were left: no line has a time")),
         }
     }
     let tags = &analysis.tags;
     if !tags.timed_lyrics.is_empty() {
-        return Some((write_lrc(&tags.timed_lyrics).into_bytes(), LRC, true));
+        return Ok(Some((write_lrc(&tags.timed_lyrics).into_bytes(), LRC, true)));
     }
     if is_several {
-        return None;
+        return Ok(None);
     }
     if let Some((_, bytes)) = text.filter(|(_, bytes)| parse_plain(bytes).is_some()) {
-        return Some((bytes, PLAIN, false));
+        return Ok(Some((bytes, PLAIN, false)));
     }
-    let words = tags.lyrics.as_ref().filter(|words| !words.trim().is_empty())?;
-    Some((words.clone().into_bytes(), PLAIN, true))
+    let words = tags.lyrics.as_ref().filter(|words| !words.trim().is_empty());
+    Ok(words.map(|words| (words.clone().into_bytes(), PLAIN, true)))
 }

@@ -8,6 +8,7 @@ mod feed;
 mod fixity;
 mod folders;
 mod in_place;
+mod joins;
 mod large_feed;
 mod packing;
 mod rights;

@@ -1,7 +1,5 @@
 //! Native FLAC (RFC 9639): metadata blocks, and STREAMINFO's sample count and MD5 as the proof.
 
-use std::fs::File;
-
 use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatOptions, FormatReader};
 use symphonia::core::packet::Packet;
@@ -9,7 +7,7 @@ use symphonia::default::formats::FlacReader;
 
 use super::{Demuxed, Heard, Opened, Packets, Refusal, Verdict, remember};
 use crate::Limits;
-use crate::bytes::{View, read_at};
+use crate::bytes::{File, View, read_at};
 use crate::cue;
 use crate::tags::{Collector, vorbis};
 

@@ -2,7 +2,6 @@
 //!
 //! Both declare the length of the one chunk with the sound. Only the chunks that decoding needs are shown to symphonia.
 
-use std::fs::File;
 use std::io;
 
 use symphonia::core::errors::Error;
@@ -12,7 +11,7 @@ use symphonia::default::formats::{AiffReader, WavReader};
 
 use super::{Demuxed, Heard, Opened, Packets, Refusal, Verdict};
 use crate::Limits;
-use crate::bytes::{View, be32, le16, le32, le64, read_at};
+use crate::bytes::{File, View, be32, le16, le32, le64, read_at};
 use crate::tags::{self, Collector};
 
 /// Descriptions of the format are short; a longer one is an attack.

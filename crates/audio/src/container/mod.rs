@@ -15,7 +15,6 @@ pub(crate) mod mpeg;
 mod ogg;
 mod ogg_page;
 
-use std::fs::File;
 use std::io;
 
 use symphonia::core::codecs::CodecParameters;
@@ -24,6 +23,7 @@ use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatReader, TrackType};
 use symphonia::core::packet::Packet;
 
+use crate::bytes::File;
 use crate::tags::Collector;
 use crate::{Container, Limits, State};
 

@@ -3,7 +3,6 @@
 //! The sample table says where every packet lies, so a file is whole when all of them lie inside it. symphonia reads the
 //! packets; the boxes with descriptions are hidden from it, since it would keep their pictures in memory.
 
-use std::fs::File;
 use std::io;
 
 use symphonia::core::errors::Error;
@@ -13,7 +12,7 @@ use symphonia::default::formats::IsoMp4Reader;
 
 use super::mp4_text::{self, Tables};
 use super::{Demuxed, Heard, Opened, Packets, Refusal, Verdict};
-use crate::bytes::{Patch, View, be32, be64, read_at};
+use crate::bytes::{File, Patch, View, be32, be64, read_at};
 use crate::tags::{Collector, ilst};
 use crate::{Chapter, Limits};
 

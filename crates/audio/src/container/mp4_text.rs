@@ -1,11 +1,10 @@
 //! Chapters as QuickTime has them: a track of text that the sound refers to (`tref`, `chap`), each sample a title (QuickTime
 //! File Format, "Chapter Lists" and "Text Media").
 
-use std::fs::File;
 use std::io;
 
 use crate::Chapter;
-use crate::bytes::{be16, be32, be64, read_at};
+use crate::bytes::{File, be16, be32, be64, read_at};
 
 /// More chapters than any book has.
 const MAX_CHAPTERS: usize = 4096;

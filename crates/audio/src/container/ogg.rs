@@ -2,7 +2,6 @@
 //! flag are what proves that a file is whole.
 
 use std::collections::VecDeque;
-use std::fs::File;
 
 use symphonia::core::audio::Channels;
 use symphonia::core::codecs::audio::AudioCodecParameters;
@@ -15,6 +14,7 @@ use super::flac::Declared;
 use super::ogg_page::{Next, Page, PageReader};
 use super::{Heard, Opened, Packets, Refusal, Verdict, codebooks, remember};
 use crate::Limits;
+use crate::bytes::File;
 use crate::tags::{Collector, vorbis};
 
 /// Largest packet that is put together. Comments beyond it are read as far as they go.

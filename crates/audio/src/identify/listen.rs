@@ -1,6 +1,5 @@
 //! Hearing a sound that is to be identified.
 
-use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -9,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use symphonia::core::errors::Error;
 
 use super::PHASES;
+use crate::bytes::File;
 use crate::container::{self, Refusal};
 use crate::fingerprint::Phases;
 use crate::tags::Collector;

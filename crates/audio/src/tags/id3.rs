@@ -3,7 +3,6 @@
 //! The key is the frame's id; `TXXX`, `WXXX`, `COMM`, `USLT` and `UFID` add their description after a colon. lofty's own
 //! mapping to common keys is not used: it misses what ffmpeg writes as `TXXX`.
 
-use std::fs::File;
 use std::io::{BufReader, Seek};
 
 use lofty::TextEncoding;
@@ -16,7 +15,7 @@ use lofty::tag::ItemValue;
 use super::fields::OLD_ID3;
 use super::weigh::{DEEP_STACK_BYTES, MAX_FRAMES, Weight, weigh};
 use super::{Collector, picture_kind};
-use crate::bytes::View;
+use crate::bytes::{File, View};
 use crate::{Chapter, Limits, TimedLine};
 
 /// Largest run of ID3v2 tags that is read.

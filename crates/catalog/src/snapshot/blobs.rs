@@ -7,7 +7,6 @@ use arrow::array::{AsArray as _, RecordBatch};
 use datafusion::prelude::{Expr, col, lit};
 use fonoteca_model::{BlobHashes, BlobId};
 use futures::stream::BoxStream;
-use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::Snapshot;
 use crate::error::CatalogError;
@@ -71,15 +70,13 @@ impl Snapshot {
         Ok(rows.into_iter().map(|file| (file.root, file)).collect())
     }
 
-    /// The fingerprints of all blobs whose whole duration is within the range, in milliseconds.
-    pub async fn fingerprints_near(
+    /// The fingerprints by an algorithm of sound whose fingerprinted part lasts so long, in milliseconds.
+    pub async fn fingerprints_within(
         &self,
+        algorithm: i32,
         duration_ms: Range<i64>,
-    ) -> Result<BoxStream<'static, Result<Fingerprint, CatalogError>>, CatalogError> {
+    ) -> Result<BoxStream<'static, Result<Vec<Fingerprint>, CatalogError>>, CatalogError> {
         let Range { start, end } = duration_ms;
-        let tail =
-            format!("WHERE root IN (SELECT root FROM files WHERE duration_ms >= {start} AND duration_ms < {end})");
-        let rows = self.stream::<Fingerprint>(&tail).await?;
-        Ok(rows.map_ok(|some| futures::stream::iter(some.into_iter().map(Ok))).try_flatten().boxed())
+        self.stream(&format!("WHERE algorithm = {algorithm} AND duration_ms >= {start} AND duration_ms < {end}")).await
     }
 }

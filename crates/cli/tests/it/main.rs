@@ -22,6 +22,7 @@ mod ingest_archives;
 mod ingest_modes;
 mod init;
 mod interrupt;
+mod library;
 mod links;
 mod mirror;
 mod mirrors;

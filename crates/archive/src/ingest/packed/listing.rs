@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use fonoteca_model::units::Bytes;
+use fonoteca_store::is_io_error;
 
 use super::name::{Named, named, plain};
 use super::{At, Entry, PackedError, PackedLimits, Spool};
@@ -147,16 +148,23 @@ impl<'a> Lister<'a> {
         self.found.push((name, at, size));
     }
 
-    /// The bytes of something beside the audio. What cannot be read or is too large is left out.
-    pub fn keep_beside(&mut self, name: &str, bytes: &mut dyn Read) {
+    /// The bytes of something beside the audio. What is damaged or too large is left out.
+    ///
+    /// Errors: the disk does not give it.
+    pub fn keep_beside(&mut self, name: &str, bytes: &mut dyn Read) -> Result<(), PackedError> {
         self.listing.ignored += 1;
         let text = named(name) == Named::Text;
         let most = if text { self.limits.text_bytes } else { self.limits.cover_bytes };
-        // What is too large or cannot be read is no audio, and as good as not there.
-        if let Ok(Some(range)) = self.spool.keep(bytes, most) {
-            let (folder, last) = name.rsplit_once('/').unwrap_or(("", name));
-            self.beside.entry(folder.to_owned()).or_default().push((last.to_owned(), range));
+        match self.spool.keep(bytes, most) {
+            Ok(Some(range)) => {
+                let (folder, last) = name.rsplit_once('/').unwrap_or(("", name));
+                self.beside.entry(folder.to_owned()).or_default().push((last.to_owned(), range));
+            }
+            Err(error) if is_io_error(&error) => return Err(PackedError::Read(error)),
+            // It is no audio, and as good as not there.
+            Ok(None) | Err(_) => {}
         }
+        Ok(())
     }
 
     pub fn finish(self) -> (Vec<(String, At, u64)>, Beside, Listing) {

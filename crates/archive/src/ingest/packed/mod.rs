@@ -72,6 +72,20 @@ pub(super) enum PackedError {
     Left,
 }
 
+impl PackedError {
+    /// Whether it is the disk that fails: another attempt may do better.
+    fn is_io_error(&self) -> bool {
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            if error.downcast_ref::<io::Error>().is_some_and(fonoteca_store::is_io_error) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+}
+
 /// How an archive is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -153,7 +167,9 @@ impl Packed {
         };
         let (found, beside, mut listing) = lister.finish();
         listing.ended = ended.err();
-        if matches!(listing.ended, Some(PackedError::Refused(_) | PackedError::Left)) {
+        // What is taken in without the cover that the disk did not give would stay so.
+        let waits = listing.ended.as_ref().is_some_and(PackedError::is_io_error);
+        if waits || matches!(listing.ended, Some(PackedError::Refused(_) | PackedError::Left)) {
             return listing;
         }
         let (path, limits, spool) = (path.to_owned(), limits, Arc::clone(spool));

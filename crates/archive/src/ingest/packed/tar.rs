@@ -103,7 +103,7 @@ pub(super) fn list(path: &Path, lister: &mut Lister<'_>) -> Result<(), PackedErr
         match lister.entry(&member.path, said, member.bytes, None)? {
             Wanted::No => {}
             Wanted::Audio(name) => lister.found(name, At::Tar(reading.next), member.bytes),
-            Wanted::Beside(name) => lister.keep_beside(&name, &mut reading.tar),
+            Wanted::Beside(name) => lister.keep_beside(&name, &mut reading.tar)?,
         }
         reading.next += 1;
     }

@@ -78,8 +78,12 @@ pub(super) fn list(path: &Path, archive_bytes: u64, lister: &mut Lister<'_>) -> 
         }
     }
     for (name, at) in beside {
-        // One that cannot be read is left out as one that is not there.
-        let _ = with_bytes(&archive, at, &mut |bytes: &mut dyn Read| lister.keep_beside(&name, bytes));
+        match with_bytes(&archive, at, &mut |bytes: &mut dyn Read| lister.keep_beside(&name, bytes)) {
+            Ok(kept) => kept?,
+            Err(error) if error.is_io_error() => return Err(error),
+            // One that is damaged is left out as one that is not there.
+            Err(_) => {}
+        }
     }
     if count < archive.entries_hint() {
         let what = format!("it says that it has {} entries, {count} were found", archive.entries_hint());

@@ -29,7 +29,7 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     drop(progress);
     context.output().result(&verdict, |output| {
         let mut table = Table::new(&[("damaged", Align::Left), ("piece", Align::Right), ("found", Align::Left)]);
-        for damage in &verdict.damaged {
+        for damage in verdict.damaged.iter().chain(&verdict.unreadable) {
             table.row([damage.root.to_string(), damage.piece.to_string(), damage.found.clone()]);
         }
         for root in &verdict.missing {
