@@ -16,7 +16,7 @@ use crate::tools;
 use crate::workspace::{Workspace, output, run};
 
 /// Optimising comes last, since an index is of the files that it was made of.
-const OURS: [&str; 9] = ["load", "index", "lookups", "pages", "searches", "recall", "sql", "cold", "optimise"];
+pub const OURS: [&str; 9] = ["load", "index", "lookups", "pages", "searches", "recall", "sql", "cold", "optimise"];
 const SQLITE: [&str; 2] = ["sqlite-load", "sqlite-ask"];
 /// Processes that ask one thing each after everything was dropped from memory.
 const COLD_TURNS: usize = 31;

@@ -49,7 +49,7 @@ pub struct Scale {
     #[arg(long)]
     no_peers: bool,
     /// Leave a phase out, for want of time or disk (catalog)
-    #[arg(long, value_name = "PHASE")]
+    #[arg(long, value_name = "PHASE", value_parser = clap::builder::PossibleValuesParser::new(catalog::OURS))]
     skip: Vec<String>,
 }
 
@@ -129,6 +129,25 @@ pub fn run(workspace: &Workspace, name: Name, json: bool, scale: &Scale) -> Resu
 }
 
 impl Row {
+    /// A figure; where a peer has it, less of it is better.
+    fn less_is_better(
+        figure: &str,
+        unit: &'static str,
+        (ours, peer): (f64, Option<(&'static str, f64)>),
+        target: Option<(TargetIs, f64)>,
+    ) -> Self {
+        let ratio = peer.map(|(_, theirs)| theirs / ours);
+        let (target_is, target) = target.unzip();
+        let target_is = target_is.unwrap_or(TargetIs::AtMost);
+        let meets = target.map(|target| match target_is {
+            TargetIs::Ratio => ratio.is_some_and(|ratio| ratio >= target),
+            TargetIs::AtMost => ours <= target,
+            TargetIs::AtLeast => ours >= target,
+        });
+        let (peer_name, peer) = peer.unzip();
+        Self { figure: figure.to_owned(), unit, ours, peer, peer_name, ratio, target, target_is, meets }
+    }
+
     fn in_words(&self) -> String {
         let Self { figure, unit, ours, .. } = self;
         let peer = match (self.peer, self.peer_name, self.ratio) {
