@@ -230,7 +230,8 @@ fn attributes(metadata: &Metadata) -> FileAttr {
 /// Answers a request: with what came out, or with what went wrong.
 macro_rules! answer {
     ($reply:ident, $outcome:expr, $value:pat => $said:expr) => {
-        match (|| -> io::Result<_> { $outcome })() {
+        let outcome = || -> io::Result<_> { $outcome };
+        match outcome() {
             Ok($value) => $said,
             Err(error) => $reply.error(Errno::from(error)),
         }

@@ -210,6 +210,7 @@ fn add(batch: &mut Batch, number: u64) {
         clipped_samples: None,
         cutoff_hz: None,
         cover_root: None,
+        lyrics_root: None,
         at: Timestamp::from_seconds(NOW),
     });
 }

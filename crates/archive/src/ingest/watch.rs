@@ -253,7 +253,7 @@ mod tests {
         };
         let first = vec!["/music/new/disc/old.wav".into(), "/music/new/seen.wav".into()];
         assert_eq!(changes.settled(begun + CLOSED, &files), Settled::Paths(first));
-        assert_eq!(changes.settled(begun + OPEN - CLOSED, &files), Settled::Paths(vec![]));
+        assert_eq!(changes.settled(begun + OPEN.saturating_sub(CLOSED), &files), Settled::Paths(vec![]));
         assert_eq!(changes.settled(begun + OPEN, &files), Settled::Paths(vec!["/music/new/half.wav".into()]));
         assert_eq!(changes.settled(begun + OPEN + OPEN, &files), Settled::Paths(vec![]));
     }

@@ -41,12 +41,10 @@ pub(super) async fn keep_words(
     }
 }
 
-fn found(
-    name: &str,
-    is_several: bool,
-    analysis: &mut Analysis,
-    beside: &Beside,
-) -> Result<Option<(Vec<u8>, &'static str, bool)>, AudioError> {
+/// Bytes, their type, and whether they were inside the file.
+type Found = (Vec<u8>, &'static str, bool);
+
+fn found(name: &str, is_several: bool, analysis: &mut Analysis, beside: &Beside) -> Result<Option<Found>, AudioError> {
     let mut read = |ending: &str| {
         let Some(from) = beside.companion(name, ending) else { return Ok(None) };
         Ok(match beside.read_text(from)? {

@@ -92,7 +92,7 @@ pub async fn build(
     blobs.extend(catalogue.blobs.into_iter().map(|blob| (blob.root, blob)));
     let licences = vec!["CC0-1.0".to_owned()];
     let (rows, supersedes) = (catalogue.rows, catalogue.supersedes);
-    let about = ManifestTorrent { licences, rows, supersedes, ..nothing_yet(name, Role::Metadata) };
+    let about = ManifestTorrent { licences, supersedes, rows, ..nothing_yet(name, Role::Metadata) };
     torrents.push(writer.write(about, catalogue.files, catalogue.similar)?);
     let manifest = Manifest {
         format: FORMAT.to_owned(),

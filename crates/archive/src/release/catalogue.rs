@@ -132,8 +132,8 @@ pub(super) async fn write(
         kept.text(name, mime, text.as_bytes()).await?;
     }
     sums.sort();
-    let sums: String = sums.iter().map(|(name, sha256)| format!("{sha256}  {name}\n")).collect();
-    kept.text("SHA256SUMS", "text/plain", sums.as_bytes()).await?;
+    let lines: Vec<String> = sums.iter().map(|(name, sha256)| format!("{sha256}  {name}")).collect();
+    kept.text("SHA256SUMS", "text/plain", (lines.join("\n") + "\n").as_bytes()).await?;
     let variants = || previous.iter().flat_map(|(_, torrent)| &torrent.variants);
     Ok(Catalogue {
         files: kept.files,

@@ -332,8 +332,7 @@ fn names_all_copies(folder: &Path, songs: &[Vec<i16>]) {
             }
         }
     }
-    println!("{joined} joins of {} copies, {named} named to compare", copies.len());
-    assert!(joined >= songs.len() * 2, "only {joined} joins");
+    assert!(joined >= songs.len() * 2, "only {joined} joins of {} copies, {named} named to compare", copies.len());
     assert!(missed.is_empty(), "{missed:#?}");
 }
 

@@ -59,7 +59,7 @@ fn ten_thousand_files_moved_and_renamed_keep_their_tracks_rights_and_what_accoun
     let some: Vec<&String> = tracks.values().step_by(FILES as usize / STARRED).collect();
     let before = {
         let server = Server::start(&world);
-        let ids = |key: &str| some.iter().map(|track| format!("&{key}=tr-{track}")).collect::<String>();
+        let ids = |key: &str| some.iter().flat_map(|track| ["&", key, "=tr-", track]).collect::<String>();
         ask(&server, &login, &format!("star?{}", ids("id")));
         ask(&server, &login, &format!("createPlaylist?name=Evenings{}", ids("songId")));
         ask(&server, &login, &format!("scrobble?{}", ids("id")));

@@ -55,13 +55,12 @@ fn an_interrupted_export_goes_on_and_a_damaged_blob_is_named() {
     let name = bag.file_name().unwrap().to_str().unwrap().to_owned();
     let partial = world.path("bags").join(format!(".{name}.partial"));
     let manifest = fs::read_to_string(bag.join("manifest-sha256.txt")).unwrap();
-    let lines: Vec<&str> =
-        manifest.lines().filter(|line| !line.ends_with(".jsonl") && !line.ends_with(".txt")).collect();
-    let mut journal = String::new();
-    for line in &lines {
-        let (sha256, path) = line.split_once("  ").unwrap();
-        journal.push_str(&format!("{sha256} {} {path}\n", fs::metadata(bag.join(path)).unwrap().len()));
-    }
+    let is_text = |path: &str| [Some("jsonl".as_ref()), Some("txt".as_ref())].contains(&Path::new(path).extension());
+    let lines: Vec<(&str, &str)> = manifest.lines().map(|line| line.split_once("  ").unwrap()).collect();
+    let lines: Vec<(&str, &str)> = lines.into_iter().filter(|(_, path)| !is_text(path)).collect();
+    let size = |path: &str| fs::metadata(bag.join(path)).unwrap().len();
+    let journal: Vec<String> = lines.iter().map(|(sha256, path)| format!("{sha256} {} {path}\n", size(path))).collect();
+    let journal = journal.concat();
     fs::write(bag.join(".written"), &journal[..journal.len() - 9]).unwrap();
     fs::rename(&bag, &partial).unwrap();
     let on = world.here(&args);
@@ -70,7 +69,7 @@ fn an_interrupted_export_goes_on_and_a_damaged_blob_is_named() {
     assert_eq!(script("check_bag.py", &[&bag]).code, 0);
     assert_eq!(fs::read_to_string(bag.join("manifest-sha256.txt")).unwrap(), manifest);
 
-    let (_, path) = lines[0].split_once("  ").unwrap();
+    let (_, path) = lines[0];
     let root = Path::new(path).file_stem().unwrap().to_str().unwrap();
     let blob = world.path("archive/blobs").join(&root[..2]).join(&root[2..4]).join(root);
     let mut bytes = fs::read(&blob).unwrap();

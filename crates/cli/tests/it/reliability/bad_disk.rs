@@ -20,6 +20,7 @@ const SAID: &str = "Input/output error";
 const BY_SQLITE: [&str; 2] = ["disk I/O error", "unable to open database file"];
 
 /// A world with a disk at `disk`, which is the folder `below` in truth.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn on_a_disk(test: &str) -> Option<(World, BadDisk)> {
     let world = World::empty();
     for folder in ["below/music", "disk"] {
@@ -81,7 +82,7 @@ fn ingests_come_through(keep: &str, troubles: &[(Asked, &str)]) {
         let (asked, below) = troubles[trouble];
         let mut random = number;
         let from = counts[trouble] * (number * 1000 + next(&mut random) % 1000) / (INSTANTS * 1000);
-        disk.fail(asked, &below.replace("ARCHIVE", &archive), from, next(&mut random) % 2 == 0);
+        disk.fail(asked, &below.replace("ARCHIVE", &archive), from, next(&mut random).is_multiple_of(2));
         let said = ingest(&archive);
         let (_, failed) = disk.mend();
         let told =
@@ -163,7 +164,7 @@ fn what_cannot_be_read_is_not_called_damaged_and_nothing_is_put_in_its_place() {
         let _ = verify(&everything).ended(0);
         let (count, _) = disk.mend();
         let mut random = number;
-        let lasting = next(&mut random) % 2 == 0;
+        let lasting = next(&mut random).is_multiple_of(2);
         let from = count * (number / 2 * 1000 + next(&mut random) % 1000) / (INSTANTS / 2 * 1000);
         disk.fail(Asked::Read, below, from, lasting);
         let said = verify(&everything);
