@@ -63,7 +63,9 @@ fn merged(all: Vec<Ids>) -> io::Result<Vec<Id>> {
     let mut runs: Vec<Box<dyn Read>> = Vec::new();
     for mut ids in all {
         ids.latest.sort_unstable();
-        runs.extend(ids.runs.into_iter().map(|file| Box::new(BufReader::with_capacity(1 << 16, file)) as Box<dyn Read>));
+        runs.extend(
+            ids.runs.into_iter().map(|file| Box::new(BufReader::with_capacity(1 << 16, file)) as Box<dyn Read>),
+        );
         let bytes: Vec<u8> = ids.latest.iter().flat_map(|id| id.to_le_bytes()).collect();
         runs.push(Box::new(io::Cursor::new(bytes)));
     }

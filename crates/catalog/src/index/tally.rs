@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use arrow::array::AsArray as _;
 use arrow::datatypes::Int64Type;
-use fonoteca_model::Id;
 use futures::TryStreamExt as _;
 
 use super::by_id::ById;
@@ -100,6 +99,8 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
+    use fonoteca_model::Id;
+
     use super::*;
 
     #[test]
