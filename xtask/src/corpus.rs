@@ -11,7 +11,8 @@ use crate::workspace::{Workspace, run};
 /// The packages that tests read: Ogg Vorbis and MP3, well and badly tagged.
 const PACKAGES: [&str; 2] = ["wesnoth-1.16-music", "hyperrogue-music"];
 /// More of the same, for benches.
-const MORE_PACKAGES: [&str; 4] = ["ufoai-music", "warzone2100-music", "singularity-music", "supertuxkart-data"];
+const MORE_PACKAGES: [&str; 5] =
+    ["ufoai-music", "warzone2100-music", "singularity-music", "supertuxkart-data", "supertux-data"];
 const AUDIO: [&str; 8] = ["ogg", "oga", "opus", "mp3", "flac", "wav", "m4a", "aac"];
 
 /// Where the packages are unpacked, a folder each (`FONOTECA_TEST_CORPUS`).
@@ -26,7 +27,7 @@ pub fn fetch(workspace: &Workspace, all: bool) -> Result<Vec<PathBuf>> {
         let unpacked = folder(workspace).join(package);
         // The stamp is written last: a folder without one is half a package.
         let stamp = unpacked.join(".complete");
-        if !stamp.exists() {
+        if !stamp.exists() || audio_files(&unpacked)?.is_empty() {
             unpack(package, &unpacked)?;
             fs::write(&stamp, "").with_context(|| format!("cannot write {}", stamp.display()))?;
         }
@@ -60,11 +61,20 @@ fn unpack(package: &str, into: &Path) -> Result<()> {
     else {
         bail!("apt-get download {package} left no .deb file in {}", download.path().display());
     };
-    run(Command::new("dpkg").arg("-x").arg(&archive).arg(into))
+    run(Command::new("dpkg").arg("-x").arg(&archive).arg(into))?;
+    // Games keep their music in ZIP files by another name.
+    for packed in files_with(into, &["pk3"])? {
+        run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&packed).arg(packed.with_extension("")))?;
+    }
+    Ok(())
 }
 
 /// Audio files under a folder by their endings, sorted by path; links are not followed.
 pub fn audio_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    files_with(folder, &AUDIO)
+}
+
+fn files_with(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -74,7 +84,7 @@ pub fn audio_files(folder: &Path) -> Result<Vec<PathBuf>> {
             let kind = entry.file_type()?;
             if kind.is_dir() {
                 folders.push(entry.path());
-            } else if kind.is_file() && has_ending(&entry.path(), &AUDIO) {
+            } else if kind.is_file() && has_ending(&entry.path(), endings) {
                 found.push(entry.path());
             }
         }

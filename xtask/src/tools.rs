@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::workspace::{Workspace, output, run};
 
 /// Debian packages, and what each is for.
-const PACKAGES: [(&str, &str); 23] = [
+const PACKAGES: [(&str, &str); 26] = [
     ("ffmpeg", "transcoding; an independent decoder and loudness meter"),
     ("flac", "makes test files"),
     ("vorbis-tools", "makes test files"),
@@ -26,7 +26,10 @@ const PACKAGES: [(&str, &str); 23] = [
     ("rtorrent", "a client that must be able to fetch a release"),
     ("nodejs", "runs WebTorrent, a client that must be able to fetch a release"),
     ("npm", "installs WebTorrent"),
+    ("mktorrent", "the fast way to make torrents, in benches"),
     ("minisign", "the reference for signatures"),
+    ("opentracker", "a tracker that is asked for counts"),
+    ("fuse3", "lets somebody who is not root mount a disk that fails"),
     ("strace", "sees in which order writes reach the disk"),
     ("chromium", "the browser that plays a song"),
     ("chromium-driver", "drives it"),

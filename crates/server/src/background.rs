@@ -1,5 +1,5 @@
 //! What goes on beside the requests: the index follows the tables, tracker and seeder follow what is published, and what is
-//! held is checked when it is time.
+//! held is checked when it is time; and trackers are asked who else has it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use fonoteca_archive::fixity::{Report, keep_checking};
 use fonoteca_archive::{ArchiveError, Published};
-use fonoteca_model::Sha1Hash;
-use fonoteca_swarm::{Offer, Seeder};
+use fonoteca_model::{Sha1Hash, Silent};
+use fonoteca_swarm::{Offer, ScrapeOptions, Seeder};
 
 use crate::app::App;
 
@@ -46,6 +46,7 @@ pub(crate) async fn check(app: App) {
         }
         Ok(report) => tracing::error!(
             pieces = report.damaged.len(),
+            unreadable = report.unreadable.len(),
             missing = report.missing.len(),
             "blobs are damaged: `fonoteca verify --damaged --repair` makes them good from other copies"
         ),
@@ -54,6 +55,24 @@ pub(crate) async fn check(app: App) {
         }
     };
     keep_checking(&app.archive, app.archive.settings().fixity, app.options.minute_of_day, tell).await;
+}
+
+/// Asks the trackers of what is given out who else has it, every few hours, until it is dropped.
+pub(crate) async fn count(app: App) {
+    loop {
+        tokio::time::sleep(app.options.count_every).await;
+        match fonoteca_archive::health::ask(&app.archive, &ScrapeOptions::default(), &Silent).await {
+            Ok(report) => {
+                for (_, reason) in report.failed {
+                    tracing::warn!("{reason}");
+                }
+                tracing::info!(trackers = report.trackers, counted = report.counted, "asked who has the torrents");
+            }
+            Err(error) => {
+                app.internal("asking who has the torrents", &error);
+            }
+        }
+    }
 }
 
 /// Makes tracker and seeder serve these torrents and no others. What stays is left alone, with its peers.

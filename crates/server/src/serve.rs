@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::{App, Connection};
-use crate::background::{check, follow};
+use crate::background::{check, count, follow};
 use crate::error::ServerError;
 use crate::options::ServerOptions;
 use crate::routes::router;
@@ -55,6 +55,7 @@ pub async fn serve(
     let app = App::new(archive, accounts, options, seeder.as_ref());
     let following = tokio::spawn(follow(app.clone(), seeder));
     let checking = tokio::spawn(check(app.clone()));
+    let counting = tokio::spawn(count(app.clone()));
 
     let (stop, stopped) = watch::channel(false);
     let mut graceful = stopped.clone();
@@ -75,5 +76,6 @@ pub async fn serve(
     };
     following.abort();
     checking.abort();
+    counting.abort();
     ended
 }

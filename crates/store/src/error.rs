@@ -115,7 +115,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The database of places.
-    #[error("{} cannot be used: remove it, and what it knew is looked up again", path.display())]
+    #[error("{} cannot be used: where it is damaged, remove it, and what it knew is looked up again", path.display())]
     Places {
         /// The file.
         path: PathBuf,
@@ -225,6 +225,21 @@ impl StoreError {
         }
     }
 
+    /// Whether the disk failed to read or write: another attempt may do better, or another disk.
+    pub fn is_io_error(&self) -> bool {
+        if let Self::Places { source, .. } = self {
+            return source.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure);
+        }
+        let mut cause: Option<&dyn std::error::Error> = Some(self);
+        while let Some(error) = cause {
+            if error.downcast_ref::<io::Error>().is_some_and(is_io_error) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+
     /// Whether the bytes themselves are what is wrong, so that trying again would change nothing.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Empty { .. } | Self::NotRegular { .. } | Self::TooLarge { .. })
@@ -234,6 +249,11 @@ impl StoreError {
     pub(crate) fn on<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
         move |source| Self::io(action, path, source)
     }
+}
+
+/// Whether this is what the system says of a disk that fails.
+pub fn is_io_error(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }
 
 fn is_full(error: &io::Error) -> bool {

@@ -16,7 +16,7 @@ use crate::tools;
 use crate::workspace::{Workspace, output, run};
 
 /// Optimising comes last, since an index is of the files that it was made of.
-const OURS: [&str; 9] = ["load", "index", "lookups", "pages", "searches", "recall", "sql", "cold", "optimise"];
+pub const OURS: [&str; 9] = ["load", "index", "lookups", "pages", "searches", "recall", "sql", "cold", "optimise"];
 const SQLITE: [&str; 2] = ["sqlite-load", "sqlite-ask"];
 /// Processes that ask one thing each after everything was dropped from memory.
 const COLD_TURNS: usize = 31;
@@ -100,10 +100,11 @@ pub fn measure(workspace: &Workspace, scale: &Scale) -> Result<Outcome> {
     };
     fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let bench = Phases { workspace, program: OnceCell::new(), dir: &dir, rows: scale.rows };
-    for phase in OURS {
+    let mut names: Vec<&str> =
+        OURS.into_iter().filter(|phase| !scale.skip.iter().any(|skipped| skipped == phase)).collect();
+    for phase in &names {
         bench.run(phase)?;
     }
-    let mut names = OURS.to_vec();
     if !scale.no_peers {
         for phase in SQLITE {
             bench.run(phase)?;

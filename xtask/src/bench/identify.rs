@@ -36,11 +36,7 @@ pub fn measure(workspace: &Workspace, scale: &Scale) -> Result<Outcome> {
     let phases = json!({"build": run("build")?, "ask": run("ask")?});
     let rows = FIGURES.iter().filter_map(|&(figure, unit, phase, name, target)| {
         let ours = phases[phase][name].as_f64()?;
-        let (target_is, target) = target.unzip();
-        let target_is = target_is.unwrap_or(TargetIs::AtMost);
-        let meets = target.map(|target| if target_is == TargetIs::AtLeast { ours >= target } else { ours <= target });
-        let figure = figure.to_owned();
-        Some(Row { figure, unit, ours, peer: None, peer_name: None, ratio: None, target, target_is, meets })
+        Some(Row::less_is_better(figure, unit, (ours, None), target))
     });
     Ok(Outcome {
         work: format!("{} synthetic recordings and {} files of the corpus", scale.rows, files.len()),

@@ -6,7 +6,9 @@
 mod catalog;
 mod identify;
 mod ingest;
+mod joins;
 mod machine;
+mod release;
 mod seeder;
 
 use std::fs;
@@ -27,16 +29,20 @@ pub enum Name {
     Ingest,
     /// The catalogue at any size: load, index, look-ups, searches, SQL; beside SQLite and DuckDB
     Catalog,
+    /// Which files are one recording: music, and a thousand files derived from it
+    Joins,
     /// Identifying ten seconds of sound among synthetic recordings and the corpus
     Identify,
+    /// Torrents of a folder, against mktorrent and libtorrent; a release of a million files that only the tables know
+    Release,
     /// Offering many synthetic torrents to BitTorrent peers
     Seeder,
 }
 
-/// What `bench catalog`, `bench identify` and `bench seeder` take besides.
+/// What `bench catalog`, `bench identify`, `bench release` and `bench seeder` take besides.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Scale {
-    /// Tracks (catalog), recordings (identify) or files in torrents of 100 (seeder)
+    /// Tracks (catalog), recordings (identify), files (release) or files in torrents of 100 (seeder)
     #[arg(long, default_value_t = 1_000_000)]
     rows: u64,
     /// Keep the data in this folder; phases that are done there are not done again (catalog)
@@ -45,6 +51,9 @@ pub struct Scale {
     /// Ours alone (catalog)
     #[arg(long)]
     no_peers: bool,
+    /// Leave a phase out, for want of time or disk (catalog)
+    #[arg(long, value_name = "PHASE", value_parser = clap::builder::PossibleValuesParser::new(catalog::OURS))]
+    skip: Vec<String>,
 }
 
 /// What has to be reached.
@@ -99,7 +108,9 @@ struct Kept<'a> {
 pub fn run(workspace: &Workspace, name: Name, json: bool, scale: &Scale) -> Result<()> {
     let (name, outcome) = match name {
         Name::Ingest => ("ingest".to_owned(), ingest::measure(workspace)?),
+        Name::Joins => ("joins".to_owned(), joins::measure(workspace)?),
         Name::Identify => (format!("identify-{}", scale.rows), identify::measure(workspace, scale)?),
+        Name::Release => (format!("release-{}", scale.rows), release::measure(workspace, scale)?),
         Name::Seeder => (format!("seeder-{}", scale.rows), seeder::measure(workspace, scale)?),
         Name::Catalog => (format!("catalog-{}", scale.rows), catalog::measure(workspace, scale)?),
     };
@@ -122,6 +133,25 @@ pub fn run(workspace: &Workspace, name: Name, json: bool, scale: &Scale) -> Resu
 }
 
 impl Row {
+    /// A figure; where a peer has it, less of it is better.
+    fn less_is_better(
+        figure: &str,
+        unit: &'static str,
+        (ours, peer): (f64, Option<(&'static str, f64)>),
+        target: Option<(TargetIs, f64)>,
+    ) -> Self {
+        let ratio = peer.map(|(_, theirs)| theirs / ours);
+        let (target_is, target) = target.unzip();
+        let target_is = target_is.unwrap_or(TargetIs::AtMost);
+        let meets = target.map(|target| match target_is {
+            TargetIs::Ratio => ratio.is_some_and(|ratio| ratio >= target),
+            TargetIs::AtMost => ours <= target,
+            TargetIs::AtLeast => ours >= target,
+        });
+        let (peer_name, peer) = peer.unzip();
+        Self { figure: figure.to_owned(), unit, ours, peer, peer_name, ratio, target, target_is, meets }
+    }
+
     fn in_words(&self) -> String {
         let Self { figure, unit, ours, .. } = self;
         let peer = match (self.peer, self.peer_name, self.ratio) {

@@ -16,15 +16,16 @@ use fonoteca_model::rights::Use;
 use fonoteca_model::{BlobId, Sha1Hash, Sha256Hash};
 use fonoteca_swarm::Offer;
 use fonoteca_torrent::Kind;
-use fonoteca_torrent::feed::Role;
+use fonoteca_torrent::feed::{Feed, Role};
+use percent_encoding::percent_decode_str;
 
 use crate::archive::{Archive, rights_versions};
 use crate::error::ArchiveError;
 use crate::feed;
 use crate::release::{Manifest, ManifestVariant};
 
-pub use open::Located;
 pub(crate) use open::Shelf;
+pub use open::{Contents, Located};
 pub(crate) use roots::{KnownRoots, audio_of};
 use roots::{TorrentRoots, roots_of};
 
@@ -60,6 +61,8 @@ pub struct SignedFeed {
     pub bytes: Bytes,
     /// `feed.json.minisig`.
     pub signature: String,
+    /// All that it lists.
+    pub listed: Arc<Feed>,
 }
 
 /// A torrent that is given out.
@@ -92,6 +95,8 @@ pub struct PublishedVariant {
     pub file_name: String,
     /// Its info-hashes.
     pub offer: Offer,
+    /// Its trackers.
+    pub trackers: Vec<String>,
     torrent_sha256: Sha256Hash,
 }
 
@@ -157,11 +162,10 @@ impl Archive {
     async fn read_published(&self, stamp: Stamp) -> Result<Published, ArchiveError> {
         let mut published = Published { stamp, ..Published::default() };
         let mut in_feed = HashSet::new();
-        if let Some((bytes, signature)) = feed::read(&self.releases_path())? {
-            let own = fonoteca_torrent::feed::Feed::from_bytes(&bytes)
-                .map_err(|source| ArchiveError::Feed { url: feed::FEED.to_owned(), source })?;
-            in_feed = own.torrents.into_iter().map(|torrent| (torrent.release, torrent.name)).collect();
-            published.feed = Some(SignedFeed { bytes: bytes.into(), signature });
+        if let Some(own) = feed::Own::read(self)? {
+            let listed = Arc::new(own.feed(self)?);
+            in_feed = listed.torrents.iter().map(|torrent| (torrent.release.clone(), torrent.name.clone())).collect();
+            published.feed = Some(SignedFeed { bytes: own.bytes.into(), signature: own.signature, listed });
         }
         let mut torrents = Vec::new();
         for manifest in crate::release::manifests(self)? {
@@ -222,6 +226,26 @@ impl Archive {
 
 fn published_variant(variant: ManifestVariant) -> Option<PublishedVariant> {
     let offer = Offer::new(Some(variant.infohash_v1), variant.infohash_v2)?;
+    let trackers = trackers(&variant.magnet);
     let ManifestVariant { kind, path: file_name, torrent_sha256, .. } = variant;
-    Some(PublishedVariant { kind, file_name, offer, torrent_sha256 })
+    Some(PublishedVariant { kind, file_name, offer, trackers, torrent_sha256 })
+}
+
+/// The trackers of a magnet link, which are those of the torrent's file.
+fn trackers(magnet: &str) -> Vec<String> {
+    let urls = magnet.split(['?', '&']).filter_map(|parameter| parameter.strip_prefix("tr="));
+    urls.map(|url| percent_decode_str(url).decode_utf8_lossy().into_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_magnet_link_names_its_trackers() {
+        let magnet =
+            "magnet:?xt=urn:btih:00&dn=tr%3Dno&tr=http%3A%2F%2Fa.org%2Fannounce&tr=udp%3A%2F%2Fb.org%3A1&ws=tr";
+        assert_eq!(trackers(magnet), ["http://a.org/announce", "udp://b.org:1"]);
+        assert!(trackers("").is_empty());
+    }
 }

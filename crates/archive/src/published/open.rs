@@ -1,6 +1,6 @@
 //! What is in a published torrent, read when somebody asks for it: which blob lies at which path, and what a seeder needs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,10 +9,9 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use fonoteca_model::{BlobId, Sha1Hash, Sha256Hash};
 use fonoteca_swarm::{SeedSource, SeedTorrent};
-use fonoteca_torrent::{Kind, Metainfo};
+use fonoteca_torrent::{Kind, MetaFile, Metainfo};
 use futures::TryStreamExt;
 use lru::LruCache;
-use parking_lot::Mutex;
 
 use super::{Published, PublishedFile, PublishedTorrent, PublishedVariant};
 use crate::archive::Archive;
@@ -31,34 +30,54 @@ pub enum Located {
     Padding(u64),
 }
 
-/// What lies where in a torrent, by path with `/` between the components.
-#[derive(Debug, Default)]
-pub(crate) struct Paths {
-    files: HashMap<String, (BlobId, u64)>,
-    padding: HashMap<String, u64>,
+/// What lies where in a torrent that is given out, by path with `/` between the components.
+#[derive(Debug)]
+pub struct Contents<'a> {
+    published: &'a Published,
+    entries: Arc<Entries>,
 }
 
-impl Paths {
-    fn of(hybrid: &Metainfo) -> Self {
-        let mut paths = Self::default();
-        for file in &hybrid.files {
-            if file.pad {
-                paths.padding.insert(file.path.join("/"), file.size);
-            } else if let Some(root) = file.root {
-                paths.files.insert(file.path.join("/"), (root, file.size));
-            }
-        }
-        paths
+impl Contents<'_> {
+    /// What lies at a path; `None` where there is nothing.
+    pub fn get(&self, path: &str) -> Option<Located> {
+        self.entries.get(path).and_then(|entry| self.located(*entry))
     }
 
-    fn len(&self) -> usize {
-        self.files.len() + self.padding.len()
+    /// All of it, in the order of the paths.
+    pub fn all(&self) -> impl Iterator<Item = (&str, Located)> {
+        self.entries.iter().filter_map(|(path, entry)| Some((path.as_str(), self.located(*entry)?)))
     }
+
+    fn located(&self, entry: Entry) -> Option<Located> {
+        match entry {
+            Entry::Padding(size) => Some(Located::Padding(size)),
+            Entry::File { root, size } => self.published.given.get(&root).map(|given| {
+                let (may_distribute, withdrawn) = (given.may_distribute, given.withdrawn);
+                Located::File(PublishedFile { root, size, may_distribute, withdrawn })
+            }),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Entry {
+    File { root: BlobId, size: u64 },
+    Padding(u64),
+}
+
+type Entries = BTreeMap<String, Entry>;
+
+fn entries(hybrid: &Metainfo) -> Entries {
+    let entry = |file: &MetaFile| match (file.pad, file.root) {
+        (true, _) => Some(Entry::Padding(file.size)),
+        (false, root) => root.map(|root| Entry::File { root, size: file.size }),
+    };
+    hybrid.files.iter().filter_map(|file| Some((file.path.join("/"), entry(file)?))).collect()
 }
 
 /// The torrents that were asked for lately, by the SHA-256 of their hybrids' files.
 pub(crate) struct Shelf {
-    opened: LruCache<Sha256Hash, Arc<Paths>>,
+    opened: LruCache<Sha256Hash, Arc<Entries>>,
     files: usize,
 }
 
@@ -69,9 +88,9 @@ impl Default for Shelf {
 }
 
 impl Shelf {
-    fn put(&mut self, key: Sha256Hash, paths: &Arc<Paths>) {
-        self.files += paths.len();
-        if let Some((_, before)) = self.opened.push(key, Arc::clone(paths)) {
+    fn put(&mut self, key: Sha256Hash, entries: &Arc<Entries>) {
+        self.files += entries.len();
+        if let Some((_, before)) = self.opened.push(key, Arc::clone(entries)) {
             self.files -= before.len();
         }
         while self.files > KEPT_FILES
@@ -83,40 +102,31 @@ impl Shelf {
 }
 
 impl Archive {
-    /// What lies at `path` of a torrent that is given out; `None` where there is nothing.
-    pub async fn locate(
+    /// What is in a torrent that is given out; read from disk where nobody asked lately.
+    pub async fn contents<'a>(
         &self,
-        published: &Published,
+        published: &'a Published,
         torrent: &PublishedTorrent,
-        path: &str,
-    ) -> Result<Option<Located>, ArchiveError> {
-        let paths = self.paths(torrent).await?;
-        if let Some((root, size)) = paths.files.get(path).copied() {
-            let given = published.given.get(&root);
-            return Ok(given.map(|given| {
-                let (may_distribute, withdrawn) = (given.may_distribute, given.withdrawn);
-                Located::File(PublishedFile { root, size, may_distribute, withdrawn })
-            }));
-        }
-        Ok(paths.padding.get(path).copied().map(Located::Padding))
+    ) -> Result<Contents<'a>, ArchiveError> {
+        Ok(Contents { published, entries: self.entries(torrent).await? })
     }
 
     /// Both variants have the same files and padding; the hybrid tells the roots.
-    async fn paths(&self, torrent: &PublishedTorrent) -> Result<Arc<Paths>, ArchiveError> {
+    async fn entries(&self, torrent: &PublishedTorrent) -> Result<Arc<Entries>, ArchiveError> {
         let Some(hybrid) = torrent.variants.iter().find(|variant| variant.kind == Kind::Hybrid) else {
             return Ok(Arc::default());
         };
         let key = hybrid.torrent_sha256;
         let known = self.opened_torrents().lock().opened.get(&key).cloned();
-        if let Some(paths) = known {
-            return Ok(paths);
+        if let Some(entries) = known {
+            return Ok(entries);
         }
         let (archive, release, file) = (self.clone(), torrent.release.clone(), hybrid.file_name.clone());
         let read = tokio::task::spawn_blocking(move || read_torrent(&archive, &release, &file));
         let hybrid = read.await.map_err(|error| ArchiveError::Bug(error.to_string()))??;
-        let paths = Arc::new(Paths::of(&hybrid));
-        self.opened_torrents().lock().put(key, &paths);
-        Ok(paths)
+        let entries = Arc::new(entries(&hybrid));
+        self.opened_torrents().lock().put(key, &entries);
+        Ok(entries)
     }
 
     /// Where a seeder reads: only what is published, and only while the rules allow it.

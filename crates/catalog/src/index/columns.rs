@@ -100,11 +100,25 @@ impl Columns {
     }
 
     /// The first document whose key is not larger than this one.
+    ///
+    /// Halving reads a page of the column a step as long as the steps are wide. Among documents that differ in their rows alone,
+    /// which lie evenly, every other step goes to where the key should be.
     pub(crate) fn first_not_above(&self, key: SortKey, docs: u32) -> DocId {
+        // Documents before `low` are above the key, those from `high` on are not; what is known of both sides' keys.
         let (mut low, mut high) = (0, docs);
+        let (mut above, mut not_above) = (SortKey(self.key.max_value()), SortKey(self.key.min_value()));
+        let mut guess = true;
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.key(middle) > key { low = middle + 1 } else { high = middle }
+            let at = if guess && above.differs_in_row_alone(not_above) {
+                let share = above.0.saturating_sub(key.0) as f64 / above.0.saturating_sub(not_above.0).max(1) as f64;
+                low.saturating_add((f64::from(high - low) * share) as u32).clamp(low, high - 1)
+            } else {
+                middle
+            };
+            guess = !guess;
+            let found = self.key(at);
+            if found > key { (low, above) = (at + 1, found) } else { (high, not_above) = (at, found) }
         }
         low
     }

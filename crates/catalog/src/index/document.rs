@@ -168,6 +168,11 @@ impl SortKey {
         Kind::from_code((self.0 >> KIND_SHIFT) & ((1 << KIND_BITS) - 1))
     }
 
+    /// Whether standing and kind are the same.
+    pub(crate) const fn differs_in_row_alone(self, other: Self) -> bool {
+        self.0 >> KIND_SHIFT == other.0 >> KIND_SHIFT
+    }
+
     /// The row in its part.
     pub(crate) const fn row(self) -> u32 {
         !(self.0 as u32) & (PART_ROWS - 1)

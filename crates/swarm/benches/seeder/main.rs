@@ -9,6 +9,7 @@ mod peer;
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -62,7 +63,7 @@ fn make(dir: &Path, torrents: usize, files: usize) -> Outcome<()> {
             fs::write(dir.join(&name), torrent.to_bytes())?;
             let v1 = torrent.info_hash_v1.ok_or("no v1 info-hash")?;
             let v2 = torrent.info_hash_v2.map_or_else(|| "-".to_owned(), |hash| hash.to_string());
-            list += &format!("{v1} {v2} {name}\n");
+            writeln!(list, "{v1} {v2} {name}")?;
         }
     }
     fs::write(dir.join(LIST), list)?;

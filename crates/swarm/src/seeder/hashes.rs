@@ -24,7 +24,7 @@ pub(super) struct Trees {
     /// Height above the blocks of the layer in the torrent file.
     base: u32,
     /// By root: that layer, then each above it up to the root, without the padding to the right.
-    trees: HashMap<Node, Vec<Vec<Node>>>,
+    levels: HashMap<Node, Vec<Vec<Node>>>,
     /// The node over nothing but padding, by height above the blocks.
     padding: Vec<Node>,
 }
@@ -46,13 +46,13 @@ impl Trees {
             }
             (root.0, levels)
         });
-        Self { base, trees: trees.collect(), padding }
+        Self { base, levels: trees.collect(), padding }
     }
 
     /// About how much memory they take.
     pub(super) fn bytes(&self) -> usize {
-        let nodes: usize = self.trees.values().flatten().map(Vec::len).sum();
-        nodes * size_of::<Node>() + self.trees.len() * 200
+        let nodes: usize = self.levels.values().flatten().map(Vec::len).sum();
+        nodes * size_of::<Node>() + self.levels.len() * 200
     }
 
     /// The message with the hashes that a request asks for; `None` where they are not at hand or the request makes no
@@ -63,7 +63,7 @@ impl Trees {
             return None;
         };
         let [base, index, length, proofs] = [base, index, length, proofs].map(|number| u32::from_be_bytes(*number));
-        let levels = self.trees.get(root)?;
+        let levels = self.levels.get(root)?;
         let top = self.base + levels.len() as u32 - 1;
         let sound = (2..=MOST_HASHES).contains(&length)
             && length.is_power_of_two()

@@ -10,6 +10,8 @@
 //! is open together is bounded ([`SeederOptions::torrents_bytes`]).
 
 mod fast;
+#[cfg(test)]
+mod fuzzed;
 mod hashes;
 mod metadata;
 mod options;

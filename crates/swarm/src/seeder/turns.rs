@@ -79,7 +79,7 @@ mod tests {
         let turns = Turns::new(Some(RATE));
         let start = Instant::now();
         turns.reserve(start, 1_000, RATE);
-        let later = start + Duration::from_secs(60);
+        let later = start + Duration::from_mins(1);
         let mut sent = 0;
         while turns.reserve(later, 1_000, RATE) <= later {
             sent += 1_000;

@@ -94,7 +94,7 @@ async fn a_download_gets_over_bad_peers_and_names_them() {
             let honest = seed(collection, &collection.twin, slow(4 << 20)).await;
             let mut options = fetch(&collection.twin, folder.path(), &honest);
             options.initial_peers.insert(0, bad);
-            options.stall = Duration::from_secs(60);
+            options.stall = Duration::from_mins(1);
             let progress = Remember::default();
             within(100, fetch_by_swarm(options, &progress)).await.unwrap_or_else(|error| panic!("{vice:?}: {error}"));
             collection.assert_in(folder.path());
@@ -117,7 +117,7 @@ async fn a_peer_that_lies_again_and_again_is_left_alone() {
     let honest = seed(&collection, &collection.twin, slow(2 << 20)).await;
     let mut options = fetch(&collection.twin, folder.path(), &honest);
     options.initial_peers.insert(0, liar.local_addr());
-    options.stall = Duration::from_secs(60);
+    options.stall = Duration::from_mins(1);
     let progress = Remember::default();
     within(100, fetch_by_swarm(options, &progress)).await.expect("all");
     collection.assert_in(folder.path());

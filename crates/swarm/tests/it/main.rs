@@ -7,6 +7,7 @@ mod hostile;
 mod liars;
 mod raw;
 mod scale;
+mod scrape;
 mod swarm;
 mod testbed;
 mod tiny_http;

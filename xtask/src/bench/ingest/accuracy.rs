@@ -8,7 +8,6 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::super::{Row, TargetIs};
-use super::row;
 
 /// What the catalogue knows of each file that is held.
 pub const QUERY: &str = "SELECT encode(f.root, 'hex') AS root, f.loudness_lufs, f.true_peak_dbtp, \
@@ -34,12 +33,22 @@ pub fn compare(told: &Value, files: &[PathBuf], rows: &mut Vec<Row>) -> Result<(
         let format = file.extension().unwrap_or_default().to_string_lossy().into_owned();
         of_format.entry(format).or_default().push(equal_bits(&ours, &fingerprint(file)?));
     }
-    rows.push(row("loudness, largest difference to ffmpeg", "LU", (lufs, None), Some((TargetIs::AtMost, 0.1))));
-    rows.push(row("true peak, largest difference to ffmpeg", "dB", (peak, None), Some((TargetIs::AtMost, 0.2))));
+    rows.push(Row::less_is_better(
+        "loudness, largest difference to ffmpeg",
+        "LU",
+        (lufs, None),
+        Some((TargetIs::AtMost, 0.1)),
+    ));
+    rows.push(Row::less_is_better(
+        "true peak, largest difference to ffmpeg",
+        "dB",
+        (peak, None),
+        Some((TargetIs::AtMost, 0.2)),
+    ));
     for (format, shares) in of_format {
         let mean = shares.iter().sum::<f64>() / shares.len() as f64;
         let name = format!("fingerprint, bits equal to fpcalc's, {format}");
-        rows.push(row(&name, "share", (mean, None), Some((TargetIs::AtLeast, 0.965))));
+        rows.push(Row::less_is_better(&name, "share", (mean, None), Some((TargetIs::AtLeast, 0.965))));
     }
     Ok(())
 }

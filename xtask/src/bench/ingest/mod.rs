@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use self::cost::Cost;
+pub(super) use self::material::once;
 use self::material::{MANY, Material, SHORT};
 use super::{Outcome, Row, TargetIs, median};
 use crate::tools;
@@ -28,7 +29,7 @@ const FACTS: &str = "sha256sum + mutagen + fpcalc + ffmpeg ebur128, two at a tim
 pub fn measure(workspace: &Workspace) -> Result<Outcome> {
     tools::install_peers(workspace)?;
     let material = Material::make(workspace)?;
-    let ours = Ours { binary: workspace.build_binary("release")? };
+    let ours = Ours::build(workspace)?;
     let mut rows = Vec::new();
     full(workspace, &ours, &material, &mut rows)?;
     quick(workspace, &ours, &material, &mut rows)?;
@@ -47,18 +48,22 @@ pub fn measure(workspace: &Workspace) -> Result<Outcome> {
 }
 
 /// The program, and an archive that it makes anew for each measurement.
-struct Ours {
+pub(super) struct Ours {
     binary: PathBuf,
 }
 
 impl Ours {
-    fn archive(&self) -> Result<tempfile::TempDir> {
+    pub(super) fn build(workspace: &Workspace) -> Result<Self> {
+        Ok(Self { binary: workspace.build_binary("release")? })
+    }
+
+    pub(super) fn archive(&self) -> Result<tempfile::TempDir> {
         let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
         cost::of(Command::new(&self.binary).arg("init").arg(folder.path().join("archive")))?;
         Ok(folder)
     }
 
-    fn run(&self, folder: &Path, arguments: &[&str], paths: &[PathBuf]) -> Result<(Cost, Vec<Value>)> {
+    pub(super) fn run(&self, folder: &Path, arguments: &[&str], paths: &[PathBuf]) -> Result<(Cost, Vec<Value>)> {
         let mut command = Command::new(&self.binary);
         command.arg("--archive").arg(folder.join("archive")).arg("--json").args(arguments).args(paths);
         let (cost, printed) = cost::of(&command)?;
@@ -67,7 +72,13 @@ impl Ours {
     }
 
     /// Takes files in, and makes sure that all of them came in.
-    fn ingest(&self, folder: &Path, options: &[&str], paths: &[PathBuf], files: usize) -> Result<(Cost, Vec<Value>)> {
+    pub(super) fn ingest(
+        &self,
+        folder: &Path,
+        options: &[&str],
+        paths: &[PathBuf],
+        files: usize,
+    ) -> Result<(Cost, Vec<Value>)> {
         let arguments = [&["ingest", "--basis", "private-copy", "--jobs", "2"], options].concat();
         let (cost, told) = self.run(folder, &arguments, paths)?;
         let taken = told.iter().filter(|line| line["root"].is_string()).count();
@@ -93,10 +104,15 @@ fn full(workspace: &Workspace, ours: &Ours, material: &Material, rows: &mut Vec<
         }
     }
     let ratio = |pick: fn(&Cost) -> f64| (middle(&mine, pick), Some((FACTS, middle(&theirs, pick))));
-    rows.push(row("whole analysis", "processor-s", ratio(|cost| cost.processor), Some((TargetIs::Ratio, 2.5))));
-    rows.push(row("whole analysis, wall", "s", ratio(|cost| cost.wall), None));
+    rows.push(Row::less_is_better(
+        "whole analysis",
+        "processor-s",
+        ratio(|cost| cost.processor),
+        Some((TargetIs::Ratio, 2.5)),
+    ));
+    rows.push(Row::less_is_better("whole analysis, wall", "s", ratio(|cost| cost.wall), None));
     let peak = (middle(&mine, |cost| cost.peak_mb), None);
-    rows.push(row("whole analysis, peak memory", "MB", peak, Some((TargetIs::AtMost, 500.0))));
+    rows.push(Row::less_is_better("whole analysis, peak memory", "MB", peak, Some((TargetIs::AtMost, 500.0))));
     accuracy::compare(&told, &material.mixed, rows)
 }
 
@@ -116,11 +132,11 @@ fn quick(workspace: &Workspace, ours: &Ours, material: &Material, rows: &mut Vec
     }
     let seconds = |costs: &[Cost]| middle(costs, |cost| cost.wall);
     let pair = (seconds(&large), Some(("sha256sum, two at a time", seconds(&hashes))));
-    rows.push(row("quick analysis of long files", "s", pair, Some((TargetIs::Ratio, 0.85))));
+    rows.push(Row::less_is_better("quick analysis of long files", "s", pair, Some((TargetIs::Ratio, 0.85))));
     for (name, theirs) in [("beets import, no autotag", &beets), ("supysonic folder scan", &supysonic)] {
         let thousand = |costs: &[Cost]| seconds(costs) * 1000.0 / SHORT as f64;
         let pair = (thousand(&short), Some((name, thousand(theirs))));
-        rows.push(row("quick analysis, 1,000 short files", "s", pair, Some((TargetIs::Ratio, 1.0))));
+        rows.push(Row::less_is_better("quick analysis, 1,000 short files", "s", pair, Some((TargetIs::Ratio, 1.0))));
     }
     Ok(())
 }
@@ -134,9 +150,14 @@ fn rescan(ours: &Ours, material: &Material, rows: &mut Vec<Row>) -> Result<()> {
     again(MANY)?;
     let costs = (0..ROUNDS).map(|_| Ok(again(0)?.0)).collect::<Result<Vec<_>>>()?;
     let thousand = middle(&costs, |cost| cost.wall) * 1000.0 / MANY as f64;
-    rows.push(row("rescan, 1,000 unchanged files", "s", (thousand, None), Some((TargetIs::AtMost, 0.05))));
+    rows.push(Row::less_is_better(
+        "rescan, 1,000 unchanged files",
+        "s",
+        (thousand, None),
+        Some((TargetIs::AtMost, 0.05)),
+    ));
     let peak = (middle(&costs, |cost| cost.peak_mb), None);
-    rows.push(row("rescan, peak memory", "MB", peak, Some((TargetIs::AtMost, 500.0))));
+    rows.push(Row::less_is_better("rescan, peak memory", "MB", peak, Some((TargetIs::AtMost, 500.0))));
     Ok(())
 }
 
@@ -153,7 +174,7 @@ fn check(ours: &Ours, material: &Material, rows: &mut Vec<Row>) -> Result<()> {
         mine.push(ours.run(folder.path(), &["verify", "--fresh"], &[])?.0.wall);
     }
     let pair = (median(mine), Some(("reading or sha256sum, the slower", median(theirs))));
-    rows.push(row("verify, nothing in memory", "s", pair, Some((TargetIs::Ratio, 0.9))));
+    rows.push(Row::less_is_better("verify, nothing in memory", "s", pair, Some((TargetIs::Ratio, 0.9))));
     Ok(())
 }
 
@@ -164,23 +185,4 @@ fn middle(costs: &[Cost], pick: fn(&Cost) -> f64) -> f64 {
 fn bytes_below(folder: &Path) -> Result<f64> {
     let files = crate::corpus::audio_files(folder)?;
     Ok(files.iter().map(|file| file.metadata().map_or(0, |facts| facts.len())).sum::<u64>() as f64)
-}
-
-/// A figure of which less is better.
-fn row(
-    figure: &str,
-    unit: &'static str,
-    (ours, peer): (f64, Option<(&'static str, f64)>),
-    target: Option<(TargetIs, f64)>,
-) -> Row {
-    let ratio = peer.map(|(_, theirs)| theirs / ours);
-    let (target_is, target) = target.unzip();
-    let target_is = target_is.unwrap_or(TargetIs::AtMost);
-    let meets = target.map(|target| match target_is {
-        TargetIs::Ratio => ratio.is_some_and(|ratio| ratio >= target),
-        TargetIs::AtMost => ours <= target,
-        TargetIs::AtLeast => ours >= target,
-    });
-    let (peer_name, peer) = peer.unzip();
-    Row { figure: figure.to_owned(), unit, ours, peer, peer_name, ratio, target, target_is, meets }
 }
