@@ -39,7 +39,7 @@ async fn a_release_by_web_seed_and_tracker() {
     assert_eq!(feed.status(), 200);
     let feed: serde_json::Value = serde_json::from_str(&feed.text().await.expect("text")).expect("JSON");
     let pages = feed["torrents"]["pages"].as_array().expect("pages");
-    assert_eq!((feed["torrents"]["entries"].as_u64(), pages.len()), (Some(2), 1), "{feed:#}");
+    assert_eq!((feed["torrents"]["entries"].as_u64(), pages.len()), (Some(3), 1), "{feed:#}");
     let page = format!("/pages/{}.jsonl.zst", pages[0]["sha256"].as_str().expect("a hash"));
     let page = world.get(&page).await;
     assert!(page.headers()["cache-control"].to_str().expect("text").contains("immutable"));
