@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fonoteca_accounts::Accounts;
 use fonoteca_archive::Archive;
-use fonoteca_swarm::{Seeder, SeederOptions};
+use fonoteca_swarm::Seeder;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -48,7 +48,7 @@ pub async fn serve(
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     let http = listener.local_addr().map_err(failed)?;
     let seeder = match options.bittorrent {
-        Some(address) => Some(Arc::new(Seeder::start(address, archive.blob_source(), SeederOptions::default()).await?)),
+        Some(address) => Some(Arc::new(Seeder::start(address, archive.seed_source(), options.seeder.clone()).await?)),
         None => None,
     };
     let bittorrent = seeder.as_ref().map(|seeder| seeder.local_addr());
