@@ -171,7 +171,7 @@ async fn torrents_for_everybody() {
     let driver = Driver::start();
     let page = open(&driver).await;
     page.goto(world.url("/torrents")).await.expect("the page");
-    until(&page, "document.querySelectorAll('.torrents tbody tr').length === 2").await;
+    until(&page, "document.querySelectorAll('.torrents tbody tr').length === 3").await;
     assert_eq!(value(&page, "document.documentElement.scrollWidth <= innerWidth").await, true, "nothing sticks out");
     page.screenshot(&pictures().join("torrents.png")).await.expect("a picture");
     page.find(By::Css("input[name=risk]")).await.expect("a box").click().await.expect("clicked");
