@@ -18,7 +18,7 @@ const MAX_CANDIDATES: usize = 256;
 const MAX_FOUND: usize = 20;
 
 /// A sound of fewer values than this (16 s) may have none of those that are posted equal to the last bit in a copy of it: what
-/// differs from them by one bit is looked up, too.
+/// differs from them by one bit or two is looked up, too.
 const FEW_VALUES: usize = 128;
 
 /// A recording that has the sound.
@@ -58,10 +58,9 @@ pub(super) fn search(segments: &[Segment], sound: &Sound) -> Result<Vec<Found>, 
 pub(super) fn like(segments: &[Segment], sound: &Sound) -> Result<Vec<BlobId>, SoundIndexError> {
     let mut questions = questions(sound);
     if sound.phases()[0].len() < FEW_VALUES {
-        let beside = sound.phases()[0]
-            .iter()
-            .zip(0..)
-            .flat_map(|(value, at)| (0..u32::BITS).filter_map(move |bit| Some((key(value ^ 1 << bit)?, at))));
+        let pairs = || (0..u32::BITS).flat_map(|one| (0..=one).map(move |other| 1 << one | 1 << other));
+        let values = sound.phases()[0].iter().zip(0..);
+        let beside = values.flat_map(|(value, at)| pairs().filter_map(move |bits: u32| Some((key(value ^ bits)?, at))));
         questions.extend(beside);
         questions.sort_unstable();
         questions.dedup();
