@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod corpus;
 pub mod demo;
+pub mod fuzz;
 pub mod suite;
 pub mod tidy;
 pub mod tools;

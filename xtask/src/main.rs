@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use xtask::suite::Part;
 use xtask::workspace::{CommandFailed, Workspace};
-use xtask::{bench, corpus, demo, suite, tidy};
+use xtask::{bench, corpus, demo, fuzz, suite, tidy};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Tasks of this repository", version)]
@@ -54,6 +54,10 @@ enum Task {
         #[command(flatten)]
         scale: bench::Scale,
     },
+    /// Feed hostile bytes to what reads foreign bytes, ten minutes a target
+    ///
+    /// Installs a nightly compiler and cargo-fuzz where they are missing. Ends with 1 if anything was found.
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> ExitCode {
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(&workspace),
         Task::Corpus { all } => corpus::fetch(&workspace, all).map(|_| ()),
         Task::Bench { name, json, scale } => bench::run(&workspace, name, json, &scale),
+        Task::Fuzz(options) => fuzz::run(&workspace, &options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use fonoteca_audio::Quality;
 use fonoteca_catalog::{File, FileState, Location, Sameness, Snapshot, Track, Twin};
 use fonoteca_model::progress::{Progress, Unit};
 use fonoteca_model::{BlobId, Id, Sha256Hash};
@@ -10,7 +11,7 @@ use serde::Serialize;
 
 use crate::archive::Archive;
 use crate::error::ArchiveError;
-use crate::quality::{best_first, quality};
+use crate::quality::best_first;
 
 /// Copies whose rows are looked up together.
 const COPIES_AT_ONCE: usize = 4096;
@@ -124,10 +125,11 @@ async fn tell(
     for group in twins.chunk_by(|one, other| one.key == other.key) {
         let held: Vec<&File> = group.iter().filter_map(|twin| files.get(&twin.root)).collect();
         let held = best_first(held, |file| file);
-        let Some(best) = held.first() else { continue };
+        let Some((best, _)) = held.first() else { continue };
         let of = |root: &BlobId| -> Option<&Track> { tracks.get(&holdings.get(root)?.first()?.track_id) };
         let track = of(&best.root);
-        let copies: Vec<HeldCopy> = held.iter().map(|file| copy(file, file.root == best.root, &places)).collect();
+        let described = held.iter().map(|(file, quality)| copy(file, quality, file.root == best.root, &places));
+        let copies: Vec<HeldCopy> = described.collect();
         let all: i64 = copies.iter().map(|copy| copy.bytes * copy.paths.len() as i64).sum();
         each(&Group {
             same,
@@ -156,7 +158,7 @@ async fn places(snapshot: &Snapshot, roots: &[BlobId]) -> Result<HashMap<BlobId,
     Ok(places.into_iter().collect())
 }
 
-fn copy(file: &File, best: bool, places: &HashMap<BlobId, Vec<String>>) -> HeldCopy {
+fn copy(file: &File, quality: &Quality, best: bool, places: &HashMap<BlobId, Vec<String>>) -> HeldCopy {
     let taken_in = || vec![String::from_utf8_lossy(&file.path).into_owned()];
     HeldCopy {
         root: file.root,
@@ -170,7 +172,7 @@ fn copy(file: &File, best: bool, places: &HashMap<BlobId, Vec<String>>) -> HeldC
         bit_depth: file.bit_depth,
         channels: file.channels,
         duration_ms: file.duration_ms,
-        lossless: quality(file).is_lossless(),
+        lossless: quality.is_lossless(),
         cutoff_hz: file.cutoff_hz,
         essence: file.essence,
     }

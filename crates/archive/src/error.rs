@@ -153,7 +153,7 @@ impl ArchiveError {
     /// Who has to act.
     pub fn blame(&self) -> Blame {
         match self {
-            _ if self.is_full() => Blame::Outside,
+            _ if self.is_full() || self.is_io_error() => Blame::Outside,
             Self::NotEmpty { .. }
             | Self::Usage(_)
             | Self::Catalog(CatalogError::Before { .. } | CatalogError::Version { .. }) => Blame::Usage,
@@ -186,10 +186,18 @@ impl ArchiveError {
     /// Whether a disk is full or a quota used up: free some space and run the same command again.
     pub fn is_full(&self) -> bool {
         use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        self.is_caused_by(|error| matches!(error.kind(), StorageFull | QuotaExceeded))
+    }
+
+    /// Whether a disk failed to read or write: see what the system says of it, and run the same command again.
+    pub fn is_io_error(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_io_error()) || self.is_caused_by(fonoteca_store::is_io_error)
+    }
+
+    fn is_caused_by(&self, is_it: impl Fn(&std::io::Error) -> bool) -> bool {
         let mut cause: Option<&dyn std::error::Error> = Some(self);
         while let Some(error) = cause {
-            if error.downcast_ref::<std::io::Error>().is_some_and(|io| matches!(io.kind(), StorageFull | QuotaExceeded))
-            {
+            if error.downcast_ref::<std::io::Error>().is_some_and(&is_it) {
                 return true;
             }
             cause = error.source();

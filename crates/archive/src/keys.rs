@@ -42,12 +42,24 @@ impl KeyRing {
                 self.folder.display()
             )));
         }
-        let key = SigningKey::generate().map_err(|error| ArchiveError::Bug(error.to_string()))?;
-        let text = key.to_secret_text().map_err(|error| ArchiveError::Bug(error.to_string()))?;
-        self.write_secret(&self.path_of(key.public()), &text)?;
+        let key = self.new_key()?;
         settings.publish.keys.push(key.public().to_string());
         settings.write(archive.root())?;
         Ok(key)
+    }
+
+    /// Makes a signing key. It signs for nobody before an archive names it.
+    pub fn new_key(&self) -> Result<SigningKey, ArchiveError> {
+        let key = SigningKey::generate().map_err(|error| ArchiveError::Bug(error.to_string()))?;
+        let text = key.to_secret_text().map_err(|error| ArchiveError::Bug(error.to_string()))?;
+        self.write_secret(&self.path_of(key.public()), &text)?;
+        Ok(key)
+    }
+
+    /// Whether a key that signs for `archive` is here; another machine may have it.
+    pub fn has_signing_key(&self, archive: &Archive) -> Result<bool, ArchiveError> {
+        let keys = public_keys(archive)?;
+        Ok(keys.is_empty() || keys.iter().any(|key| self.path_of(key).is_file()))
     }
 
     /// The key that seals app passwords in the accounts database; made the first time.

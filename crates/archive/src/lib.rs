@@ -11,6 +11,7 @@ pub mod error;
 pub mod feed;
 pub mod fixity;
 mod hashing;
+pub mod health;
 pub mod identify;
 pub mod identity;
 pub mod import;
@@ -29,5 +30,5 @@ pub mod settings;
 
 pub use archive::{Archive, Clock};
 pub use error::{ArchiveError, Blame};
-pub use published::{Published, PublishedFile, PublishedTorrent, PublishedVariant, SignedFeed};
+pub use published::{Contents, Located, Published, PublishedFile, PublishedTorrent, PublishedVariant, SignedFeed};
 pub use settings::Settings;

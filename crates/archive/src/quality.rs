@@ -3,17 +3,18 @@
 use fonoteca_audio::{Quality, State};
 use fonoteca_catalog::{File, FileState};
 
-/// Puts the best copy first. Ties go to the lowest root, so that the answer is the same every time.
-pub fn best_first<T>(copies: Vec<T>, file: impl Fn(&T) -> &File) -> Vec<T> {
+/// Puts the best copy first, each with what decided. Ties go to the lowest root, so that the answer is the same every time.
+pub fn best_first<T>(copies: Vec<T>, file: impl Fn(&T) -> &File) -> Vec<(T, Quality)> {
     let mut copies = copies;
     copies.sort_by_key(|copy| file(copy).root);
     let qualities: Vec<Quality> = copies.iter().map(|copy| quality(file(copy))).collect();
-    let mut copies: Vec<Option<T>> = copies.into_iter().map(Some).collect();
-    fonoteca_audio::best_first(&qualities).into_iter().filter_map(|place| copies[place].take()).collect()
+    let places = fonoteca_audio::best_first(&qualities);
+    let mut copies: Vec<Option<(T, Quality)>> = copies.into_iter().zip(qualities).map(Some).collect();
+    places.into_iter().filter_map(|place| copies[place].take()).collect()
 }
 
 /// What decides between copies, as far as the tables know it.
-pub(crate) fn quality(file: &File) -> Quality {
+pub fn quality(file: &File) -> Quality {
     let reason = || file.state_reason.clone().unwrap_or_default();
     Quality {
         state: match file.state {

@@ -38,6 +38,21 @@ pub struct Publish {
     pub keys: Vec<String>,
     /// Where the server is reached from outside, e.g. `https://music.example.org`.
     pub url: Option<String>,
+    /// Trackers beside the archive's own, in every torrent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trackers: Vec<String>,
+    /// Web seeds beside the archive's own: folders under which the torrents' names lie.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub web_seeds: Vec<String>,
+    /// The torrents' comment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// Where the torrents come from, in a word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Torrents say when they were made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creation_date: Option<bool>,
 }
 
 impl Settings {

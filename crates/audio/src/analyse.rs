@@ -1,6 +1,5 @@
 //! The one pass: packets are hashed and decoded once, and everything that listens hears the same samples.
 
-use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -10,6 +9,7 @@ use sha2::{Digest, Sha256};
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder};
 use symphonia::core::errors::Error;
 
+use crate::bytes::File;
 use crate::checks::{Checks, Watch};
 use crate::container::{self, Heard, Opened, Refusal, Verdict};
 use crate::external::{self, Ended};
@@ -61,8 +61,22 @@ pub fn analyse_to(
 
 fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Analysis, AudioError> {
     let read = |source: io::Error| AudioError::Read { path: path.into(), source };
+    let file = File::open(path).map_err(read)?;
+    let failed = file.failed();
+    let found = pass_over(file, depth, path, limits, cancel);
+    // What was found when the disk failed to give all is not what is there.
+    failed.take().map_or(found, |source| Err(read(source)))
+}
+
+fn pass_over(
+    mut file: File,
+    depth: Depth,
+    path: &Path,
+    limits: &Limits,
+    cancel: &dyn Fn() -> bool,
+) -> Result<Analysis, AudioError> {
+    let read = |source: io::Error| AudioError::Read { path: path.into(), source };
     let too_large = |what: String, limit: String| AudioError::TooLarge { path: path.into(), what, limit };
-    let mut file = File::open(path).map_err(read)?;
     let metadata = file.metadata().map_err(read)?;
     if !metadata.is_file() {
         return Err(AudioError::NotAudio { path: path.into(), found: "it is a folder or a device".into() });
@@ -77,7 +91,7 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
     if matches!(container, Container::WavPack | Container::Ape | Container::Musepack) {
         let sound_end = container::mpeg::before_trailing_tags(&mut file, start, len).map_err(read)?;
         if sound_end < len && len - sound_end <= limits.tag_memory_bytes as u64 {
-            tags::read_with_lofty(File::open(path).map_err(read)?, sound_end, len, 0, limits, &mut collector);
+            tags::read_with_lofty(file.again(path).map_err(read)?, sound_end, len, 0, limits, &mut collector);
         }
     }
     if container == Container::Mp3 || start > 0 {
@@ -86,7 +100,7 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
             let sound_end = container::mpeg::before_trailing_tags(&mut file, start, len).map_err(read)?;
             end = if len - sound_end <= limits.tag_memory_bytes as u64 { len } else { sound_end };
         }
-        tags::read_with_lofty(File::open(path).map_err(read)?, 0, end, start, limits, &mut collector);
+        tags::read_with_lofty(file.again(path).map_err(read)?, 0, end, start, limits, &mut collector);
     }
     let mut opened = container::open(container, file, start, len, limits, &mut collector).map_err(|refusal| {
         let path = path.to_path_buf();
@@ -104,6 +118,10 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
         let found = format!("it begins like {container} but declares 0 samples a second");
         return Err(AudioError::NotAudio { path: path.into(), found });
     }
+    // What is not decoded is measured against the limits too, by what it declares.
+    let channels = opened.params.channels.as_ref().map_or(0, |channels| channels.count() as u32);
+    let rate = opened.params.sample_rate.unwrap_or(0);
+    limits.allow(rate, channels).map_err(|(what, limit)| too_large(what, limit))?;
     let mut ear = Ear::new(&opened, depth, limits);
     let mut sha256 = Sha256::new();
     let mut bytes = 0_u64;
@@ -164,6 +182,7 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
     };
     let duration_ms = (u128::from(frames) * 1000).checked_div(heard.heard.rate.into()).unwrap_or(0) as i64;
     let state = verdict.state();
+    let cuesheet = collector.take_cuesheet();
     let (tags, cover, mut notes) = collector.finish();
     notes.extend(verdict.notes);
     let mut checks = heard.checks;
@@ -191,6 +210,7 @@ fn pass(depth: Depth, path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -
         loudness: heard.loudness,
         checks,
         cover,
+        cuesheet,
         notes,
     })
 }
@@ -349,12 +369,7 @@ impl Ear {
 
     /// The first sound decides what is measured.
     fn begin(&mut self, rate: u32, channels: u32) -> Result<(), (String, String)> {
-        if channels > self.limits.channels {
-            return Err((format!("{channels} channels"), format!("{} channels", self.limits.channels)));
-        }
-        if rate > self.limits.sample_rate_hz {
-            return Err((format!("{rate} samples a second"), format!("{} Hz", self.limits.sample_rate_hz)));
-        }
+        self.limits.allow(rate, channels)?;
         self.begun = true;
         (self.heard.rate, self.channels) = (rate, channels);
         self.meter = Meter::new(rate, channels);
@@ -385,6 +400,9 @@ impl Ear {
         self.flush_failing();
         if let Some(decoder) = &mut self.decoder {
             self.heard.checksum_right = decoder.finalize().verify_ok;
+            if !self.begun && self.heard.packets > 0 && self.verdict.broken.is_empty() {
+                self.verdict.broken.push(format!("none of its {} packets gives any sound", self.heard.packets));
+            }
         }
         Report {
             heard: self.heard,

@@ -1,9 +1,71 @@
 //! Reading a foreign file: bounded reads at a place, and a view of it with the parts left out that no decoder needs.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::fs::{self, Metadata};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use symphonia::core::io::{MediaSource, MediaSourceStream};
+
+/// A file that remembers the first read that the disk failed, whatever the reader makes of it: one that takes it for the end
+/// of the sound would have us say that a whole file arrived incomplete.
+#[derive(Debug)]
+pub(crate) struct File {
+    file: fs::File,
+    failed: Failed,
+}
+
+/// What a [`File`] remembers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Failed(Arc<Mutex<Option<io::Error>>>);
+
+impl Failed {
+    pub(crate) fn take(&self) -> Option<io::Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl File {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self { file: fs::File::open(path)?, failed: Failed::default() })
+    }
+
+    /// The same once more, with a place of its own.
+    pub(crate) fn again(&self, path: &Path) -> io::Result<Self> {
+        Ok(Self { file: fs::File::open(path)?, failed: self.failed.clone() })
+    }
+
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { file: self.file.try_clone()?, failed: self.failed.clone() })
+    }
+
+    pub(crate) fn metadata(&self) -> io::Result<Metadata> {
+        self.file.metadata()
+    }
+
+    pub(crate) fn failed(&self) -> Failed {
+        self.failed.clone()
+    }
+}
+
+impl Read for File {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer);
+        if let Err(error) = &read
+            && error.kind() != ErrorKind::Interrupted
+        {
+            let same = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+            self.failed.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(same);
+        }
+        read
+    }
+}
+
+impl Seek for File {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
 
 /// Reads up to `count` bytes from `offset`; fewer only where the file ends.
 pub(crate) fn read_at(file: &mut File, offset: u64, count: usize) -> io::Result<Vec<u8>> {
@@ -121,8 +183,7 @@ impl Seek for View {
             SeekFrom::Current(by) => self.position.checked_add_signed(by),
             SeekFrom::End(by) => self.len().checked_add_signed(by),
         };
-        self.position =
-            position.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "seek before the beginning"))?;
+        self.position = position.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "seek before the beginning"))?;
         Ok(self.position)
     }
 }
@@ -146,6 +207,7 @@ mod tests {
     fn a_view_shows_prefix_stretch_and_patches() {
         let mut file = tempfile::tempfile().expect("temporary file");
         file.write_all(b"0123456789abcdef").expect("write");
+        let file = File { file, failed: Failed::default() };
         let mut view = View::new(file, 2, 14).with_prefix(b"xyz".to_vec()).with_patches(vec![(4, *b"free")]);
         let mut text = String::new();
         view.read_to_string(&mut text).expect("read");
@@ -156,5 +218,18 @@ mod tests {
         view.read_to_string(&mut text).expect("read");
         assert_eq!(text, "cd");
         assert!(view.seek(SeekFrom::Current(-99)).is_err());
+    }
+
+    #[test]
+    fn a_failed_read_is_remembered_whatever_the_reader_makes_of_it() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        // A folder can be opened, and no byte of it be read.
+        let mut file = File::open(folder.path()).expect("opened");
+        let (failed, mut again) = (file.failed(), file.again(folder.path()).expect("opened"));
+        assert!(failed.take().is_none());
+        assert!(again.read(&mut [0; 4]).is_err());
+        let said = failed.take().expect("remembered");
+        assert_eq!(said.kind(), ErrorKind::IsADirectory);
+        assert!(failed.take().is_none() && file.read(&mut [0; 4]).is_err());
     }
 }

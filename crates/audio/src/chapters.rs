@@ -28,7 +28,11 @@ pub(crate) fn from_comments(raw: &[(String, String)]) -> Vec<Chapter> {
         raw.iter().filter_map(|(key, value)| Some((numbered(key, "")?, time(value)?))).collect();
     starts.sort_by_key(|(number, _)| *number);
     starts.dedup_by_key(|(number, _)| *number);
-    starts.into_iter().map(|(number, start_ms)| Chapter { start_ms, end_ms: None, title: title(number) }).collect()
+    let mut chapters: Vec<Chapter> =
+        starts.into_iter().map(|(number, start_ms)| Chapter { start_ms, end_ms: None, title: title(number) }).collect();
+    // Nothing says that they are numbered in the order of their times.
+    chapters.sort_by_key(|chapter| chapter.start_ms);
+    chapters
 }
 
 /// `HH:MM:SS.mmm` in milliseconds.
@@ -67,5 +71,11 @@ mod tests {
         let first = Chapter { start_ms: 0, end_ms: None, title: Some("Beginning".into()) };
         assert_eq!(found, [first, Chapter { start_ms: 3_600_500, end_ms: None, title: None }]);
         assert_eq!(time("00:00:00.é"), None);
+    }
+
+    #[test]
+    fn chapters_numbered_backwards_are_in_order_of_time() {
+        let raw = [("CHAPTER000".to_owned(), "00:01:00.000".to_owned()), ("CHAPTER001".into(), "00:00:00.000".into())];
+        assert_eq!(from_comments(&raw).iter().map(|chapter| chapter.start_ms).collect::<Vec<_>>(), [0, 60_000]);
     }
 }

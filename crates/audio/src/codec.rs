@@ -103,8 +103,17 @@ pub(crate) fn mime_and_extension(container: Container, codec: AudioCodecId) -> (
     }
 }
 
+/// Samples of all channels in one packet; real packets have some thousands.
+const MAX_PACKET_SAMPLES: u64 = 1 << 24;
+
 /// A decoder that checks what the coding lets it check.
 pub(crate) fn decoder(params: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>, Error> {
+    // Decoders make room for the longest packet that is declared.
+    let channels = params.channels.as_ref().map_or(1, |channels| channels.count() as u64);
+    let longest = params.max_frames_per_packet.max(params.frames_per_block).unwrap_or(0);
+    if longest.saturating_mul(channels) > MAX_PACKET_SAMPLES {
+        return Err(Error::LimitError("samples in a packet"));
+    }
     static REGISTRY: OnceLock<CodecRegistry> = OnceLock::new();
     let registry = REGISTRY.get_or_init(|| {
         let mut registry = CodecRegistry::new();

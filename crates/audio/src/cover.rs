@@ -1,9 +1,5 @@
 //! Pictures: what kind of picture some bytes are, and the cover that lies beside the files of an album.
 
-use std::fs;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-
 use crate::{Picture, PictureKind};
 
 /// The MIME type of a JPEG, PNG, WebP or GIF picture by its first bytes, or `None` for anything else.
@@ -27,36 +23,26 @@ pub const COVER_NAMES: &[&str] = &["cover", "folder", "front", "album", "albumar
 /// Extensions of folder covers, best first. Case does not matter.
 pub const COVER_EXTENSIONS: &[&str] = &["jpg", "jpeg", "png", "webp", "gif"];
 
-/// The picture file in a folder that is its cover by name, best name first; `None` if there is none.
-///
-/// The file is not opened; [`read_folder_cover`] does that and looks whether it really is a picture.
-pub fn find_folder_cover(folder: &Path) -> io::Result<Option<PathBuf>> {
-    let mut best = None;
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let lower = |part: Option<&std::ffi::OsStr>| part.and_then(|part| part.to_str()).map(str::to_lowercase);
-        let (Some(stem), Some(extension)) = (lower(path.file_stem()), lower(path.extension())) else { continue };
-        let name = COVER_NAMES.iter().position(|known| *known == stem);
-        let kind = COVER_EXTENSIONS.iter().position(|known| *known == extension);
-        if let Some(rank) = name.zip(kind)
-            && path.is_file()
-        {
-            // The path settles a draw between Cover.jpg and cover.jpg.
-            let candidate = (rank, path);
-            if best.as_ref().is_none_or(|best| candidate < *best) {
-                best = Some(candidate);
-            }
-        }
-    }
-    Ok(best.map(|(_, path)| path))
+/// Whether a file is called like a cover: its name without extension, and the extension, both in lower case.
+pub fn is_cover_name(stem: &str, extension: &str) -> bool {
+    COVER_NAMES.contains(&stem) && COVER_EXTENSIONS.contains(&extension)
 }
 
-/// Reads a folder cover of at most `limit` bytes; `None` if it is larger or no picture.
-pub fn read_folder_cover(path: &Path, limit: usize) -> io::Result<Option<Picture>> {
-    let mut data = Vec::new();
-    fs::File::open(path)?.take(limit as u64 + 1).read_to_end(&mut data)?;
-    let mime = image_mime(&data).filter(|_| data.len() <= limit);
-    Ok(mime.map(|mime| Picture { mime: mime.into(), data, kind: PictureKind::Front }))
+/// The file that is the cover by its name among those of a folder, best name first; `None` if there is none.
+pub fn best_cover<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let rank = |name: &str| {
+        let name = name.to_lowercase();
+        let (stem, extension) = name.rsplit_once('.')?;
+        let rank = COVER_NAMES.iter().position(|known| *known == stem)?;
+        Some((rank, COVER_EXTENSIONS.iter().position(|known| *known == extension)?))
+    };
+    // The name settles a draw between Cover.jpg and cover.jpg.
+    names.into_iter().filter_map(|name| Some((rank(name)?, name))).min().map(|(_, name)| name)
+}
+
+/// The front cover that a file beside the music is; `None` if its bytes are no picture.
+pub fn front(data: Vec<u8>) -> Option<Picture> {
+    Some(Picture { mime: image_mime(&data)?.into(), data, kind: PictureKind::Front })
 }
 
 #[cfg(test)]
@@ -73,15 +59,10 @@ mod tests {
 
     #[test]
     fn the_best_name_wins() {
-        let folder = tempfile::tempdir().expect("temporary folder");
-        assert_eq!(find_folder_cover(folder.path()).expect("list"), None);
-        for name in ["front.png", "Folder.JPG", "notes.txt", "cover.txt"] {
-            fs::write(folder.path().join(name), b"\xff\xd8\xff rest").expect("write");
-        }
-        let found = find_folder_cover(folder.path()).expect("list").expect("a cover");
-        assert_eq!(found.file_name().and_then(|name| name.to_str()), Some("Folder.JPG"));
-        let picture = read_folder_cover(&found, 8).expect("read").expect("a picture");
-        assert_eq!((picture.mime.as_str(), picture.data.len()), ("image/jpeg", 8));
-        assert_eq!(read_folder_cover(&found, 7).expect("read"), None);
+        assert_eq!(best_cover(["notes.txt", "cover.txt", "cover", "back.jpg"]), None);
+        assert_eq!(best_cover(["front.png", "Folder.JPG", "folder.png"]), Some("Folder.JPG"));
+        assert!(is_cover_name("cover", "jpg") && !is_cover_name("cover", "txt") && !is_cover_name("back", "jpg"));
+        assert_eq!(front(b"\xff\xd8\xff rest".to_vec()).expect("a picture").mime, "image/jpeg");
+        assert_eq!(front(b"text".to_vec()), None);
     }
 }

@@ -4,7 +4,11 @@
 //! gap (`INDEX 00`) belongs to the track before it, as EAC and players have it. What is understood is typed; all remarks
 //! are kept. A sheet that points outside its folder is refused whole: it was made to hurt, or for another machine.
 
+mod block;
+
 use std::path::{Component, Path};
+
+pub(crate) use block::{MAX_BLOCK_BYTES, from_flac};
 
 use crate::text;
 

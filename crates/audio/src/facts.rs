@@ -5,6 +5,7 @@ use std::fmt;
 use fonoteca_model::Sha256Hash;
 use serde::{Deserialize, Serialize};
 
+use crate::cue::Sheet;
 use crate::{Chapter, Checks, TimedLine};
 
 /// Everything that one pass over a file told.
@@ -42,6 +43,8 @@ pub struct Analysis {
     pub checks: Option<Checks>,
     /// The embedded front cover, or else the first embedded picture.
     pub cover: Option<Picture>,
+    /// The tracks of a FLAC file by its `CUESHEET` block, in one file without a name.
+    pub cuesheet: Option<Sheet>,
     /// What was noticed on the way and somebody may want to know, one sentence each.
     pub notes: Vec<String>,
 }

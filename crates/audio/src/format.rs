@@ -1,10 +1,9 @@
 //! What a file is, by its first bytes: an audio container that is read here, one that is refused, or no audio at all.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use crate::bytes::{be32, le64, read_at};
+use crate::bytes::{File, be32, le64, read_at};
 use crate::{AudioError, Container};
 
 /// Extensions of file names that promise audio, in lower case.

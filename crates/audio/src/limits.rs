@@ -31,6 +31,19 @@ pub struct Limits {
     pub ffmpeg_bytes: u64,
 }
 
+impl Limits {
+    /// Whether so many samples a second of so many channels are taken. The error is what is too much, and the limit.
+    pub(crate) fn allow(&self, rate: u32, channels: u32) -> Result<(), (String, String)> {
+        if channels > self.channels {
+            return Err((format!("{channels} channels"), format!("{} channels", self.channels)));
+        }
+        if rate > self.sample_rate_hz {
+            return Err((format!("{rate} samples a second"), format!("{} Hz", self.sample_rate_hz)));
+        }
+        Ok(())
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -4,10 +4,6 @@
 //! several of them before one line, `[offset:±ms]` (positive: earlier), other `[key:value]` lines, and times of single
 //! words in `<>`, which are left out of the text.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-
 use serde::{Deserialize, Serialize};
 
 use crate::text;
@@ -112,16 +108,25 @@ fn without_word_times(line: &str) -> String {
     words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The LRC file that lies beside an audio file under the same name, if there is one.
-pub fn find_lrc(audio: &Path) -> Option<PathBuf> {
-    ["lrc", "LRC", "Lrc"].iter().map(|ending| audio.with_extension(ending)).find(|path| path.is_file())
+/// Words without times: the text of a file beside the music. `None` for what is no text, or says nothing.
+pub fn parse_plain(bytes: &[u8]) -> Option<String> {
+    if bytes.len() > MAX_BYTES {
+        return None;
+    }
+    let text = text::decode(bytes).text;
+    let is_text = !text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'));
+    (is_text && !text.trim().is_empty()).then(|| text.trim().to_owned())
 }
 
-/// Reads an LRC file, a mebibyte of it at most; `None` if no line has a time.
-pub fn read_lrc(path: &Path) -> io::Result<Option<Lrc>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(parse_lrc(&bytes))
+/// Lines with their times as an LRC file has them.
+pub fn write_lrc(lines: &[TimedLine]) -> String {
+    let line = |line: &TimedLine| {
+        let (minutes, rest) = (line.at_ms.max(0) / 60_000, line.at_ms.max(0) % 60_000);
+        // One line a time, whatever was in it.
+        let words = line.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        format!("[{minutes:02}:{:02}.{:03}]{words}\n", rest / 1000, rest % 1000)
+    };
+    lines.iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -174,12 +179,19 @@ mod tests {
     }
 
     #[test]
-    fn the_file_beside_has_the_same_name() {
-        let folder = tempfile::tempdir().expect("temporary folder");
-        let audio = folder.path().join("01 a.song.flac");
-        assert_eq!(find_lrc(&audio), None);
-        std::fs::write(folder.path().join("01 a.song.lrc"), "[00:01.00]x").expect("write");
-        let found = find_lrc(&audio).expect("it is there");
-        assert_eq!(read_lrc(&found).expect("read").expect("LRC").lines.len(), 1);
+    fn what_is_written_is_read_again() {
+        let lines = [(1_005, "One  two"), (61_000, ""), (6_000_123, "Late")];
+        let lines = lines.map(|(at_ms, text)| TimedLine { at_ms, text: text.to_owned() });
+        let written = write_lrc(&lines);
+        assert_eq!(written, "[00:01.005]One two\n[01:01.000]\n[100:00.123]Late\n");
+        let read: Vec<i64> = parse_lrc(written.as_bytes()).expect("LRC").lines.iter().map(|line| line.at_ms).collect();
+        assert_eq!(read, [1_005, 61_000, 6_000_123]);
+    }
+
+    #[test]
+    fn words_are_text() {
+        assert_eq!(parse_plain(b"Zo\xeb\r\n\tla la\n").as_deref(), Some("Zo\u{eb}\r\n\tla la"));
+        assert_eq!(parse_plain(b"\x7fELF\x01\x00"), None);
+        assert_eq!(parse_plain(b" \n"), None);
     }
 }

@@ -90,6 +90,8 @@ pub struct Target {
     pub kbps: u32,
     /// Where in the sound to begin, in milliseconds.
     pub start_ms: u64,
+    /// Where to end, counted from the beginning of the sound as well; `None` for its end.
+    pub end_ms: Option<u64>,
 }
 
 /// Where the sound to copy comes from.
@@ -107,10 +109,32 @@ pub enum Input<'a> {
 /// that looks like an option or another protocol is still only a path. Standard output and error are piped; standard
 /// input is piped for [`Input::Stdin`] and empty otherwise.
 pub fn command(ffmpeg: &OsStr, input: Input<'_>, target: Target) -> Command {
+    let mut command = without_output(ffmpeg, input, target);
+    command.args(target.format.arguments()).arg("pipe:1");
+    command
+}
+
+/// As [`command`], for a copy that is kept: with these tags, and nothing by chance or by date, so that the same encoder makes
+/// the same bytes of the same input.
+pub fn lasting(ffmpeg: &OsStr, input: Input<'_>, target: Target, tags: &[(&str, &str)]) -> Command {
+    let mut command = without_output(ffmpeg, input, target);
+    for (key, value) in tags {
+        command.arg("-metadata").arg(format!("{key}={value}"));
+    }
+    command.args(["-threads", "1", "-fflags", "+bitexact", "-flags:a", "+bitexact"]);
+    command.args(target.format.arguments()).arg("pipe:1");
+    command
+}
+
+fn without_output(ffmpeg: &OsStr, input: Input<'_>, target: Target) -> Command {
     let mut command = Command::new(ffmpeg);
     command.args(["-nostdin", "-hide_banner", "-loglevel", "error", "-protocol_whitelist", "file,pipe"]);
+    let seconds = |ms: u64| format!("{}.{:03}", ms / 1000, ms % 1000);
     if target.start_ms > 0 {
-        command.arg("-ss").arg(format!("{}.{:03}", target.start_ms / 1000, target.start_ms % 1000));
+        command.arg("-ss").arg(seconds(target.start_ms));
+    }
+    if let Some(end_ms) = target.end_ms {
+        command.arg("-t").arg(seconds(end_ms.saturating_sub(target.start_ms)));
     }
     match input {
         Input::Path(path) => {
@@ -126,7 +150,6 @@ pub fn command(ffmpeg: &OsStr, input: Input<'_>, target: Target) -> Command {
     if let Some((least, most)) = target.format.kbps_range() {
         command.arg("-b:a").arg(format!("{}k", target.kbps.clamp(least, most)));
     }
-    command.args(target.format.arguments()).arg("pipe:1");
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -142,16 +165,18 @@ mod tests {
 
     #[test]
     fn a_path_is_never_an_option_or_a_protocol() {
-        let target = Target { format: Format::Mp3, kbps: 9999, start_ms: 1500 };
+        let target = Target { format: Format::Mp3, kbps: 9999, start_ms: 1500, end_ms: Some(4000) };
         let found = arguments(Input::Path(Path::new("-y http://example.org")), target);
         assert!(found.contains(&"file:-y http://example.org".into()), "{found:?}");
         assert!(found.contains(&"320k".into()) && found.contains(&"1.500".into()), "{found:?}");
+        let length = found.iter().position(|argument| argument == "-t").expect("a length");
+        assert_eq!(found[length + 1], "2.500");
         assert_eq!(found.last().map(String::as_str), Some("pipe:1"));
     }
 
     #[test]
     fn lossless_copies_have_no_bit_rate() {
-        let found = arguments(Input::Stdin, Target { format: Format::Flac, kbps: 128, start_ms: 0 });
+        let found = arguments(Input::Stdin, Target { format: Format::Flac, kbps: 128, start_ms: 0, end_ms: None });
         assert!(!found.contains(&"-b:a".into()) && !found.contains(&"-ss".into()), "{found:?}");
         assert_eq!(Format::from_name("OGA"), Some(Format::Ogg));
         assert_eq!(Format::from_name("exe"), None);

@@ -38,6 +38,7 @@ mod rowstore;
 pub mod schema;
 mod snapshot;
 mod staged;
+pub mod table_file;
 mod writer;
 
 pub use arrow;
@@ -52,8 +53,8 @@ pub use schema::{
 };
 pub use snapshot::{
     AlbumDetails, AlbumEntry, AlbumOrder, Answer, ArtistDetails, ArtistEntry, BANDS, Band, Coverage, Covering, Held,
-    HeldAudio, Key, Listened, Point, QueryError, SHARES, Sameness, Snapshot, Stats, TrackDetails, TrackEntry,
-    TrackNames, Twin,
+    HeldAudio, HeldQuery, Key, LATER_JOB, Listened, Point, QueryError, SHARES, Sameness, Snapshot, Stats, TrackDetails,
+    TrackEntry, TrackNames, Twin,
 };
 pub use staged::Staged;
 pub use writer::Writer;

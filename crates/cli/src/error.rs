@@ -74,6 +74,10 @@ impl From<ArchiveError> for CommandError {
         };
         let told = Self::of(exit, &error);
         match &error {
+            error if error.is_io_error() => told.hint(
+                "the disk fails: see what the system says of it (dmesg), then run the same command again; what was finished \
+                 is kept",
+            ),
             // The store says so itself.
             ArchiveError::Store(_) => told,
             error if error.is_full() => told.hint("free some space, and run the same command again"),

@@ -56,12 +56,22 @@ pub fn guarded(run: impl FnOnce() -> Exit) -> Exit {
 
 fn tell(panic: &PanicHookInfo<'_>) {
     use std::io::Write;
+    if is_foreseen(panic) {
+        return;
+    }
     let place = panic.location().map(|place| format!(" ({place})")).unwrap_or_default();
     let what = panic.payload_as_str().unwrap_or("it cannot say what went wrong");
     let mut stderr = std::io::stderr().lock();
     // Nothing can be done about a stderr that is gone.
     let _ = writeln!(stderr, "error: fonoteca has a bug: {what}{place}");
     let _ = writeln!(stderr, "hint: please report this with the command that was given; the archive stays consistent");
+}
+
+/// Where a disk refuses the end of a table's file, `deltalake` has `object_store` give it up, which panics, and catches that
+/// (its `datafile/writer.rs`): what the disk said is told as the error that it is.
+fn is_foreseen(panic: &PanicHookInfo<'_>) -> bool {
+    let place = panic.location().map_or("", std::panic::Location::file);
+    place.contains("object_store") && panic.payload_as_str() == Some("Already shut down")
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@ use std::ops::RangeInclusive;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use fonoteca_accounts::Role;
+use fonoteca_archive::feed::WithFiles;
 use fonoteca_archive::fixity::Amount;
 use fonoteca_archive::ingest::Depth;
 use fonoteca_archive::mirror::Via;
+use fonoteca_archive::release::{Bands, Tail};
 use fonoteca_catalog::export::Format;
 use fonoteca_catalog::index::Kind;
 use fonoteca_catalog::{Sameness, Table};
@@ -46,6 +48,14 @@ pub fn depth() -> impl TypedValueParser<Value = Depth> {
         (Depth::Head, "none", "hash it, and read no more of it than its head: format, tags, declared length"),
         (Depth::Packets, "quick", "read every packet, decode none: true length, completeness, re-tagged copies"),
         (Depth::Sound, "full", "decode it: fingerprint, loudness, and proof that all of it can be heard"),
+    ])
+}
+
+/// How files get into a static copy.
+pub fn with_files() -> impl TypedValueParser<Value = WithFiles> {
+    words(vec![
+        (WithFiles::Link, "link", "hard links where the file system allows it, copies where not"),
+        (WithFiles::Copy, "copy", "copies"),
     ])
 }
 
@@ -125,6 +135,16 @@ pub fn via() -> impl TypedValueParser<Value = Via> {
 /// Bytes: `4TB`, `500 GB`, `32GiB`, `1000000`.
 pub fn size(text: &str) -> Result<u64, String> {
     text.parse::<Bytes>().map(|bytes| bytes.0).map_err(|error| error.to_string())
+}
+
+/// Bands of popularity by their lower edges: `75,50,25,1`.
+pub fn bands(text: &str) -> Result<Bands, String> {
+    text.parse::<Bands>().map_err(|error| error.to_string())
+}
+
+/// A coding for copies of the long tail: `opus:72`.
+pub fn tail(text: &str) -> Result<Tail, String> {
+    text.parse::<Tail>().map_err(|error| error.to_string())
 }
 
 /// Years: `1999`, `1990..1999`, `1990..`, `..1999`.

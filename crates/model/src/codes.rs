@@ -76,7 +76,8 @@ impl FromStr for Isrc {
         let error = || CodeError::new("an ISRC: two letters, three letters or digits, seven digits", text);
         let mut code: String = text.chars().filter(|c| !matches!(c, '-' | ' ' | ':')).collect();
         code.make_ascii_uppercase();
-        let code = code.strip_prefix("ISRC").map(str::to_owned).unwrap_or(code);
+        // Iceland's codes may begin like the name of the code.
+        let code = code.strip_prefix("ISRC").filter(|rest| rest.len() >= 12).map(str::to_owned).unwrap_or(code);
         let bytes = code.as_bytes();
         let well_formed = bytes.len() == 12
             && bytes[..2].iter().all(u8::is_ascii_uppercase)
@@ -151,6 +152,9 @@ mod tests {
     fn isrc_takes_the_spellings_found_in_tags() {
         for text in ["ZZFON2600001", "zz-fon-26-00001", "ISRC ZZ FON 26 00001"] {
             assert_eq!(text.parse::<Isrc>().expect(text).as_str(), "ZZFON2600001");
+        }
+        for text in ["ISRCX2600001", "IS-RCX-26-00001", "ISRC IS-RCX-26-00001"] {
+            assert_eq!(text.parse::<Isrc>().expect(text).as_str(), "ISRCX2600001");
         }
         for wrong in ["", "ZZFON260000", "ZZFON26000011", "12FON2600001", "ZZFÖN2600001"] {
             assert!(wrong.parse::<Isrc>().is_err(), "{wrong}");

@@ -193,7 +193,9 @@ fn is_version(text: &str) -> bool {
 }
 
 fn is_port(text: &str) -> bool {
-    (2..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase()) || text == "scotland"
+    let is_term = matches!(text, "by" | "nc" | "nd" | "sa");
+    (2..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase()) && !is_term
+        || text == "scotland"
 }
 
 /// `nc-by-nd` and `by-nd-nc` are spellings of `by-nc-nd`, the older ones official for version 1.0.
@@ -244,6 +246,9 @@ fn cc_name(words: &[&str]) -> Option<LicenceMatch> {
     if matches!(joined.as_str(), "public domain mark" | "public domain mark 1.0" | "pdm" | "cc pdm 1.0" | "cc pdm") {
         return row_at("publicdomain/mark").map(|row| cc_match(row, Some("1.0"), None));
     }
+    if joined == "cc pddc" {
+        return row_at("licenses/publicdomain").map(|row| cc_match(row, None, None));
+    }
     let rest = match words {
         ["creative", "commons", rest @ ..] | ["cc", rest @ ..] => rest,
         ["by", ..] => words,
@@ -261,8 +266,10 @@ fn cc_name(words: &[&str]) -> Option<LicenceMatch> {
     let mut terms = Vec::new();
     let mut version = None;
     let mut port = None;
-    for word in rest {
+    for (at, word) in rest.iter().enumerate() {
         match *word {
+            // "no" is Norway at the end, and the beginning of "no derivatives" before it.
+            word if version.is_some() && is_port(word) && at + 1 == rest.len() => port = Some(word),
             "by" | "attribution" => terms.push("by"),
             "nc" | "noncommercial" => terms.push("nc"),
             "nd" | "noderivatives" | "noderivs" => terms.push("nd"),
@@ -340,6 +347,10 @@ mod tests {
             ("CC0 1.0 Universal", "CC0-1.0"),
             ("CC BY-SA 4.0", "CC-BY-SA-4.0"),
             ("CC-BY-NC-ND-4.0", "CC-BY-NC-ND-4.0"),
+            ("CC-BY-3.0-NO", "CC-BY-3.0-NO"),
+            ("CC BY 3.0 no derivatives", "CC-BY-ND-3.0"),
+            ("CC BY 3.0 nc", "CC-BY-NC-3.0"),
+            ("CC-PDDC", "CC-PDDC"),
             ("Creative Commons Attribution-NonCommercial-ShareAlike 3.0 Unported", "CC-BY-NC-SA-3.0"),
             (
                 "Licensed to the public under http://creativecommons.org/licenses/by/4.0/ verify at http://example.org",

@@ -132,12 +132,17 @@ impl FromStr for Bytes {
             "m" | "mb" => 1_000_000,
             "g" | "gb" => 1_000_000_000,
             "t" | "tb" => 1_000_000_000_000,
+            "p" | "pb" => 1_000_000_000_000_000,
+            "e" | "eb" => 1_000_000_000_000_000_000,
             "kib" => 1 << 10,
             "mib" => 1 << 20,
             "gib" => 1 << 30,
             "tib" => 1 << 40,
+            "pib" => 1 << 50,
+            "eib" => 1 << 60,
             _ => {
-                let units = "write B, kB, MB, GB, TB, KiB, MiB, GiB or TiB";
+                let unit: String = unit.chars().take(20).collect();
+                let units = "write B, kB, MB, GB, TB, PB, EB, KiB, MiB, GiB, TiB, PiB or EiB";
                 return Err(UnitError(format!("{unit:?} is no unit of size: {units}")));
             }
         };
@@ -282,6 +287,11 @@ mod tests {
         assert_eq!(Bytes(999).to_string(), "999 B");
         assert_eq!(Bytes(1_500_000_000).to_string(), "1.5 GB");
         assert_eq!(Bytes(999_999).to_string(), "1.0 MB");
+        for bytes in [1, 999, 1_500_000, 1_500_000_000_000_000, 8_000_000_000_000_000_000] {
+            assert_eq!(Bytes(bytes).to_string().parse::<Bytes>().expect("a size").0, bytes);
+        }
+        let error = "1 x".repeat(1000).parse::<Bytes>().expect_err("no unit").to_string();
+        assert!(error.len() < 200, "{error}");
         assert_eq!(Duration(187_000).to_string(), "3:07");
         assert_eq!(Duration(3_723_000).to_string(), "1:02:03");
     }

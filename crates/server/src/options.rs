@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fonoteca_guard::{Policy, Rate};
 use fonoteca_model::Timestamp;
+use fonoteca_swarm::SeederOptions;
 
 pub use crate::tracker::TrackerLimits;
 
@@ -15,6 +16,8 @@ pub struct ServerOptions {
     pub listen: SocketAddr,
     /// Where the BitTorrent seeder listens; `None` for no seeder.
     pub bittorrent: Option<SocketAddr>,
+    /// What the seeder may cost.
+    pub seeder: SeederOptions,
     /// The address under which others reach the server, such as `https://music.example.org`. With `https` the session
     /// cookie is never sent in the clear.
     pub public_url: Option<String>,
@@ -22,6 +25,8 @@ pub struct ServerOptions {
     pub session_ttl: Duration,
     /// What the built-in tracker takes.
     pub tracker: TrackerLimits,
+    /// How often trackers are asked who has the torrents.
+    pub count_every: Duration,
     /// What is tolerated of one address.
     pub guard: Policy,
     /// The minute of the day, from midnight, by which the hours of the schedule of checks go.
@@ -35,9 +40,11 @@ impl Default for ServerOptions {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 4747)),
             bittorrent: None,
+            seeder: SeederOptions::default(),
             public_url: None,
             session_ttl: Duration::from_hours(30 * 24),
             tracker: TrackerLimits::default(),
+            count_every: Duration::from_hours(3),
             // A mirror announces each of its torrents every ten minutes; a thousand of them are no abuse.
             guard: Policy { announces: Rate { burst: 2_000, per_hour: 12_000 }, ..Policy::default() },
             // UTC.

@@ -9,6 +9,7 @@ use axum::http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_TYPE, HeaderValue
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::response::IntoResponse;
 use bytes::Bytes;
+use fonoteca_archive::quality::quality;
 use fonoteca_audio::transcode::{Format, Input, Target, command};
 use fonoteca_catalog::File;
 use fonoteca_store::StoreError;
@@ -95,14 +96,37 @@ pub(crate) async fn play(
     wish: &Wish,
     headers: &HeaderMap,
 ) -> Result<Option<Response<Body>>, Unplayable> {
-    match target(&song.file, song.start_ms, wish)? {
+    match target(&song.file, (song.start_ms, song.end_ms), wish)? {
         None => Ok(original(app, song, headers).await?),
         Some(target) => transcoded(app, song, target).await,
     }
 }
 
+/// Sends a song to keep: the bytes as they came, or of a track that is a part of a file that part.
+pub(crate) async fn keep(app: &App, song: &Song, headers: &HeaderMap) -> Result<Option<Response<Body>>, Unplayable> {
+    play(app, song, &Wish { format: Some("raw".to_owned()), ..Wish::default() }, headers).await
+}
+
+/// What a track is sent as where nothing else is asked for: its MIME type and extension.
+///
+/// A part of a file cannot be sent as its bytes came: whoever asks for one track of twelve would hear, and keep, all of them.
+/// It is cut: without loss where the file has none, or else as MP3.
+pub(crate) fn sent_as(song: &Song) -> (&str, &str) {
+    if song.is_part() {
+        let format = cut(&song.file);
+        (format.mime(), format.extension())
+    } else {
+        (&song.file.mime, &song.file.extension)
+    }
+}
+
+/// The coding that a part of a file is cut to.
+fn cut(file: &File) -> Format {
+    if quality(file).is_lossless() { Format::Flac } else { Format::Mp3 }
+}
+
 /// Sends the bytes as they came; `None` when the store has lost them.
-pub(crate) async fn original(app: &App, song: &Song, headers: &HeaderMap) -> Result<Option<Response<Body>>, Internal> {
+async fn original(app: &App, song: &Song, headers: &HeaderMap) -> Result<Option<Response<Body>>, Internal> {
     app.metrics.streams.add(1);
     let content = Content {
         root: song.file.root,
@@ -115,7 +139,12 @@ pub(crate) async fn original(app: &App, song: &Song, headers: &HeaderMap) -> Res
 }
 
 /// The copy to make, or `None` where the original is what is wanted.
-fn target(file: &File, start_ms: Option<i64>, wish: &Wish) -> Result<Option<Target>, Unplayable> {
+fn target(
+    file: &File,
+    (start_ms, end_ms): (Option<i64>, Option<i64>),
+    wish: &Wish,
+) -> Result<Option<Target>, Unplayable> {
+    let is_part = start_ms.is_some() || end_ms.is_some();
     let kbps = file.bit_rate.map_or(0, |bits| u32::try_from(bits / 1000).unwrap_or(0));
     let begins_at = u64::try_from(start_ms.unwrap_or(0)).unwrap_or(0) + u64::from(wish.start_seconds) * 1000;
     let raw = wish.format.as_deref() == Some("raw");
@@ -125,12 +154,16 @@ fn target(file: &File, start_ms: Option<i64>, wish: &Wish) -> Result<Option<Targ
     };
     let too_large = wish.max_kbps > 0 && !raw && (kbps == 0 || kbps > wish.max_kbps);
     let other_format = format.is_some_and(|format| format.extension() != file.extension);
-    if !too_large && !other_format && begins_at == 0 {
+    if !is_part && !too_large && !other_format && begins_at == 0 {
         return Ok(None);
     }
-    let kbps = if wish.max_kbps > 0 { wish.max_kbps } else { DEFAULT_KBPS };
+    // What is coded again should lose little.
+    let usual = if is_part { kbps.max(DEFAULT_KBPS) } else { DEFAULT_KBPS };
+    let kbps = if wish.max_kbps == 0 || raw { usual } else { wish.max_kbps };
     // Every player of the last 25 years plays MP3.
-    Ok(Some(Target { format: format.unwrap_or(Format::Mp3), kbps, start_ms: begins_at }))
+    let own = if is_part && !too_large { cut(file) } else { Format::Mp3 };
+    let end_ms = end_ms.and_then(|end| u64::try_from(end).ok());
+    Ok(Some(Target { format: format.unwrap_or(own), kbps, start_ms: begins_at, end_ms }))
 }
 
 async fn transcoded(app: &App, song: &Song, target: Target) -> Result<Option<Response<Body>>, Unplayable> {
@@ -217,6 +250,8 @@ mod tests {
         .expect("a row")
     }
 
+    const WHOLE: (Option<i64>, Option<i64>) = (None, None);
+
     fn wish(format: Option<&str>, max_kbps: u32, start_seconds: u32) -> Wish {
         Wish { format: format.map(str::to_owned), max_kbps, start_seconds }
     }
@@ -233,15 +268,31 @@ mod tests {
             (&mp3, wish(Some("mp3"), 192, 0)),
             (&mp3, wish(None, 320, 0)),
         ] {
-            assert_eq!(target(file, None, &wish), Ok(None), "{wish:?}");
+            assert_eq!(target(file, WHOLE, &wish), Ok(None), "{wish:?}");
         }
-        let copy = |format, kbps, start_ms| Ok(Some(Target { format, kbps, start_ms }));
-        assert_eq!(target(&flac, None, &wish(None, 320, 0)), copy(Format::Mp3, 320, 0));
-        assert_eq!(target(&flac, None, &wish(Some("opus"), 96, 0)), copy(Format::Opus, 96, 0));
-        assert_eq!(target(&mp3, None, &wish(Some("opus"), 0, 0)), copy(Format::Opus, 192, 0));
-        assert_eq!(target(&mp3, None, &wish(None, 0, 30)), copy(Format::Mp3, 192, 30_000));
-        assert_eq!(target(&mp3, Some(5_000), &wish(None, 0, 1)), copy(Format::Mp3, 192, 6_000));
-        assert_eq!(target(&file("ogg", None), None, &wish(None, 128, 0)), copy(Format::Mp3, 128, 0), "rate not known");
-        assert_eq!(target(&mp3, None, &wish(Some("exe"), 0, 0)), Err(Unplayable::Format("exe".into())));
+        let copy = |format, kbps, start_ms| Ok(Some(Target { format, kbps, start_ms, end_ms: None }));
+        assert_eq!(target(&flac, WHOLE, &wish(None, 320, 0)), copy(Format::Mp3, 320, 0));
+        assert_eq!(target(&flac, WHOLE, &wish(Some("opus"), 96, 0)), copy(Format::Opus, 96, 0));
+        assert_eq!(target(&mp3, WHOLE, &wish(Some("opus"), 0, 0)), copy(Format::Opus, 192, 0));
+        assert_eq!(target(&mp3, WHOLE, &wish(None, 0, 30)), copy(Format::Mp3, 192, 30_000));
+        assert_eq!(target(&mp3, (Some(5_000), None), &wish(None, 0, 1)), copy(Format::Mp3, 192, 6_000));
+        assert_eq!(target(&file("ogg", None), WHOLE, &wish(None, 128, 0)), copy(Format::Mp3, 128, 0), "rate not known");
+        assert_eq!(target(&mp3, WHOLE, &wish(Some("exe"), 0, 0)), Err(Unplayable::Format("exe".into())));
+    }
+    #[test]
+    fn a_part_of_a_file_is_cut_whatever_is_asked_for() {
+        let flac = File { bit_depth: Some(16), codec: "flac".into(), ..file("flac", Some(900_000)) };
+        let mp3 = File { codec: "mp3".into(), ..file("mp3", Some(256_000)) };
+        let part = |format, kbps, start_ms, end_ms| Ok(Some(Target { format, kbps, start_ms, end_ms }));
+        let range = (Some(0), Some(4_000));
+        for asked in [wish(None, 0, 0), wish(Some("raw"), 64, 0), wish(Some("flac"), 0, 0)] {
+            assert_eq!(
+                target(&flac, range, &asked).map(|target| target.map(|target| target.format)),
+                Ok(Some(Format::Flac))
+            );
+        }
+        assert_eq!(target(&flac, range, &wish(None, 128, 0)), part(Format::Mp3, 128, 0, Some(4_000)));
+        assert_eq!(target(&mp3, range, &wish(None, 0, 1)), part(Format::Mp3, 256, 1_000, Some(4_000)));
+        assert_eq!(target(&mp3, (Some(4_000), None), &wish(Some("raw"), 0, 0)), part(Format::Mp3, 256, 4_000, None));
     }
 }

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use fonoteca_accounts::Accounts;
 use fonoteca_archive::Archive;
-use fonoteca_swarm::{Seeder, SeederOptions};
+use fonoteca_swarm::Seeder;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::{App, Connection};
-use crate::background::{check, follow};
+use crate::background::{check, count, follow};
 use crate::error::ServerError;
 use crate::options::ServerOptions;
 use crate::routes::router;
@@ -48,13 +48,14 @@ pub async fn serve(
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     let http = listener.local_addr().map_err(failed)?;
     let seeder = match options.bittorrent {
-        Some(address) => Some(Arc::new(Seeder::start(address, archive.blob_source(), SeederOptions::default()).await?)),
+        Some(address) => Some(Arc::new(Seeder::start(address, archive.seed_source(), options.seeder.clone()).await?)),
         None => None,
     };
     let bittorrent = seeder.as_ref().map(|seeder| seeder.local_addr());
     let app = App::new(archive, accounts, options, seeder.as_ref());
     let following = tokio::spawn(follow(app.clone(), seeder));
     let checking = tokio::spawn(check(app.clone()));
+    let counting = tokio::spawn(count(app.clone()));
 
     let (stop, stopped) = watch::channel(false);
     let mut graceful = stopped.clone();
@@ -75,5 +76,6 @@ pub async fn serve(
     };
     following.abort();
     checking.abort();
+    counting.abort();
     ended
 }

@@ -115,7 +115,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The database of places.
-    #[error("{} cannot be used: remove it, and what it knew is looked up again", path.display())]
+    #[error("{} cannot be used: where it is damaged, remove it, and what it knew is looked up again", path.display())]
     Places {
         /// The file.
         path: PathBuf,
@@ -206,11 +206,18 @@ impl StoreError {
         if is_full(&source) { Self::Full { name, folder, source } } else { Self::Write { name, folder, source } }
     }
 
+    /// The database of places could not be used.
+    pub(crate) fn places(path: &Path, source: rusqlite::Error) -> Self {
+        if is_full_for_sqlite(&source) {
+            return Self::io("write", path, Errno::NOSPC.into());
+        }
+        Self::Places { path: path.to_path_buf(), source }
+    }
+
     /// Whether the disk is full: whatever is tried next will fail as well.
     pub fn is_full(&self) -> bool {
         match self {
             Self::Full { .. } => true,
-            Self::Places { source, .. } => source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
             Self::Object { source, .. } => {
                 let mut cause = std::error::Error::source(source);
                 while let Some(error) = cause {
@@ -225,6 +232,21 @@ impl StoreError {
         }
     }
 
+    /// Whether the disk failed to read or write: another attempt may do better, or another disk.
+    pub fn is_io_error(&self) -> bool {
+        if let Self::Places { source, .. } = self {
+            return source.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure);
+        }
+        let mut cause: Option<&dyn std::error::Error> = Some(self);
+        while let Some(error) = cause {
+            if error.downcast_ref::<io::Error>().is_some_and(is_io_error) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+
     /// Whether the bytes themselves are what is wrong, so that trying again would change nothing.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Empty { .. } | Self::NotRegular { .. } | Self::TooLarge { .. })
@@ -234,6 +256,17 @@ impl StoreError {
     pub(crate) fn on<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
         move |source| Self::io(action, path, source)
     }
+}
+
+/// Whether this is what the system says of a disk that fails.
+pub fn is_io_error(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::IO.raw_os_error())
+}
+
+/// SQLite says of no room for its shared memory only that it could not get it.
+fn is_full_for_sqlite(error: &rusqlite::Error) -> bool {
+    let rusqlite::Error::SqliteFailure(error, _) = error else { return false };
+    error.code == rusqlite::ErrorCode::DiskFull || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
 }
 
 fn is_full(error: &io::Error) -> bool {

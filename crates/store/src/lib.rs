@@ -41,10 +41,10 @@ mod walk;
 
 pub use check::{CheckOptions, Checker};
 pub use durable::{sync_folder, write_file};
-pub use error::StoreError;
+pub use error::{StoreError, is_io_error};
 pub use mend::Mending;
 pub use objects::DurableFs;
 pub use places::{Place, Places};
 pub use source::Stamp;
 pub use store::{Arrival, How, Put, Store, Way};
-pub use verify::Verdict;
+pub use verify::{Unreadable, Verdict};

@@ -1,11 +1,11 @@
 //! Bytes become a blob: one pass over them, then a durable rename to the place that their root names.
 
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fonoteca_model::{BlobHasher, BlobHashes, BlobId};
+use fonoteca_model::{BlobHasher, BlobHashes, BlobId, PIECE_BYTES};
 
 use crate::durable::{Folders, rename_no_replace, sync_entries};
 use crate::error::StoreError;
@@ -14,10 +14,27 @@ use crate::source::{Links, Source, Stamp};
 use crate::staging::{Staged, Taken};
 use crate::store::{How, Put, Way};
 
-/// A file that was read and hashed, and is neither at its place nor durable yet.
+/// Where bytes come from.
+#[derive(Debug)]
+enum Origin {
+    File(Source),
+    /// Something that was read once, and what errors call it.
+    Stream(String),
+}
+
+impl Origin {
+    fn name(&self) -> String {
+        match self {
+            Self::File(source) => source.name(),
+            Self::Stream(name) => name.clone(),
+        }
+    }
+}
+
+/// Bytes that were read and hashed, and are neither at their place nor durable yet.
 #[derive(Debug)]
 pub(crate) struct Arriving {
-    source: Source,
+    origin: Origin,
     /// Its bytes in the staging folder; none where the file itself is to get a second name.
     staged: Option<Staged>,
     hashes: BlobHashes,
@@ -29,12 +46,15 @@ impl Arriving {
         &self.hashes
     }
 
-    pub(crate) fn stamp(&self) -> Stamp {
-        self.source.stamp()
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        match &self.origin {
+            Origin::File(source) => Some(source.stamp()),
+            Origin::Stream(_) => None,
+        }
     }
 
     pub(crate) fn name(&self) -> String {
-        self.source.name()
+        self.origin.name()
     }
 }
 
@@ -75,24 +95,53 @@ impl Local {
         let mut source = Source::open_to_take(path, max_bytes)?;
         if way == Way::Link {
             if let Some((staged, hashes)) = self.clone_of(&source)? {
-                return Ok(Arriving { source, staged: Some(staged), hashes, how: How::Reflinked });
+                return Ok(Arriving {
+                    origin: Origin::File(source),
+                    staged: Some(staged),
+                    hashes,
+                    how: How::Reflinked,
+                });
             }
             if source.is_beside(&self.staging) {
                 let hashes = source.hash(|_| Ok(()))?;
-                return Ok(Arriving { source, staged: None, hashes, how: How::HardLinked });
+                return Ok(Arriving { origin: Origin::File(source), staged: None, hashes, how: How::HardLinked });
             }
         }
         let (staged, hashes) = self.copy_of(&mut source)?;
-        Ok(Arriving { source, staged: Some(staged), hashes, how: How::Copied })
+        Ok(Arriving { origin: Origin::File(source), staged: Some(staged), hashes, how: How::Copied })
+    }
+
+    /// Reads, hashes and stages what comes from no file of its own, which [`Self::settle`] then gives its place.
+    pub(crate) fn take_stream(&self, name: &str, bytes: &mut dyn Read, max_bytes: u64) -> Result<Arriving, StoreError> {
+        let staged = self.stage(name)?;
+        let (mut hasher, mut buffer) = (BlobHasher::new(), vec![0; PIECE_BYTES]);
+        loop {
+            let read = match bytes.read(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                result => result.map_err(StoreError::on("read", Path::new(name)))?,
+            };
+            if read == 0 {
+                break;
+            }
+            hasher.update(&buffer[..read]);
+            if hasher.size() > max_bytes {
+                return Err(StoreError::TooLarge { name: name.to_owned(), size: hasher.size(), limit: max_bytes });
+            }
+            staged.file().write_all(&buffer[..read]).map_err(|error| self.cannot_write(name, error))?;
+        }
+        let Some(hashes) = hasher.finish() else { return Err(StoreError::Empty { name: name.to_owned() }) };
+        Ok(Arriving { origin: Origin::Stream(name.to_owned()), staged: Some(staged), hashes, how: How::Copied })
     }
 
     /// Makes what was taken durable, at its place.
     pub(crate) fn settle(&self, arriving: Arriving) -> Result<Put, StoreError> {
-        let Arriving { mut source, staged, hashes, how } = arriving;
-        let name = source.name();
-        if let Some(staged) = staged {
-            return self.keep(staged, hashes, how, &name);
-        }
+        let Arriving { origin, staged, hashes, how } = arriving;
+        let name = origin.name();
+        let mut source = match (staged, origin) {
+            (Some(staged), _) => return self.keep(staged, hashes, how, &name),
+            (None, Origin::File(source)) => source,
+            (None, Origin::Stream(name)) => return Err(StoreError::Empty { name }),
+        };
         match self.link(&source, &hashes)? {
             Some(added) => Ok(Put { hashes, added, how }),
             None => {

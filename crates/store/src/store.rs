@@ -60,7 +60,7 @@ pub enum Way {
     Link,
 }
 
-/// A file that was read and hashed, and is not durable yet; dropped, it leaves nothing behind.
+/// Bytes that were read and hashed, and are not durable yet; dropped, they leave nothing behind.
 #[derive(Debug)]
 pub struct Arrival {
     local: Arc<Local>,
@@ -73,8 +73,8 @@ impl Arrival {
         self.arriving.hashes()
     }
 
-    /// What its file looked like when it was read.
-    pub fn stamp(&self) -> Stamp {
+    /// What its file looked like when it was read; `None` for what came from no file of its own.
+    pub fn stamp(&self) -> Option<Stamp> {
         self.arriving.stamp()
     }
 
@@ -133,6 +133,18 @@ impl Store {
         let path = path.to_path_buf();
         let name = path.display().to_string();
         let arriving = self.blocking(name, move |local| local.take(&path, max_bytes, way)).await?;
+        Ok(Arrival { local: Arc::clone(&self.local), arriving })
+    }
+
+    /// The same for at most `max_bytes` that come from no file of their own: an entry of an archive. `name` is what errors
+    /// call it. Blocks, in constant memory, for as long as the bytes take to come.
+    pub fn take_stream(
+        &self,
+        name: &str,
+        bytes: &mut dyn std::io::Read,
+        max_bytes: u64,
+    ) -> Result<Arrival, StoreError> {
+        let arriving = self.local.take_stream(name, bytes, max_bytes)?;
         Ok(Arrival { local: Arc::clone(&self.local), arriving })
     }
 

@@ -1,5 +1,6 @@
 //! Do the bytes still have their root, and if not, which pieces of them differ?
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -25,9 +26,18 @@ pub enum Verdict {
         found_root: Option<BlobId>,
         /// Bytes of the file.
         found_size: u64,
-        /// What the system said of the first piece that cannot be read.
-        unreadable: Option<String>,
+        /// Those among the pieces that cannot be read; what is in them is unknown.
+        unreadable: Option<Unreadable>,
     },
+}
+
+/// Pieces that the disk does not give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Which, ascending.
+    pub pieces: Vec<u64>,
+    /// What the system said of the first.
+    pub said: String,
 }
 
 /// Opens the file of a blob to check it; `None` where there is none.
@@ -44,13 +54,13 @@ pub(crate) struct Found {
     size: u64,
     /// The node above each piece; `None` where it was not read.
     nodes: Vec<Option<Sha256Hash>>,
-    unreadable: Option<(u64, String)>,
+    unreadable: BTreeMap<u64, String>,
 }
 
 impl Found {
     /// Of a file of `size` bytes nothing is read yet.
     pub(crate) fn new(size: u64) -> Self {
-        Self { size, nodes: vec![None; size.div_ceil(PIECE_BYTES as u64) as usize], unreadable: None }
+        Self { size, nodes: vec![None; size.div_ceil(PIECE_BYTES as u64) as usize], unreadable: BTreeMap::new() }
     }
 
     pub(crate) fn pieces(&self) -> u64 {
@@ -72,9 +82,7 @@ impl Found {
     }
 
     pub(crate) fn unreadable(&mut self, piece: u64, error: &io::Error) {
-        if self.unreadable.as_ref().is_none_or(|(first, _)| *first > piece) {
-            self.unreadable = Some((piece, error.to_string()));
-        }
+        self.unreadable.insert(piece, error.to_string());
     }
 
     fn root(&self) -> Option<BlobId> {
@@ -97,7 +105,9 @@ impl Found {
             // Root and layer contradict each other (the hashes come from outside); then no piece can be trusted.
             pieces = (0..count).collect();
         }
-        let unreadable = self.unreadable.map(|(_, said)| said);
+        let pieces_unread = self.unreadable.keys().copied().collect();
+        let said = self.unreadable.into_values().next();
+        let unreadable = said.map(|said| Unreadable { pieces: pieces_unread, said });
         Verdict::Damaged { pieces, found_root, found_size: self.size, unreadable }
     }
 

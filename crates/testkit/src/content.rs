@@ -23,6 +23,25 @@ pub fn noise(seed: u32, milliseconds: u32) -> Vec<u8> {
     bytes
 }
 
+/// A WAV file with tags of its own: title, artist and album, in its `LIST` chunk.
+pub fn tagged(wav: &[u8], title: &str, artist: &str, album: &str) -> Vec<u8> {
+    let mut info = b"INFO".to_vec();
+    for (key, value) in [(b"INAM", title), (b"IART", artist), (b"IPRD", album)] {
+        let length = value.len() + 1;
+        info.extend(key);
+        info.extend((length as u32).to_le_bytes());
+        info.extend(value.as_bytes());
+        info.resize(info.len() + 1 + length % 2, 0);
+    }
+    let mut bytes = wav.to_vec();
+    bytes.extend(b"LIST");
+    bytes.extend((info.len() as u32).to_le_bytes());
+    bytes.extend(info);
+    let size = bytes.len() as u32 - 8;
+    bytes[4..8].copy_from_slice(&size.to_le_bytes());
+    bytes
+}
+
 /// Bytes that do not repeat, the same for the same seed.
 pub fn random_bytes(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;

@@ -52,6 +52,8 @@ pub struct Outside {
     pub created_by: Option<String>,
     /// When, in seconds since 1970.
     pub creation_date: Option<i64>,
+    /// Where it comes from, in a word. Trackers that tell torrents apart by it want it inside `info`; here it is only said.
+    pub source: Option<String>,
     /// v1 info-hashes of torrents that share files with this one (BEP 38).
     pub similar: Vec<Sha1Hash>,
 }
@@ -282,6 +284,9 @@ fn write_outside<'a>(outside: &'a Outside, seeds: &'a [String]) -> Dict<'a> {
     if !outside.similar.is_empty() {
         let hashes = outside.similar.iter().map(|hash| Value::Bytes(&hash.0));
         torrent.insert(b"similar", Value::List(hashes.collect()));
+    }
+    if let Some(source) = &outside.source {
+        torrent.insert(b"source", text(source));
     }
     if !seeds.is_empty() {
         torrent.insert(b"url-list", Value::List(seeds.iter().map(text).collect()));

@@ -34,7 +34,7 @@ mod path;
 mod tree;
 
 pub use build::{BuildError, File, Kind, Outside, Selection, build};
-pub use feed::{Feed, FeedError, PublicKey, Seen, SigningKey, accept, sign, verify_signed};
+pub use feed::{Feed, FeedError, PublicKey, Seen, SigningKey, Trust, accept, sign};
 pub use limits::Limits;
 pub use metainfo::{MetaFile, Metainfo, PieceSpan};
 pub use parse::MetainfoError;

@@ -62,6 +62,8 @@ pub struct Metainfo {
     pub created_by: Option<String>,
     /// When it was made, in seconds since 1970.
     pub creation_date: Option<i64>,
+    /// Where it comes from, as it says outside `info`.
+    pub source: Option<String>,
     /// v1 info-hashes of torrents that share files with this one (BEP 38).
     pub similar: Vec<Sha1Hash>,
     pub(crate) bytes: Vec<u8>,
@@ -159,6 +161,7 @@ mod tests {
             comment: None,
             created_by: None,
             creation_date: None,
+            source: None,
             similar: Vec::new(),
             bytes: Vec::new(),
         }

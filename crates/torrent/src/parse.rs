@@ -172,6 +172,8 @@ impl Metainfo {
             comment: optional_text(torrent, b"comment", "comment", limits)?,
             created_by: optional_text(torrent, b"created by", "created by", limits)?,
             creation_date: torrent.get(b"creation date").map(|date| int_of(date, "creation date")).transpose()?,
+            // Nobody needs it: what is no text, or too long, is passed over.
+            source: optional_text(torrent, b"source", "source", limits).unwrap_or_default(),
             similar: similar(torrent, limits)?,
             bytes: bytes.to_vec(),
         };

@@ -51,6 +51,8 @@ pub struct Report {
     pub checked: u64,
     /// Pieces that are not what they were.
     pub damaged: Vec<Damage>,
+    /// Pieces that cannot be read, in blobs of which nothing else is wrong: they may be as they were.
+    pub unreadable: Vec<Damage>,
     /// Blobs that are gone.
     pub missing: Vec<BlobId>,
     /// Files in the store that no table names, by path or root.
@@ -66,7 +68,7 @@ pub struct Report {
 impl Report {
     /// Nothing is wrong.
     pub fn sound(&self) -> bool {
-        self.damaged.is_empty() && self.missing.is_empty()
+        self.damaged.is_empty() && self.unreadable.is_empty() && self.missing.is_empty()
     }
 }
 
@@ -121,6 +123,7 @@ pub async fn verify(archive: &Archive, options: &Options, progress: &dyn Progres
         let (next, _) = run(archive, &Options { extent, fresh: true, ..*options }, progress).await?;
         report.checked += next.checked;
         report.damaged.extend(next.damaged);
+        report.unreadable.extend(next.unreadable);
         report.missing.extend(next.missing);
         report.bytes += next.bytes;
         report.seconds += next.seconds;
@@ -278,15 +281,21 @@ fn finding(expected: &BlobHashes, verdict: Result<Verdict, StoreError>) -> Resul
         Ok(Verdict::Sound) => return Ok(None),
         Ok(Verdict::Missing) => round::Wrong::Missing,
         Ok(Verdict::Damaged { pieces, found_root, found_size, unreadable }) => {
-            let found = match (unreadable, found_root) {
-                (Some(error), _) => format!("it cannot be read: {error}"),
+            let found = match (&unreadable, found_root) {
+                (Some(unreadable), _) => format!("it cannot be read: {}", unreadable.said),
                 (None, Some(found)) => format!("{found_size} bytes with root {found}"),
                 (None, None) => "an empty file".to_owned(),
             };
-            round::Wrong::Damaged { pieces, found }
+            match unreadable {
+                Some(unreadable) if unreadable.pieces == pieces => round::Wrong::Unreadable { pieces, found },
+                _ => round::Wrong::Damaged { pieces, found },
+            }
         }
         Err(error @ (StoreError::Interrupted { .. } | StoreError::Stopped { .. })) => return Err(error.into()),
+        Err(error @ (StoreError::ChangedInPlace { .. } | StoreError::NotRegular { .. })) => {
+            round::Wrong::Damaged { pieces: all(), found: format!("it cannot be read: {}", said(&error)) }
+        }
         // A bad sector is what a check looks for, and no reason to leave the other blobs unchecked.
-        Err(error) => round::Wrong::Damaged { pieces: all(), found: format!("it cannot be read: {}", said(&error)) },
+        Err(error) => round::Wrong::Unreadable { pieces: all(), found: format!("it cannot be read: {}", said(&error)) },
     }))
 }

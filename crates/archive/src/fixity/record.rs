@@ -96,6 +96,7 @@ impl<'a> Recorder<'a> {
         };
         match &wrong {
             Some(Wrong::Missing) => self.progress.note(&format!("{root} is missing")),
+            Some(wrong @ Wrong::Unreadable { .. }) => self.progress.note(&format!("{root}: {}", told(wrong))),
             Some(wrong) => self.progress.note(&format!("{root} is damaged: {}", told(wrong))),
             None => {}
         }
@@ -156,10 +157,8 @@ impl<'a> Recorder<'a> {
             match &finding.wrong {
                 None => {}
                 Some(Wrong::Missing) => self.report.missing.push(root),
-                Some(Wrong::Damaged { pieces, found }) => {
-                    let damage = |piece: &u64| Damage { root, piece: *piece, found: found.clone() };
-                    self.report.damaged.extend(pieces.iter().map(damage));
-                }
+                Some(Wrong::Damaged { pieces, found }) => self.report.damaged.extend(each(root, pieces, found)),
+                Some(Wrong::Unreadable { pieces, found }) => self.report.unreadable.extend(each(root, pieces, found)),
             }
         }
     }
@@ -177,16 +176,20 @@ impl<'a> Recorder<'a> {
         if new || summary.is_some() {
             let (checked, bytes, findings) = self.before;
             let found = &state.findings[findings..];
-            let pieces = |finding: &Finding| match &finding.wrong {
-                Some(Wrong::Damaged { pieces, .. }) => pieces.len(),
-                _ => 0,
-            };
-            let missing = found.iter().filter(|finding| finding.wrong == Some(Wrong::Missing)).count();
-            let damaged: usize = found.iter().map(pieces).sum();
+            let (mut damaged, mut unreadable, mut missing) = (0, 0, 0);
+            for finding in found {
+                match &finding.wrong {
+                    None => {}
+                    Some(Wrong::Damaged { pieces, .. }) => damaged += pieces.len(),
+                    Some(Wrong::Unreadable { pieces, .. }) => unreadable += pieces.len(),
+                    Some(Wrong::Missing) => missing += 1,
+                }
+            }
+            let unread = if unreadable > 0 { format!(", {unreadable} unreadable") } else { String::new() };
             let summary = summary.map(|how| Summary {
-                sound: damaged + missing == 0,
+                sound: damaged + unreadable + missing == 0,
                 detail: format!(
-                    "{how}{} blobs, {} bytes checked; {damaged} pieces damaged, {missing} blobs missing",
+                    "{how}{} blobs, {} bytes checked; {damaged} pieces damaged{unread}, {missing} blobs missing",
                     state.checked - checked,
                     state.bytes - bytes,
                 ),
@@ -203,14 +206,17 @@ struct Summary {
     detail: String,
 }
 
+fn each(root: BlobId, pieces: &[u64], found: &str) -> impl Iterator<Item = Damage> {
+    pieces.iter().map(move |piece| Damage { root, piece: *piece, found: found.to_owned() })
+}
+
 /// What is wrong, for an event and for people.
 fn told(wrong: &Wrong) -> String {
+    let listed = |pieces: &[u64]| pieces.iter().map(u64::to_string).collect::<Vec<String>>().join(", ");
     match wrong {
         Wrong::Missing => "missing".to_owned(),
-        Wrong::Damaged { pieces, found } => {
-            let listed: Vec<String> = pieces.iter().map(u64::to_string).collect();
-            format!("pieces {} differ: {found}", listed.join(", "))
-        }
+        Wrong::Damaged { pieces, found } => format!("pieces {} differ: {found}", listed(pieces)),
+        Wrong::Unreadable { pieces, found } => format!("pieces {} are unreadable: {found}", listed(pieces)),
     }
 }
 

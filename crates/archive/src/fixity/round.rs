@@ -49,6 +49,8 @@ pub(super) enum Wrong {
     Missing,
     /// These pieces of 1 MiB differ.
     Damaged { pieces: Vec<u64>, found: String },
+    /// The disk does not give these pieces; all that it gives is right.
+    Unreadable { pieces: Vec<u64>, found: String },
 }
 
 /// What became of a blob that is worth an event.

@@ -27,13 +27,18 @@ impl Archive {
         // Only now: with the lock held nobody can be ahead of this snapshot.
         let snapshot = self.snapshot().await?;
         let since = writer.stamp()?.and_then(|stamp| versions(&stamp)).unwrap_or_default();
-        // Tables that went back are those of another archive, or of an older copy.
-        let went_back = |(table, then): (&Table, &i64)| snapshot.versions().get(table).is_none_or(|now| now < then);
-        if since.iter().any(went_back) {
+        if went_back(&since, &snapshot) {
             drop(writer);
             return self.rebuild_sounds(progress).await;
         }
         self.fill(writer, &snapshot, &since, progress).await
+    }
+
+    /// The versions of the tables up to which the index of sounds has what they say; none where there is no index, or one that
+    /// follows from other tables or cannot be used.
+    pub(crate) fn sounds_since(&self, snapshot: &Snapshot) -> Option<Versions> {
+        let since = versions(&self.sounds().stamp().ok()??)?;
+        (!went_back(&since, snapshot)).then_some(since)
     }
 
     /// Makes the index of sounds anew; the old one answers until then.
@@ -71,8 +76,13 @@ impl Archive {
     }
 }
 
-fn values(bytes: &[u8]) -> Vec<u32> {
+pub(crate) fn values(bytes: &[u8]) -> Vec<u32> {
     bytes.as_chunks::<4>().0.iter().map(|value| u32::from_le_bytes(*value)).collect()
+}
+
+/// Whether the tables are those of another archive, or of an older copy.
+fn went_back(since: &Versions, snapshot: &Snapshot) -> bool {
+    since.iter().any(|(table, then)| snapshot.versions().get(table).is_none_or(|now| now < then))
 }
 
 fn stamp(snapshot: &Snapshot) -> String {

@@ -20,6 +20,7 @@ use crate::archive::Archive;
 use crate::error::ArchiveError;
 use crate::identity::as_hex;
 
+pub(crate) use catch_up::values;
 pub use remote::ask;
 
 /// How often somebody who works long is told to stop.
@@ -126,7 +127,7 @@ fn begins_in(holding: &Holding, offset_ms: i64) -> bool {
 }
 
 /// Reading and writing files must not keep other tasks from running.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ArchiveError> + Send + 'static,
 ) -> Result<T, ArchiveError> {
     match tokio::task::spawn_blocking(work).await {

@@ -2,16 +2,18 @@
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use fonoteca_audio::AudioError;
 use fonoteca_model::BlobId;
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::describe::{Described, describe};
-use super::keep::{Stored, keep};
+use super::describe::{Described, Description, describe};
+use super::keep::{Stored, keep, keep_packed};
 use super::look::{check_at_rest, look_at};
 use super::outcome::{FileOutcome, Status};
+use super::packed::Packed;
 use super::run::Run;
 use super::walk::Candidate;
 use crate::error::{ArchiveError, said};
@@ -77,15 +79,25 @@ impl Run<'_, '_> {
     }
 
     async fn keep_all(&self, candidates: Vec<Candidate>) -> Result<(Vec<Stored>, Vec<FileOutcome>), ArchiveError> {
-        let sizes: Vec<u64> = candidates.iter().map(|file| file.stamp.map_or(0, |stamp| stamp.size)).collect();
-        let kept = in_order_of_size(candidates, &sizes, ARRIVING, |candidate| async move {
+        let items = together(candidates);
+        let sizes: Vec<u64> = items.iter().map(Item::size).collect();
+        let kept = in_order_of_size(items, &sizes, ARRIVING, |item| async move {
             if self.progress.cancelled() {
-                return Ok(None);
+                return Ok(Vec::new());
             }
-            match keep(self.archive, &candidate, self.options, &self.processors).await {
-                Err(error) if error.is_full() => Err(ArchiveError::from(error)),
-                kept => Ok(Some((candidate, kept))),
-            }
+            let kept = match item {
+                Item::Packed(packed, candidates) => keep_packed(self, packed, candidates).await?,
+                Item::File(candidate) => {
+                    let kept = keep(self.archive, &candidate, self.options, &self.processors).await;
+                    vec![(*candidate, kept)]
+                }
+            };
+            kept.into_iter()
+                .map(|(candidate, kept)| match kept {
+                    Err(error) if error.is_full() => Err(ArchiveError::from(error)),
+                    kept => Ok((candidate, kept)),
+                })
+                .collect()
         });
         let (mut stored, mut failed) = (Vec::new(), Vec::new());
         for (candidate, kept) in kept.await?.into_iter().flatten() {
@@ -111,7 +123,16 @@ impl Run<'_, '_> {
             return Ok(Looked::Changed(FileOutcome::without_blob(&stored.candidate, Status::Failed, said(&error))));
         }
         Ok(match found {
-            Ok(analysis) => Looked::Described(Box::new(describe(self.archive, stored, analysis, self.options).await?)),
+            Ok(analysis) => {
+                let beside = match self.folders.beside(&stored.candidate) {
+                    Ok(beside) => beside,
+                    Err(error) => return Ok(Looked::TurnedAway(Box::new(stored), error)),
+                };
+                match describe(self.archive, stored, analysis, self.options, &beside).await? {
+                    Description::Whole(described) => Looked::Described(described),
+                    Description::Waits(stored, error) => Looked::TurnedAway(stored, error),
+                }
+            }
             Err(AudioError::Cancelled { .. }) => Looked::Left,
             Err(error) => {
                 let error = error.about(&stored.candidate.path);
@@ -119,6 +140,39 @@ impl Run<'_, '_> {
             }
         })
     }
+}
+
+/// What is kept together: a file, or all entries of one archive, since they are read one after the other.
+enum Item {
+    File(Box<Candidate>),
+    Packed(Arc<Packed>, Vec<Candidate>),
+}
+
+impl Item {
+    fn size(&self) -> u64 {
+        let size = |candidate: &Candidate| match &candidate.packed {
+            Some(entry) => entry.size,
+            None => candidate.stamp.map_or(0, |stamp| stamp.size),
+        };
+        match self {
+            Self::File(candidate) => size(candidate),
+            Self::Packed(_, candidates) => candidates.iter().map(size).fold(0, u64::saturating_add),
+        }
+    }
+}
+
+/// Files as they are, and entries by their archives, which follow each other.
+fn together(candidates: Vec<Candidate>) -> Vec<Item> {
+    let mut items: Vec<Item> = Vec::new();
+    for candidate in candidates {
+        let of = candidate.packed.as_ref().map(|entry| Arc::clone(&entry.packed));
+        match (of, items.last_mut()) {
+            (None, _) => items.push(Item::File(Box::new(candidate))),
+            (Some(of), Some(Item::Packed(packed, entries))) if Arc::ptr_eq(&of, packed) => entries.push(candidate),
+            (Some(of), _) => items.push(Item::Packed(of, vec![candidate])),
+        }
+    }
+    items
 }
 
 /// Does `work` on all items, the largest begun first and so many at once; the answers come in the items' order.

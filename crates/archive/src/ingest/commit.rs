@@ -83,7 +83,8 @@ impl Run<'_, '_> {
         }
         let now = self.archive.now();
         let resolved = resolve::resolve(snapshot, fresh).await?;
-        let links = matching::links(snapshot, fresh, now).await?;
+        let heard: Vec<matching::Heard> = fresh.iter().map(matching::Heard::from).collect();
+        let links = matching::links(self.archive, snapshot, &heard, now).await?;
         let mut batch = rows::batch(fresh, &resolved, links, self.options, now);
         batch.blobs = rows::only_new(snapshot, batch.blobs).await?;
         let in_place = fresh.iter().filter(|file| file.stored.kept == Kept::InPlace);
@@ -98,10 +99,12 @@ impl Run<'_, '_> {
         }
         let roots: Vec<BlobId> = known.iter().map(|stored| stored.hashes.root).collect();
         let verdicts = self.archive.verdicts(&roots).await?;
+        let tracks = self.tracks_of(&self.archive.snapshot().await?, &roots).await?;
         let was = self.note_changes(known.iter())?;
         self.places.record(&known.iter().map(Stored::place).collect::<Vec<_>>())?;
         for stored in known {
-            let mut outcome = stored.outcome(Status::Known);
+            let tracks = tracks.get(&stored.hashes.root).into_iter().flatten().copied();
+            let mut outcome = stored.outcome(Status::Known, tracks);
             outcome.basis = verdicts.get(&stored.hashes.root).map_or(Basis::Unknown, |verdict| verdict.basis);
             was.say_of(&stored, &mut outcome);
             self.ledger.settle(outcome, 0);

@@ -2,15 +2,18 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use fonoteca_audio::{Analysis, Fingerprint, Picture};
+use fonoteca_audio::{Analysis, AudioError, Fingerprint, Picture, cover};
 use fonoteca_model::licence::{self, LicenceMatch};
 use fonoteca_model::rights::{Basis, Decision, Subject, SubjectKind};
 use fonoteca_model::units::Bytes;
-use fonoteca_model::{BlobHashes, BlobId, Id};
+use fonoteca_model::{BlobHashes, BlobId};
 
 use super::Options;
+use super::beside::Beside;
 use super::keep::Stored;
 use super::outcome::{FileOutcome, Status};
+use super::parts::{Part, parts};
+use super::words::{Words, keep_words};
 use crate::archive::Archive;
 use crate::error::{ArchiveError, said};
 use crate::rights::decision_id;
@@ -20,8 +23,10 @@ pub(super) struct Described {
     pub outcome: FileOutcome,
     pub stored: Stored,
     pub analysis: Analysis,
-    pub track: Id,
+    /// The tracks that play from it, at least one.
+    pub parts: Vec<Part>,
     pub cover: Option<Cover>,
+    pub words: Option<Words>,
     pub decisions: Vec<Decision>,
 }
 
@@ -52,19 +57,48 @@ impl Described {
     }
 }
 
+/// A new file, or one that is to wait.
+pub(super) enum Description {
+    Whole(Box<Described>),
+    Waits(Box<Stored>, AudioError),
+}
+
+/// Why a file cannot be described.
+pub(super) enum Undescribed {
+    /// The disk does not give what belongs to it, and a file that was taken in without that would stay so.
+    Waits(AudioError),
+    Fails(ArchiveError),
+}
+
+impl From<AudioError> for Undescribed {
+    fn from(error: AudioError) -> Self {
+        Self::Waits(error)
+    }
+}
+
+impl From<ArchiveError> for Undescribed {
+    fn from(error: ArchiveError) -> Self {
+        Self::Fails(error)
+    }
+}
+
 pub(super) async fn describe(
     archive: &Archive,
     stored: Stored,
     mut analysis: Analysis,
     options: &Options,
-) -> Result<Described, ArchiveError> {
+    beside: &Beside,
+) -> Result<Description, ArchiveError> {
     let root = stored.hashes.root;
-    let track = stored.track();
+    let (parts, cover, words) = match belongings(archive, &stored, &mut analysis, options, beside).await {
+        Ok(found) => found,
+        Err(Undescribed::Waits(error)) => return Ok(Description::Waits(Box::new(stored), error)),
+        Err(Undescribed::Fails(error)) => return Err(error),
+    };
     let status = if analysis.state.as_str() == "malformed" { Status::Malformed } else { Status::Added };
-    let mut outcome = stored.outcome(status);
-    let decisions = decisions(archive, root, &analysis, options);
+    let mut outcome = stored.outcome(status, parts.iter().map(|part| part.track));
+    let decisions = decisions(archive, root, &analysis, &parts, options);
     outcome.basis = fonoteca_model::rights::decide(&decisions, archive.now()).basis;
-    let cover = keep_cover(archive, &stored, &mut analysis, options.limits.cover_bytes).await?;
     // What the samples show is kept and told, but it is nothing that was left out.
     let noteworthy = !analysis.notes.is_empty();
     analysis.notes.extend(analysis.checks.iter().flat_map(fonoteca_audio::Checks::sentences));
@@ -72,36 +106,50 @@ pub(super) async fn describe(
     said.extend(analysis.notes.iter().map(String::as_str));
     outcome.noteworthy = noteworthy;
     outcome.reason = (!said.is_empty()).then(|| said.join("; "));
-    Ok(Described { outcome, stored, analysis, track, cover, decisions })
+    Ok(Description::Whole(Box::new(Described { outcome, stored, analysis, parts, cover, words, decisions })))
+}
+
+/// The tracks of a file, its cover and its words.
+async fn belongings(
+    archive: &Archive,
+    stored: &Stored,
+    analysis: &mut Analysis,
+    options: &Options,
+    beside: &Beside,
+) -> Result<(Vec<Part>, Option<Cover>, Option<Words>), Undescribed> {
+    let name = stored.candidate.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let parts = parts(stored.hashes.root, &name, analysis, beside)?;
+    let cover = keep_cover(archive, analysis, beside, options.limits.cover_bytes).await?;
+    let words = keep_words(archive, &name, parts.len() > 1, analysis, beside).await?;
+    Ok((parts, cover, words))
 }
 
 /// The picture inside the file, or else the one that lies beside it.
 async fn keep_cover(
     archive: &Archive,
-    stored: &Stored,
     analysis: &mut Analysis,
+    beside: &Beside,
     cover_bytes: u64,
-) -> Result<Option<Cover>, ArchiveError> {
+) -> Result<Option<Cover>, Undescribed> {
     if let Some(picture) = analysis.cover.take() {
-        return put_cover(archive, picture, true, analysis).await;
+        return Ok(put_cover(archive, picture, true, analysis).await?);
     }
-    let folder_cover = stored.candidate.path.parent().map(fonoteca_audio::cover::find_folder_cover);
-    let Some(Ok(Some(path))) = folder_cover else { return Ok(None) };
-    match fonoteca_audio::cover::read_folder_cover(&path, cover_bytes as usize) {
-        Ok(Some(picture)) => put_cover(archive, picture, false, analysis).await,
+    let Some(name) = beside.cover() else { return Ok(None) };
+    match beside.read(name, cover_bytes)?.map(|bytes| bytes.and_then(cover::front)) {
+        Ok(Some(picture)) => Ok(put_cover(archive, picture, false, analysis).await?),
         Ok(None) => {
             let limit = Bytes(cover_bytes);
-            analysis.notes.push(format!("the cover {} was left: no picture, or larger than {limit}", path.display()));
+            analysis.notes.push(format!("the cover {name} was left: no picture, or larger than {limit}"));
             Ok(None)
         }
         Err(error) => {
-            analysis.notes.push(format!("the cover {} was left: {error}", path.display()));
+            analysis.notes.push(format!("the cover {name} was left: {error}"));
             Ok(None)
         }
     }
 }
 
-/// A cover that cannot be kept is left out; only a full disk stops everything.
+/// A cover that cannot be kept is left out; only a disk that is full or fails stops everything.
 async fn put_cover(
     archive: &Archive,
     picture: Picture,
@@ -110,7 +158,7 @@ async fn put_cover(
 ) -> Result<Option<Cover>, ArchiveError> {
     match archive.store().put_bytes(&picture.data).await {
         Ok(put) => Ok(Some(Cover { hashes: put.hashes, mime: picture.mime, embedded })),
-        Err(error) if error.is_full() => Err(error.into()),
+        Err(error) if error.is_full() || error.is_io_error() => Err(error.into()),
         Err(error) => {
             analysis.notes.push(format!("the cover was left: {}", said(&error)));
             Ok(None)
@@ -119,11 +167,15 @@ async fn put_cover(
 }
 
 /// What the operator says of the file, and what its tags say. Both count, and the strictest wins.
-fn decisions(archive: &Archive, root: BlobId, analysis: &Analysis, options: &Options) -> Vec<Decision> {
+fn decisions(archive: &Archive, root: BlobId, analysis: &Analysis, parts: &[Part], options: &Options) -> Vec<Decision> {
     let tags = &analysis.tags;
     let tagged = tags.licence.as_deref().map(str::trim).filter(|text| !text.is_empty());
     let subject = Subject::new(SubjectKind::Blob, root.to_string());
-    let credit = tags.artist.as_ref().map(|artist| match &tags.title {
+    let (artist, title) = match parts {
+        [several, _, ..] => (several.tags.album_artist.as_ref(), several.tags.album.as_ref()),
+        _ => (tags.artist.as_ref(), tags.title.as_ref()),
+    };
+    let credit = artist.map(|artist| match title {
         Some(title) => format!("{title}, by {artist}"),
         None => artist.clone(),
     });

@@ -1,16 +1,24 @@
 //! Getting the bytes of one file to where they are kept.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use fonoteca_model::{BlobHashes, Id};
-use fonoteca_store::{How, Place, Stamp, StoreError, Way};
+use fonoteca_model::{BlobHashes, Id, Timestamp};
+use fonoteca_store::{Arrival, How, Place, Stamp, StoreError, Way};
+use futures::StreamExt;
 use tokio::sync::Semaphore;
 
+use super::look::stoppable;
 use super::outcome::{FileOutcome, Kept, Status};
+use super::packed::{Entry, Packed, PackedError};
+use super::run::Run;
 use super::walk::Candidate;
 use super::{Keep, Options};
 use crate::archive::Archive;
 use crate::error::ArchiveError;
+
+/// Entries of one archive that are made durable at once.
+const SETTLING: usize = 32;
 
 /// A file whose bytes are where they are kept.
 #[derive(Debug, Clone)]
@@ -23,13 +31,9 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// The track that stands for the file: named by its bytes, wherever they lie.
-    pub fn track(&self) -> Id {
-        Id::of("local", &self.hashes.root.to_string())
-    }
-
-    pub fn outcome(&self, status: Status) -> FileOutcome {
-        let mut outcome = FileOutcome::new(&self.candidate, status, self.hashes.root, self.track());
+    /// What became of it, with the tracks that play from it.
+    pub fn outcome(&self, status: Status, tracks: impl IntoIterator<Item = Id>) -> FileOutcome {
+        let mut outcome = FileOutcome::new(&self.candidate, status, self.hashes.root, tracks);
         outcome.kept = Some(self.kept);
         outcome
     }
@@ -76,12 +80,56 @@ pub(super) async fn keep(
     let at_work = processors.acquire().await;
     let arrival = store.take(path, most, way).await?;
     drop(at_work);
-    let stamp = arrival.stamp();
+    finish(candidate, arrival).await
+}
+
+/// Makes durable what was read and hashed.
+pub(super) async fn finish(candidate: &Candidate, arrival: Arrival) -> Result<Stored, StoreError> {
+    let stamp = arrival.stamp().or(candidate.stamp);
     let put = arrival.settle().await?;
     let kept = match put.how {
         How::Copied | How::Moved => Kept::Copy,
         How::Reflinked => Kept::Reflink,
         How::HardLinked => Kept::HardLink,
     };
+    // Whatever was read has one: a file its own, an entry that of its archive.
+    let stamp = stamp.unwrap_or(Stamp { size: put.hashes.size, mtime: Timestamp(0), inode: 0 });
     Ok(Stored { candidate: candidate.clone(), hashes: put.hashes, stamp, kept })
+}
+
+/// What became of an entry's bytes; nothing where the user stopped it before.
+type Arrived = Result<Option<Result<Arrival, StoreError>>, PackedError>;
+
+/// Reads and hashes entries of an archive into the store, in the order in which they lie there. What cannot be read is told
+/// entry by entry.
+pub(super) async fn keep_packed(
+    run: &Run<'_, '_>,
+    packed: Arc<Packed>,
+    candidates: Vec<Candidate>,
+) -> Result<Vec<(Candidate, Result<Stored, StoreError>)>, ArchiveError> {
+    let (store, most) = (run.archive.store().clone(), run.options.limits.file_bytes);
+    let entries: Vec<Entry> = candidates.iter().filter_map(|candidate| candidate.packed.clone()).collect();
+    let at_work = run.processors.acquire().await;
+    let read = stoppable(run.progress, move |stopped| {
+        packed.read(&entries, &mut |entry, bytes| {
+            // What an archive says of a length is the most that is believed.
+            (!stopped()).then(|| store.take_stream(&entry.shown(), bytes, most.min(entry.size)))
+        })
+    });
+    let arrived = read.await?;
+    drop(at_work);
+    let settle = |(candidate, arrived): (Candidate, Arrived)| async move {
+        let kept = match arrived {
+            Ok(None) => return None,
+            Ok(Some(Ok(arrival))) => finish(&candidate, arrival).await,
+            Ok(Some(Err(error))) => Err(error),
+            Err(error) => {
+                let source = std::io::Error::other(error);
+                Err(StoreError::Io { action: "read", path: candidate.path.clone(), source })
+            }
+        };
+        Some((candidate, kept))
+    };
+    let settled = futures::stream::iter(candidates.into_iter().zip(arrived)).map(settle).buffered(SETTLING);
+    Ok(settled.filter_map(std::future::ready).collect().await)
 }

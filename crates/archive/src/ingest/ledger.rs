@@ -1,10 +1,11 @@
 //! Telling what became of each file: to whoever asked, to a person watching, and to the sum.
 
-use fonoteca_model::Id;
 use fonoteca_model::progress::Progress;
+use fonoteca_model::{Id, Timestamp};
 use parking_lot::Mutex;
 
 use super::outcome::{FileOutcome, Status, Summary};
+use crate::archive::Archive;
 
 /// New tracks that are matched to the catalogue at the end, 8 bytes each; `links join` and `review` meet all.
 const MATCHED_AT_THE_END: usize = 4_000_000;
@@ -37,7 +38,9 @@ impl<'a> Ledger<'a> {
         told.summary.count(&outcome, bytes);
         let is_new = matches!(outcome.status, Status::Added | Status::Malformed);
         if is_new && told.added.len() < MATCHED_AT_THE_END {
-            told.added.extend(outcome.track_id.as_deref().and_then(|id| id.parse::<Id>().ok()));
+            let several = outcome.track_ids.iter();
+            let one = outcome.track_id.iter().filter(|_| outcome.track_ids.is_empty());
+            told.added.extend(several.chain(one).filter_map(|id| id.parse::<Id>().ok()));
         }
         (told.report)(outcome);
         drop(told);
@@ -60,7 +63,11 @@ impl<'a> Ledger<'a> {
         std::mem::take(&mut self.told.lock().added)
     }
 
-    pub fn into_summary(self) -> Summary {
-        self.told.into_inner().summary
+    /// The sum of what was told since `started`.
+    pub fn into_summary(self, archive: &Archive, started: Timestamp) -> Summary {
+        let mut summary = self.told.into_inner().summary;
+        // A clock may be set back meanwhile.
+        summary.seconds = (archive.now().0 - started.0).max(0) as f64 / 1e6;
+        summary
     }
 }

@@ -1,10 +1,11 @@
 //! Describing one kept file: the analysis of its bytes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fonoteca_audio::{Analysis, AudioError};
+use fonoteca_audio::{Analysis, AudioError, Depth};
 use fonoteca_model::limits::Limits;
 use fonoteca_model::progress::Progress;
 use fonoteca_store::{Stamp, StoreError, Way};
@@ -25,7 +26,7 @@ pub(super) async fn look_at(
     let found = analyse(archive, stored, options, progress).await?;
     let is_gone =
         matches!(&found, Err(AudioError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound);
-    if !is_gone || stored.kept == Kept::InPlace {
+    if !is_gone || stored.kept == Kept::InPlace || stored.candidate.packed.is_some() {
         return Ok(found);
     }
     let way = if stored.kept == Kept::Copy { Way::Copy } else { Way::Link };
@@ -50,17 +51,32 @@ async fn analyse(
     options: &Options,
     progress: &dyn Progress,
 ) -> Result<Result<Analysis, AudioError>, ArchiveError> {
-    let path = stored.file(archive)?;
-    let (depth, limits) = (options.depth, audio_limits(&options.limits));
+    analyse_file(stored.file(archive)?, options.depth, &options.limits, progress).await
+}
+
+/// Analyses a file, unless the user stops it.
+pub(super) async fn analyse_file(
+    path: PathBuf,
+    depth: Depth,
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> Result<Result<Analysis, AudioError>, ArchiveError> {
+    let limits = audio_limits(limits);
+    stoppable(progress, move |stopped| fonoteca_audio::analyse_to(depth, &path, &limits, stopped)).await
+}
+
+/// Work that blocks, and asks now and then whether the user stopped it.
+pub(super) async fn stoppable<T: Send + 'static>(
+    progress: &dyn Progress,
+    work: impl FnOnce(&dyn Fn() -> bool) -> T + Send + 'static,
+) -> Result<T, ArchiveError> {
     let stop = Stop::default();
     let told = Arc::clone(&stop.0);
-    let mut task = tokio::task::spawn_blocking(move || {
-        fonoteca_audio::analyse_to(depth, &path, &limits, &|| told.load(Ordering::Relaxed))
-    });
+    let mut task = tokio::task::spawn_blocking(move || work(&|| told.load(Ordering::Relaxed)));
     loop {
         tokio::select! {
             done = &mut task => {
-                return done.map_err(|error| ArchiveError::Bug(format!("analysis stopped: {error}")));
+                return done.map_err(|error| ArchiveError::Bug(format!("reading stopped: {error}")));
             }
             () = tokio::time::sleep(Duration::from_millis(100)) => {
                 if progress.cancelled() {

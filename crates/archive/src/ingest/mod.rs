@@ -5,20 +5,26 @@
 //! instant and run the same command again: what was committed is recognised by its root, or by looking as it did, so at
 //! most the chunks that were open are analysed twice.
 
+mod bag;
+mod beside;
 mod chunk;
 mod commit;
+mod deepen;
 mod describe;
 mod keep;
 mod ledger;
 mod look;
 mod matching;
 mod outcome;
+mod packed;
+mod parts;
 mod resolve;
 mod rows;
 mod run;
 mod sift;
 mod walk;
 mod watch;
+mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -27,13 +33,18 @@ use fonoteca_model::progress::{Progress, Unit};
 use fonoteca_model::rights::Basis;
 use tokio::sync::Semaphore;
 
+pub use bag::Bag;
+pub use deepen::{Deepening, deepen};
 pub use fonoteca_audio::Depth;
 pub use outcome::{FileOutcome, Kept, Status, Summary};
+pub use packed::PackedLimits;
 pub(crate) use rows::{AGENT, blob_row, only_new};
 pub use watch::watch;
+pub use words::{LRC, PLAIN};
 
 use crate::archive::Archive;
 use crate::error::ArchiveError;
+use beside::Folders;
 use ledger::Ledger;
 use run::Run;
 use walk::Walk;
@@ -53,7 +64,7 @@ pub enum Keep {
 /// What to take in, and under which terms.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Files and folders.
+    /// Files, folders, and archives of audio.
     pub paths: Vec<PathBuf>,
     /// Why the archive may hold them.
     pub basis: Basis,
@@ -73,6 +84,8 @@ pub struct Options {
     pub first_batch: usize,
     /// What is refused or cut.
     pub limits: Limits,
+    /// What an archive of audio may hold.
+    pub packed: PackedLimits,
 }
 
 impl Options {
@@ -94,6 +107,7 @@ impl Options {
             jobs: 1,
             first_batch: Self::FIRST_BATCH,
             limits: Limits::default(),
+            packed: PackedLimits::default(),
         }
     }
 }
@@ -115,10 +129,7 @@ pub async fn ingest(
     let started = archive.now();
     let ledger = Ledger::new(progress, report);
     take(archive, options, None, progress, &ledger).await?;
-    let mut summary = ledger.into_summary();
-    // A clock may be set back meanwhile.
-    summary.seconds = (archive.now().0 - started.0).max(0) as f64 / 1e6;
-    Ok(summary)
+    Ok(ledger.into_summary(archive, started))
 }
 
 /// Takes everything in, once. `changed_below`: the paths are what was changed below that folder, and may be gone by now.
@@ -136,7 +147,8 @@ async fn take(
     progress.stage("ingesting", Some(total), Unit::Items);
     let processors = Semaphore::new(options.jobs.max(1));
     let tell_unchanged = changed_below.is_none();
-    let run = Run { archive, options, progress, ledger, places, tell_unchanged, processors };
+    let folders = Folders::default();
+    let run = Run { archive, options, progress, ledger, places, tell_unchanged, processors, folders };
     let taken = run.take_all(walk).await;
     // Also what came in before it was stopped is found from now on.
     let shown = archive.refresh_index().await;

@@ -54,8 +54,11 @@ pub struct FileOutcome {
     pub status: Status,
     /// The blob's id, once it has one.
     pub root: Option<BlobId>,
-    /// The track that it plays for, 16 hex digits.
+    /// The track that plays from it, 16 hex digits; the first of several.
     pub track_id: Option<String>,
+    /// All of them, where a CUE sheet made several tracks of the file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub track_ids: Vec<String>,
     /// The basis in force for it.
     pub basis: Basis,
     /// Where its bytes are, if they were looked at.
@@ -74,10 +77,17 @@ impl FileOutcome {
         self.noteworthy || matches!(self.status, Status::Malformed | Status::Refused | Status::Failed | Status::Gone)
     }
 
-    pub(super) fn new(candidate: &Candidate, status: Status, root: BlobId, track: Id) -> Self {
+    pub(super) fn new(
+        candidate: &Candidate,
+        status: Status,
+        root: BlobId,
+        tracks: impl IntoIterator<Item = Id>,
+    ) -> Self {
         let mut outcome = Self::of_path(&candidate.path, status, None);
         outcome.root = Some(root);
-        outcome.track_id = Some(track.to_string());
+        let tracks: Vec<String> = tracks.into_iter().map(|track| track.to_string()).collect();
+        outcome.track_id = tracks.first().cloned();
+        outcome.track_ids = if tracks.len() > 1 { tracks } else { Vec::new() };
         outcome
     }
 
@@ -109,6 +119,7 @@ impl FileOutcome {
             status,
             root: None,
             track_id: None,
+            track_ids: Vec::new(),
             basis: Basis::Unknown,
             kept: None,
             reason,

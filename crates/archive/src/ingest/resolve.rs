@@ -10,6 +10,7 @@ use fonoteca_model::fold::fold;
 use fonoteca_model::{Id, Mbid, PartialDate, Upc};
 
 use super::describe::Described;
+use super::parts::Part;
 use crate::error::ArchiveError;
 
 const SOURCE: &str = "local";
@@ -17,21 +18,21 @@ const VARIOUS: &str = "Various Artists";
 
 /// The artists and albums of one batch: how each file refers to them, and the rows to add.
 pub(super) struct Resolved {
-    /// For each file, its credits and its album.
-    pub files: Vec<(Vec<Credit>, Option<Id>)>,
+    /// For each track of each file, its credits and its album.
+    pub files: Vec<Vec<(Vec<Credit>, Option<Id>)>>,
     pub new_artists: Vec<Artist>,
     pub new_albums: Vec<Album>,
 }
 
 pub(super) async fn resolve(snapshot: &Snapshot, files: &[Described]) -> Result<Resolved, ArchiveError> {
     let mut resolver = Resolver::load(snapshot, files).await?;
-    let placed = files.iter().map(|file| resolver.place(file)).collect();
+    let placed = files.iter().map(|file| file.parts.iter().map(|part| resolver.place(file, part)).collect()).collect();
     Ok(Resolved { files: placed, new_artists: resolver.new_artists, new_albums: resolver.new_albums })
 }
 
 /// The name under which an album's tracks belong together.
-fn album_artist(file: &Described) -> String {
-    let tags = &file.analysis.tags;
+fn album_artist(part: &Part) -> String {
+    let tags = &part.tags;
     match (&tags.album_artist, tags.compilation, &tags.artist) {
         (None, true, _) => VARIOUS.to_owned(),
         (Some(name), _, _) | (None, false, Some(name)) => name.clone(),
@@ -39,9 +40,9 @@ fn album_artist(file: &Described) -> String {
     }
 }
 
-fn album_key(file: &Described) -> Option<(String, String)> {
-    let title = file.analysis.tags.album.as_deref().filter(|title| !title.trim().is_empty())?;
-    Some((key(title), key(&album_artist(file))))
+fn album_key(part: &Part) -> Option<(String, String)> {
+    let title = part.tags.album.as_deref().filter(|title| !title.trim().is_empty())?;
+    Some((key(title), key(&album_artist(part))))
 }
 
 /// What names are compared by. A name of signs alone folds to nothing and stands for itself.
@@ -59,9 +60,9 @@ fn person<'a>(name: &'a str, role: &str) -> &'a str {
     }
 }
 
-/// Everybody credited in a file. What tags do not split is one credit.
-fn credited(file: &Described) -> Vec<(String, String)> {
-    let tags = &file.analysis.tags;
+/// Everybody credited in a track. What tags do not split is one credit.
+fn credited(part: &Part) -> Vec<(String, String)> {
+    let tags = &part.tags;
     let mut credits: Vec<(String, String)> = tags
         .artists
         .iter()
@@ -85,10 +86,10 @@ impl Resolver {
     async fn load(snapshot: &Snapshot, files: &[Described]) -> Result<Self, ArchiveError> {
         let mut names: Vec<String> = Vec::new();
         let mut albums: Vec<(String, String)> = Vec::new();
-        for file in files {
-            names.extend(credited(file).iter().map(|(name, _)| key(name)));
-            names.push(key(&album_artist(file)));
-            albums.extend(album_key(file));
+        for part in files.iter().flat_map(|file| &file.parts) {
+            names.extend(credited(part).iter().map(|(name, _)| key(name)));
+            names.push(key(&album_artist(part)));
+            albums.extend(album_key(part));
         }
         names.sort_unstable();
         names.dedup();
@@ -104,9 +105,9 @@ impl Resolver {
         })
     }
 
-    fn place(&mut self, file: &Described) -> (Vec<Credit>, Option<Id>) {
-        let mbids = &file.analysis.tags.mbid_artist;
-        let credits = credited(file)
+    fn place(&mut self, file: &Described, part: &Part) -> (Vec<Credit>, Option<Id>) {
+        let mbids = &part.tags.mbid_artist;
+        let credits = credited(part)
             .into_iter()
             .enumerate()
             .map(|(position, (name, role))| {
@@ -115,7 +116,7 @@ impl Resolver {
                 Credit { artist_id: self.artist(&name, file, mbid.map(String::as_str)), role, name }
             })
             .collect();
-        (credits, self.album(file))
+        (credits, self.album(file, part))
     }
 
     fn artist(&mut self, name: &str, file: &Described, mbid: Option<&str>) -> Id {
@@ -141,13 +142,13 @@ impl Resolver {
         id
     }
 
-    fn album(&mut self, file: &Described) -> Option<Id> {
-        let key = album_key(file)?;
+    fn album(&mut self, file: &Described, part: &Part) -> Option<Id> {
+        let key = album_key(part)?;
         if let Some(id) = self.albums.get(&key) {
             return Some(*id);
         }
-        let tags = &file.analysis.tags;
-        let credit = album_artist(file);
+        let tags = &part.tags;
+        let credit = album_artist(part);
         let artists = if credit.is_empty() {
             Vec::new()
         } else {

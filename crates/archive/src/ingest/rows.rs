@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use fonoteca_audio::State;
+use fonoteca_audio::{Analysis, State};
 use fonoteca_catalog::{
     Batch, Blob, BlobKind, Credit, Event, File, FileState, Fingerprint, Holding, Link, Outcome, Rights, Snapshot,
     Supplement, Track,
@@ -11,6 +11,7 @@ use fonoteca_model::{BlobHashes, BlobId, Id, Isrc, Mbid, PartialDate, Timestamp}
 
 use super::Options;
 use super::describe::Described;
+use super::parts::Part;
 use super::resolve::Resolved;
 use crate::error::ArchiveError;
 use crate::rights::stable_id;
@@ -27,10 +28,9 @@ pub(super) fn batch(
 ) -> Batch {
     let mut batch =
         Batch { artists: resolved.new_artists.clone(), albums: resolved.new_albums.clone(), links, ..Batch::default() };
-    let mut covers = HashSet::new();
-    for (file, (credits, album)) in files.iter().zip(&resolved.files) {
+    let (mut covers, mut words) = (HashSet::new(), HashSet::new());
+    for (file, placed) in files.iter().zip(&resolved.files) {
         let limit = options.limits.text_chars;
-        batch.tracks.push(track(file, credits, *album, limit));
         batch.blobs.push(blob_row(&file.stored.hashes, file.analysis.mime, BlobKind::Audio));
         if let Some(cover) = file.cover.as_ref().filter(|cover| covers.insert(cover.hashes.root)) {
             let mut row = blob_row(&cover.hashes, &cover.mime, BlobKind::Cover);
@@ -38,23 +38,24 @@ pub(super) fn batch(
             row.derived_how = cover.embedded.then(|| "embedded picture".to_owned());
             batch.blobs.push(row);
         }
-        if let Some(fingerprint) = file.fingerprint() {
-            batch.fingerprints.push(Fingerprint {
-                root: file.root(),
-                algorithm: fingerprint.algorithm,
-                version: fingerprint.version.to_owned(),
-                duration_ms: fingerprint.duration_ms,
-                chromaprint: fingerprint.values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            });
+        if let Some(kept) = file.words.as_ref().filter(|kept| words.insert(kept.hashes.root)) {
+            let mut row = blob_row(&kept.hashes, kept.mime, BlobKind::Lyrics);
+            row.derived_from = kept.embedded.then(|| file.root());
+            row.derived_how = kept.embedded.then(|| "embedded words".to_owned());
+            batch.blobs.push(row);
         }
-        batch.holdings.push(Holding {
-            track_id: file.track,
-            root: file.root(),
-            start_ms: None,
-            end_ms: None,
-            reason: "ingested".to_owned(),
-        });
-        batch.supplements.extend(supplements(file, limit));
+        batch.fingerprints.extend(file.fingerprint().map(|found| fingerprint(file.root(), found)));
+        for (part, (credits, album)) in file.parts.iter().zip(placed) {
+            batch.tracks.push(track(file, part, credits, *album, limit));
+            batch.holdings.push(Holding {
+                track_id: part.track,
+                root: file.root(),
+                start_ms: part.start_ms,
+                end_ms: part.end_ms,
+                reason: if part.is_part() { "cue" } else { "ingested" }.to_owned(),
+            });
+            batch.supplements.extend(supplements(part, limit));
+        }
         batch.rights.extend(file.decisions.iter().map(Rights::from));
         batch.events.push(event(file, now));
         batch.files.push(row(file, now));
@@ -62,21 +63,32 @@ pub(super) fn batch(
     batch
 }
 
-fn track(file: &Described, credits: &[Credit], album_id: Option<Id>, limit: usize) -> Track {
-    let tags = &file.analysis.tags;
+/// A fingerprint's row.
+pub(super) fn fingerprint(root: BlobId, found: &fonoteca_audio::Fingerprint) -> Fingerprint {
+    Fingerprint {
+        root,
+        algorithm: found.algorithm,
+        version: found.version.to_owned(),
+        duration_ms: found.duration_ms,
+        chromaprint: found.values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+    }
+}
+
+fn track(file: &Described, part: &Part, credits: &[Credit], album_id: Option<Id>, limit: usize) -> Track {
+    let tags = &part.tags;
     let title =
         tags.title.clone().filter(|title| !title.trim().is_empty()).unwrap_or_else(|| title_from_name(file.name()));
     Track {
-        id: file.track,
+        id: part.track,
         source: "local".to_owned(),
-        source_id: file.root().to_string(),
+        source_id: part.source_id.clone(),
         title: cut(&title, limit),
         artist_credit: cut(tags.artist.as_deref().unwrap_or_default(), limit),
         artists: credits.to_vec(),
         album_id,
         disc: tags.disc_number,
         number: tags.track_number,
-        duration_ms: Some(file.analysis.duration_ms),
+        duration_ms: Some(part.duration_ms),
         isrc: tags.isrc.as_ref().and_then(|code| code.parse::<Isrc>().ok()).map(|code| code.to_string()),
         mbid: tags.mbid_recording.as_ref().and_then(|mbid| mbid.parse::<Mbid>().ok()).map(|mbid| mbid.to_string()),
         date: tags.date.as_deref().and_then(PartialDate::lenient).map(|date| date.to_string()),
@@ -111,12 +123,12 @@ pub(crate) async fn only_new(snapshot: &Snapshot, blobs: Vec<Blob>) -> Result<Ve
     Ok(blobs.into_iter().filter(|blob| !known.contains_key(&blob.root) && seen.insert(blob.root)).collect())
 }
 
-fn supplements(file: &Described, limit: usize) -> Vec<Supplement> {
-    let tags = &file.analysis.tags;
+fn supplements(part: &Part, limit: usize) -> Vec<Supplement> {
+    let tags = &part.tags;
     let supplement = |kind: &str, value: &str| Supplement {
         source: "local".to_owned(),
         kind_of: "track".to_owned(),
-        id: file.track,
+        id: part.track,
         kind: kind.to_owned(),
         value: cut(value, limit * 16),
         licence: None,
@@ -144,12 +156,24 @@ fn event(file: &Described, now: Timestamp) -> Event {
 
 fn row(file: &Described, now: Timestamp) -> File {
     let analysis = &file.analysis;
+    File {
+        path: file.name().to_vec(),
+        size: file.stored.hashes.size as i64,
+        notes: analysis.notes.clone(),
+        cover_root: file.cover.as_ref().map(|cover| cover.hashes.root),
+        lyrics_root: file.words.as_ref().map(|words| words.hashes.root),
+        ..facts(file.root(), analysis, now)
+    }
+}
+
+/// What an analysis alone says of a file: no name, no size, no notes, nothing that belongs to it.
+pub(super) fn facts(root: BlobId, analysis: &Analysis, now: Timestamp) -> File {
     let loudness = analysis.loudness.unwrap_or_default();
     let checks = analysis.checks.as_ref();
     File {
-        root: file.root(),
-        path: file.name().to_vec(),
-        size: file.stored.hashes.size as i64,
+        root,
+        path: Vec::new(),
+        size: 0,
         state: match analysis.state {
             State::Sound => FileState::Sound,
             State::Malformed { .. } => FileState::Malformed,
@@ -166,7 +190,7 @@ fn row(file: &Described, now: Timestamp) -> File {
         bit_depth: analysis.bit_depth,
         duration_ms: analysis.duration_ms,
         tags: serde_json::to_string(&analysis.tags.raw).unwrap_or_default(),
-        notes: analysis.notes.clone(),
+        notes: Vec::new(),
         essence: analysis.essence.sha256,
         essence_version: analysis.essence.version,
         loudness_lufs: loudness.integrated_lufs,
@@ -176,7 +200,8 @@ fn row(file: &Described, now: Timestamp) -> File {
         replaygain_track_peak: analysis.tags.replaygain_track_peak,
         clipped_samples: checks.map(|checks| checks.clipped_samples as i64),
         cutoff_hz: checks.and_then(|checks| checks.disguise).map(|disguise| disguise.cutoff_hz),
-        cover_root: file.cover.as_ref().map(|cover| cover.hashes.root),
+        cover_root: None,
+        lyrics_root: None,
         at: now,
     }
 }

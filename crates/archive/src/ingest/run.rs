@@ -11,7 +11,9 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use fonoteca_catalog::Snapshot;
 use fonoteca_model::progress::Progress;
 use fonoteca_model::rights::Basis;
 use fonoteca_model::{BlobId, Id};
@@ -20,6 +22,7 @@ use futures::channel::mpsc;
 use futures::{SinkExt, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::beside::Folders;
 use super::chunk::{Chunk, Worked};
 use super::ledger::Ledger;
 use super::outcome::{FileOutcome, Status};
@@ -35,6 +38,8 @@ const OPEN_CHUNKS: usize = 3;
 const AHEAD: usize = 16;
 /// Unchanged files that are told of together.
 const TOLD_TOGETHER: usize = 4096;
+/// How often somebody who waits for files asks whether to stop.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Places that are looked at together for files that are gone.
 const PLACES_TOGETHER: usize = 4096;
 
@@ -49,6 +54,8 @@ pub(super) struct Run<'a, 'told> {
     pub tell_unchanged: bool,
     /// As many places as files may be hashed or decoded at once.
     pub processors: Semaphore,
+    /// What lies beside the files.
+    pub folders: Folders,
 }
 
 impl Run<'_, '_> {
@@ -81,7 +88,14 @@ impl Run<'_, '_> {
         let open = || async { Arc::clone(&window).acquire_owned().await.expect("nobody closes it") };
         let mut batches = Batches::new(self.options);
         let (mut waiting, mut unchanged) = (Vec::new(), Vec::new());
-        while let Some(some) = sifted.recv().await {
+        loop {
+            // Looking through a large archive takes long, and nobody should have to wait for it.
+            let some = match tokio::time::timeout(LOOK_AGAIN, sifted.recv()).await {
+                Ok(Some(some)) => some,
+                Ok(None) => break,
+                Err(_) if self.progress.cancelled() => return Ok(()),
+                Err(_) => continue,
+            };
             let Sifted { unchanged: same, candidates, failures, ignored } = some?;
             if self.progress.cancelled() {
                 return Ok(());
@@ -144,9 +158,11 @@ impl Run<'_, '_> {
             return Ok(Vec::new());
         }
         let roots: Vec<BlobId> = files.iter().map(|(_, root)| *root).collect();
-        let known = self.archive.snapshot().await?.known_roots(&roots).await?;
+        let snapshot = self.archive.snapshot().await?;
+        let known = snapshot.known_roots(&roots).await?;
         let known_roots: Vec<BlobId> = known.iter().copied().collect();
         let verdicts = if self.tell_unchanged { self.archive.verdicts(&known_roots).await? } else { HashMap::new() };
+        let tracks = if self.tell_unchanged { self.tracks_of(&snapshot, &known_roots).await? } else { HashMap::new() };
         let mut unknown = Vec::new();
         for (candidate, root) in files {
             if !known.contains(&root) {
@@ -156,11 +172,29 @@ impl Run<'_, '_> {
             if !self.tell_unchanged {
                 continue;
             }
-            let mut outcome = FileOutcome::new(&candidate, Status::Known, root, Id::of("local", &root.to_string()));
+            let mut outcome =
+                FileOutcome::new(&candidate, Status::Known, root, tracks.get(&root).into_iter().flatten().copied());
             outcome.basis = verdicts.get(&root).map_or(Basis::Unknown, |verdict| verdict.basis);
             self.ledger.settle_unchanged(outcome);
         }
         Ok(unknown)
+    }
+
+    /// The tracks of files that are known: of each the whole, or the parts that a CUE sheet made, in order.
+    pub async fn tracks_of(
+        &self,
+        snapshot: &Snapshot,
+        roots: &[BlobId],
+    ) -> Result<HashMap<BlobId, Vec<Id>>, ArchiveError> {
+        let mut holdings = snapshot.tracks_of_roots(roots).await?;
+        let tracks = |root: &BlobId| {
+            let mut parts = holdings.remove(root).unwrap_or_default();
+            parts.retain(|holding| holding.start_ms.is_some());
+            parts.sort_by_key(|holding| (holding.start_ms, holding.track_id));
+            let parts: Vec<Id> = parts.into_iter().map(|holding| holding.track_id).collect();
+            (*root, if parts.is_empty() { vec![Id::of("local", &root.to_string())] } else { parts })
+        };
+        Ok(roots.iter().map(tracks).collect())
     }
 
     /// Names the files that were taken in where they were, below the paths that were asked for, and are gone without their

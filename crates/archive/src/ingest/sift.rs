@@ -35,10 +35,11 @@ pub(super) fn sift(
     let mut folder = PathBuf::new();
     let mut together: Vec<Candidate> = Vec::new();
     let mut sifted = Sifted::default();
-    for found in walk.found() {
+    let stop = || send.is_closed();
+    for found in walk.found(&stop) {
         match found {
             Found::Failed(outcome) => sifted.failures.push(outcome),
-            Found::Ignored => sifted.ignored += 1,
+            Found::Ignored(files) => sifted.ignored += files,
             Found::File(candidate) => {
                 let here = candidate.place.parent().unwrap_or(Path::new(""));
                 if here != folder || together.len() == TOGETHER {

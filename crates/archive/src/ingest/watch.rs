@@ -1,18 +1,22 @@
 //! Taking in what comes, as it comes.
 //!
 //! The system says which paths were written to. A path is looked at once it was left alone for a while, so that no half of
-//! a file is taken; which of its bytes are new shows then as it does in any ingest. Where the system lost count, everything
-//! is looked at again, which costs little for what is unchanged.
+//! a file is taken; which of its bytes are new shows then as it does in any ingest. What came into a new folder before that
+//! was listened to is found when the folder has settled, and left alone as long as if nobody had been seen to close it.
+//! Where the system lost count, everything is looked at again, which costs little for what is unchanged.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use fonoteca_model::Timestamp;
 use fonoteca_model::progress::Progress;
+use fonoteca_store::Stamp;
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
 use notify::{Event, EventKind, RecursiveMode, Watcher};
 use parking_lot::Mutex;
+use walkdir::WalkDir;
 
 use super::ledger::Ledger;
 use super::outcome::{FileOutcome, Summary};
@@ -51,7 +55,8 @@ pub async fn watch(
     let mut ended = take(archive, &round, None, progress, &ledger).await;
     while ended.is_ok() && !progress.cancelled() {
         tokio::time::sleep(LOOK).await;
-        let settled = changes.lock().settled(Instant::now());
+        let now = archive.now();
+        let settled = changes.lock().settled(Instant::now(), &|folder| files_below(folder, now));
         let (all, paths) = match settled {
             Settled::Paths(paths) if paths.is_empty() => continue,
             Settled::Paths(paths) => (false, paths),
@@ -68,12 +73,9 @@ pub async fn watch(
         }
     }
     match ended {
-        Ok(()) | Err(ArchiveError::Cancelled) => {}
-        Err(error) => return Err(error),
+        Ok(()) | Err(ArchiveError::Cancelled) => Ok(ledger.into_summary(archive, started)),
+        Err(error) => Err(error),
     }
-    let mut summary = ledger.into_summary();
-    summary.seconds = (archive.now().0 - started.0).max(0) as f64 / 1e6;
-    Ok(summary)
 }
 
 /// Listens until the watcher is dropped.
@@ -103,11 +105,29 @@ fn listen(
     Ok(watcher)
 }
 
+/// The files below a folder, and how long ago each was modified.
+fn files_below(folder: &Path, now: Timestamp) -> Vec<(PathBuf, Duration)> {
+    let files = WalkDir::new(folder).into_iter().filter_map(Result::ok).filter(|entry| !entry.file_type().is_dir());
+    let with_age = |entry: walkdir::DirEntry| {
+        let stamp = Stamp::of(&entry.metadata().ok()?);
+        Some((entry.into_path(), Duration::from_micros(now.0.saturating_sub(stamp.mtime.0).max(0).cast_unsigned())))
+    };
+    files.filter_map(with_age).take(MOST_PATHS).collect()
+}
+
+/// A path that was written to.
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    /// When it will have been left alone long enough.
+    at: Instant,
+    /// It is a folder that was made, and files may have come into it unseen.
+    is_new_folder: bool,
+}
+
 /// What was written to and is not looked at yet.
 #[derive(Debug, Default)]
 struct Changes {
-    /// When each path will have been left alone long enough.
-    due: HashMap<PathBuf, Instant>,
+    due: HashMap<PathBuf, Due>,
     /// The same for everything, where the system lost count.
     everything: Option<Instant>,
 }
@@ -137,39 +157,53 @@ impl Changes {
             self.due.clear();
             self.everything = Some(now + CLOSED);
         }
+        let is_new_folder = event.kind == EventKind::Create(CreateKind::Folder);
         for path in event.paths.into_iter().filter(|path| !path.starts_with(archive)) {
-            self.due.insert(path, now + pause);
+            self.due.insert(path, Due { at: now + pause, is_new_folder });
         }
     }
 
-    fn settled(&mut self, now: Instant) -> Settled {
+    /// What can be looked at by now, each once; `files_below` tells the files below a folder, and how long each was left alone.
+    fn settled(&mut self, now: Instant, files_below: &dyn Fn(&Path) -> Vec<(PathBuf, Duration)>) -> Settled {
         if self.everything.is_some_and(|due| due <= now) {
             self.everything = None;
             return Settled::Everything;
         }
-        if self.due.values().all(|due| *due > now) {
+        if self.due.values().all(|due| due.at > now) {
             return Settled::Paths(Vec::new());
+        }
+        let folders: Vec<PathBuf> =
+            self.due.extract_if(|_, due| due.is_new_folder && due.at <= now).map(|(path, _)| path).collect();
+        for (file, age) in folders.iter().flat_map(|folder| files_below(folder)) {
+            // What was seen is told of by itself.
+            self.due.entry(file).or_insert(Due { at: now + OPEN.saturating_sub(age), is_new_folder: false });
         }
         // A folder waits for what is still written below it: all of it is looked at together.
         let late: BTreeSet<PathBuf> =
-            self.due.iter().filter(|(_, due)| **due > now).map(|(path, _)| path.clone()).collect();
+            self.due.iter().filter(|(_, due)| due.at > now).map(|(path, _)| path.clone()).collect();
         let is_left_alone =
             |path: &Path| late.range(path.to_owned()..).next().is_none_or(|late| !late.starts_with(path));
-        let settled = self.due.extract_if(|path, due| *due <= now && is_left_alone(path));
+        let settled = self.due.extract_if(|path, due| due.at <= now && is_left_alone(path));
         let mut paths: Vec<PathBuf> = settled.map(|(path, _)| path).collect();
         paths.sort();
+        // What lies below a folder is looked at with it.
+        paths.dedup_by(|path, folder| path.starts_with(folder));
         Settled::Paths(paths)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use notify::event::{DataChange, Flag};
+    use notify::event::{DataChange, Flag, RenameMode};
 
     use super::*;
 
     fn event(kind: EventKind, path: &str) -> Event {
         Event::new(kind).add_path(path.into())
+    }
+
+    fn nothing(_: &Path) -> Vec<(PathBuf, Duration)> {
+        Vec::new()
     }
 
     #[test]
@@ -178,36 +212,58 @@ mod tests {
         let written = EventKind::Modify(ModifyKind::Data(DataChange::Any));
         changes.note(Ok(event(written, "/music/a.wav")), archive, begun);
         changes.note(Ok(event(written, "/music/archive/blobs/x")), archive, begun);
-        assert_eq!(changes.settled(begun + CLOSED), Settled::Paths(vec![]));
+        assert_eq!(changes.settled(begun + CLOSED, &nothing), Settled::Paths(vec![]));
         let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
         changes.note(Ok(event(closed, "/music/a.wav")), archive, begun);
         let read = EventKind::Access(AccessKind::Open(AccessMode::Read));
         changes.note(Ok(event(read, "/music/b.wav")), archive, begun);
-        assert_eq!(changes.settled(begun), Settled::Paths(vec![]));
-        assert_eq!(changes.settled(begun + CLOSED), Settled::Paths(vec!["/music/a.wav".into()]));
-        assert_eq!(changes.settled(begun + OPEN), Settled::Paths(vec![]), "each is told once");
+        assert_eq!(changes.settled(begun, &nothing), Settled::Paths(vec![]));
+        assert_eq!(changes.settled(begun + CLOSED, &nothing), Settled::Paths(vec!["/music/a.wav".into()]));
+        assert_eq!(changes.settled(begun + OPEN, &nothing), Settled::Paths(vec![]), "each is told once");
     }
 
     #[test]
-    fn a_folder_waits_for_what_is_written_in_it() {
+    fn a_folder_waits_for_what_is_written_in_it_and_all_of_it_is_told_once() {
         let (mut changes, begun, archive) = (Changes::default(), Instant::now(), Path::new("/archive"));
-        changes.note(Ok(event(EventKind::Create(CreateKind::Folder), "/music/new")), archive, begun);
-        changes.note(Ok(event(EventKind::Create(CreateKind::Folder), "/music/new one")), archive, begun);
+        let moved = EventKind::Modify(ModifyKind::Name(RenameMode::To));
+        changes.note(Ok(event(moved, "/music/new")), archive, begun);
+        changes.note(Ok(event(moved, "/music/new one")), archive, begun);
         let written = EventKind::Modify(ModifyKind::Data(DataChange::Any));
         changes.note(Ok(event(written, "/music/new/slow.wav")), archive, begun);
-        assert_eq!(changes.settled(begun + CLOSED), Settled::Paths(vec!["/music/new one".into()]));
+        assert_eq!(changes.settled(begun + CLOSED, &nothing), Settled::Paths(vec!["/music/new one".into()]));
         let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
         changes.note(Ok(event(closed, "/music/new/slow.wav")), archive, begun + CLOSED);
-        let both = vec!["/music/new".into(), "/music/new/slow.wav".into()];
-        assert_eq!(changes.settled(begun + CLOSED + CLOSED), Settled::Paths(both));
+        let both = Settled::Paths(vec!["/music/new".into()]);
+        assert_eq!(changes.settled(begun + CLOSED + CLOSED, &nothing), both, "the folder and the file in it, once");
+        assert_eq!(changes.settled(begun + OPEN, &nothing), Settled::Paths(vec![]));
+    }
+
+    #[test]
+    fn what_came_into_a_new_folder_unseen_is_left_alone_as_what_nobody_closed() {
+        let (mut changes, begun, archive) = (Changes::default(), Instant::now(), Path::new("/archive"));
+        let made = EventKind::Create(CreateKind::Folder);
+        let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        changes.note(Ok(event(made, "/music/new")), archive, begun);
+        changes.note(Ok(event(made, "/music/new/disc")), archive, begun);
+        changes.note(Ok(event(closed, "/music/new/seen.wav")), archive, begun);
+        let files = |folder: &Path| -> Vec<(PathBuf, Duration)> {
+            let all = [("new/half.wav", 2), ("new/disc/old.wav", 3_600), ("new/seen.wav", 2)];
+            let all = all.map(|(name, age)| (Path::new("/music").join(name), Duration::from_secs(age)));
+            all.into_iter().filter(|(path, _)| path.starts_with(folder)).collect()
+        };
+        let first = vec!["/music/new/disc/old.wav".into(), "/music/new/seen.wav".into()];
+        assert_eq!(changes.settled(begun + CLOSED, &files), Settled::Paths(first));
+        assert_eq!(changes.settled(begun + OPEN.saturating_sub(CLOSED), &files), Settled::Paths(vec![]));
+        assert_eq!(changes.settled(begun + OPEN, &files), Settled::Paths(vec!["/music/new/half.wav".into()]));
+        assert_eq!(changes.settled(begun + OPEN + OPEN, &files), Settled::Paths(vec![]));
     }
 
     #[test]
     fn a_lost_count_means_everything() {
         let (mut changes, begun, archive) = (Changes::default(), Instant::now(), Path::new("/archive"));
         changes.note(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)), archive, begun);
-        assert_eq!(changes.settled(begun), Settled::Paths(vec![]));
-        assert_eq!(changes.settled(begun + CLOSED), Settled::Everything);
+        assert_eq!(changes.settled(begun, &nothing), Settled::Paths(vec![]));
+        assert_eq!(changes.settled(begun + CLOSED, &nothing), Settled::Everything);
         for number in 0..=MOST_PATHS {
             changes.note(
                 Ok(event(EventKind::Remove(notify::event::RemoveKind::File), &format!("/{number}"))),
@@ -215,7 +271,7 @@ mod tests {
                 begun,
             );
         }
-        assert_eq!(changes.settled(begun + CLOSED), Settled::Everything);
+        assert_eq!(changes.settled(begun + CLOSED, &nothing), Settled::Everything);
         assert_eq!(changes.due.len(), 1);
     }
 }

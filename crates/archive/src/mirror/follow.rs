@@ -1,13 +1,14 @@
 //! Beginning to follow a feed, and reading it again later.
 
-use fonoteca_model::Sha256Hash;
-use fonoteca_torrent::feed::{Feed, MAX_FEED_BYTES, PublicKey, Seen};
-use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::path::Path;
+
+use fonoteca_torrent::feed::{Document, Feed, MAX_FEED_BYTES, PageRef, PublicKey, Seen, Trust};
 
 use super::{Mirror, SeenFeed, http};
 use crate::archive::Archive;
 use crate::error::ArchiveError;
-use crate::feed::{FEED, SIGNATURE, check};
+use crate::feed::{Believed, FEED, SIGNATURE, assemble, check, remote};
 
 const SIGNATURE_BYTES: usize = 64 * 1024;
 
@@ -18,12 +19,21 @@ pub struct Offer {
     pub url: String,
     /// What it says.
     pub feed: Feed,
-    /// The keys it would be trusted by: those given, or else those that it names itself.
+    /// The keys it would be trusted by: those given, or those that they lead to, or else those that it names itself.
     pub keys: Vec<PublicKey>,
     /// The keys were given by a person; otherwise they are taken on first sight.
     pub keys_given: bool,
+    fetched: Fetched,
+    trust: Trust,
+}
+
+/// A feed that was fetched and is believed.
+#[derive(Debug)]
+struct Fetched {
     bytes: Vec<u8>,
     signature: String,
+    believed: Believed,
+    pages: remote::Pages,
 }
 
 /// Reads the feed at `url` without believing more of it than its signature proves.
@@ -34,11 +44,20 @@ pub async fn look(archive: &Archive, url: &str, keys: &[PublicKey]) -> Result<Of
     if !matches!(parsed.scheme(), "http" | "https") || !parsed.username().is_empty() || parsed.password().is_some() {
         return Err(ArchiveError::Usage(format!("{url:?}: give an http or https URL without a login")));
     }
-    let (bytes, signature) = fetch(&url).await?;
-    let named = Feed::from_bytes(&bytes).map_err(|source| ArchiveError::Feed { url: url.clone(), source })?.keys;
-    let trusted = if keys.is_empty() { named } else { keys.to_vec() };
-    let feed = check(&bytes, &signature, &trusted, None, archive.now(), &url)?;
-    Ok(Offer { url, feed, keys: trusted, keys_given: !keys.is_empty(), bytes, signature })
+    let client = http::client()?;
+    let (bytes, signature) = fetch(&client, &url).await?;
+    let trusted = if keys.is_empty() {
+        let named = Document::from_bytes(&bytes).map_err(|source| ArchiveError::Feed { url: url.clone(), source })?;
+        named.outline().keys
+    } else {
+        keys.to_vec()
+    };
+    let believed = check(&bytes, &signature, &Trust::new(trusted), None, archive.now(), &url)?;
+    let pages = remote::pages(&client, &url, &believed.document, |_| None).await?;
+    let feed = believed.whole(&url, archive.now(), remote::from(&pages))?;
+    let trust = believed.trust.clone();
+    let fetched = Fetched { bytes, signature, believed, pages };
+    Ok(Offer { url, feed, keys: trust.keys.clone(), keys_given: !keys.is_empty(), fetched, trust })
 }
 
 /// Follows the offer from now on, under `name`.
@@ -52,54 +71,104 @@ pub fn add(archive: &Archive, offer: Offer, name: &str, budget_bytes: Option<u64
     if Mirror::all(archive)?.iter().any(|mirror| mirror.name == name) {
         return Err(ArchiveError::Usage(format!("a mirror called {name:?} is there already: choose another --name")));
     }
-    let mut mirror = Mirror { name: name.to_owned(), url: offer.url, keys: offer.keys, seen: None, budget_bytes };
-    remember(archive, &mut mirror, &offer.feed, &offer.bytes, &offer.signature)?;
+    let mut mirror = Mirror {
+        name: name.to_owned(),
+        url: offer.url,
+        keys: offer.trust.keys,
+        former: offer.trust.former,
+        revoked: offer.trust.revoked,
+        seen: None,
+        budget_bytes,
+    };
+    remember(archive, &mut mirror, offer.fetched)?;
     Ok(mirror)
 }
 
 /// Reads the feed again. A new one is remembered; one that is not to be believed is refused, and the old one stays.
 pub(super) async fn refresh(archive: &Archive, mirror: &mut Mirror) -> Result<Feed, ArchiveError> {
-    let (bytes, signature) = fetch(&mirror.url).await?;
-    let seen = mirror.seen.map(Seen::from);
-    let feed = check(&bytes, &signature, &mirror.keys, seen.as_ref(), archive.now(), &mirror.url)?;
-    remember(archive, mirror, &feed, &bytes, &signature)?;
+    let client = http::client()?;
+    let (seen, trust) = (mirror.seen.map(Seen::from), mirror.trust());
+    let held = crate::feed::read(&mirror.folder(archive))?;
+    if let Some((bytes, signature)) = held
+        && fetch_signature(&client, &mirror.url).await? == signature.as_bytes()
+    {
+        // The same signature is the same feed, which may have expired meanwhile.
+        let believed = check(&bytes, &signature, &trust, seen.as_ref(), archive.now(), &mirror.url)?;
+        // After a kill the feed may be newer than what is noted as seen, or a page may be torn.
+        let is_seen = mirror.seen.is_some_and(|seen| seen.sha256 == believed.sha256);
+        if let (true, Ok(Some(feed))) = (is_seen, remembered(archive, mirror)) {
+            return Ok(feed);
+        }
+    }
+    let (bytes, signature) = fetch(&client, &mirror.url).await?;
+    let believed = check(&bytes, &signature, &trust, seen.as_ref(), archive.now(), &mirror.url)?;
+    let folder = mirror.pages(archive);
+    let known = |page: &PageRef| std::fs::read(folder.join(page.file_name())).ok();
+    let pages = remote::pages(&client, &mirror.url, &believed.document, known).await?;
+    let feed = believed.whole(&mirror.url, archive.now(), remote::from(&pages))?;
+    remember(archive, mirror, Fetched { bytes, signature, believed, pages })?;
     Ok(feed)
 }
 
 /// The feed as it was last believed, without asking anybody.
 pub(super) fn remembered(archive: &Archive, mirror: &Mirror) -> Result<Option<Feed>, ArchiveError> {
-    match crate::feed::read(&mirror.folder(archive))? {
-        Some((bytes, _)) => {
-            Feed::from_bytes(&bytes).map(Some).map_err(|source| ArchiveError::Feed { url: mirror.url.clone(), source })
+    let Some((bytes, _)) = crate::feed::read(&mirror.folder(archive))? else { return Ok(None) };
+    let document =
+        Document::from_bytes(&bytes).map_err(|source| ArchiveError::Feed { url: mirror.url.clone(), source })?;
+    let folder = mirror.pages(archive);
+    let read = |page: &PageRef| {
+        let path = folder.join(page.file_name());
+        std::fs::read(&path).map_err(ArchiveError::io(path, "cannot be read"))
+    };
+    assemble(&document, &mirror.url, read).map(Some)
+}
+
+/// Pages first, the mirror's own state last: a kill in between leaves what was believed before, or pages too many.
+fn remember(archive: &Archive, mirror: &mut Mirror, fetched: Fetched) -> Result<(), ArchiveError> {
+    let (folder, pages) = (mirror.folder(archive), mirror.pages(archive));
+    std::fs::create_dir_all(&pages).map_err(ArchiveError::io(&pages, "cannot be made"))?;
+    let mut names = HashSet::new();
+    for page in fetched.believed.document.pages() {
+        let name = page.file_name();
+        let path = pages.join(&name);
+        let bytes = fetched.pages.get(&page.sha256);
+        if let Some(bytes) = bytes.filter(|bytes| std::fs::read(&path).ok().as_ref() != Some(bytes)) {
+            // Not made durable one by one: a page that a crash tore has another hash, and is fetched again.
+            std::fs::write(&path, bytes).map_err(ArchiveError::io(&path, "cannot be written"))?;
         }
-        None => Ok(None),
+        names.insert(name);
     }
+    let (serial, sha256) = (fetched.believed.document.outline().serial, fetched.believed.sha256);
+    fonoteca_store::write_file(&folder.join(SIGNATURE), fetched.signature.as_bytes())?;
+    fonoteca_store::write_file(&folder.join(FEED), &fetched.bytes)?;
+    mirror.seen = Some(SeenFeed { serial, sha256 });
+    mirror.set_trust(fetched.believed.trust);
+    mirror.write(archive)?;
+    drop_others(&pages, &names)
 }
 
-fn remember(
-    archive: &Archive,
-    mirror: &mut Mirror,
-    feed: &Feed,
-    bytes: &[u8],
-    signature: &str,
-) -> Result<(), ArchiveError> {
-    let folder = mirror.folder(archive);
-    std::fs::create_dir_all(&folder).map_err(ArchiveError::io(&folder, "cannot be made"))?;
-    fonoteca_store::write_file(&folder.join(SIGNATURE), signature.as_bytes())?;
-    fonoteca_store::write_file(&folder.join(FEED), bytes)?;
-    mirror.seen = Some(SeenFeed { serial: feed.serial, sha256: Sha256Hash(Sha256::digest(bytes).into()) });
-    mirror.write(archive)
+/// Removes the pages that the feed names no more.
+fn drop_others(folder: &Path, names: &HashSet<String>) -> Result<(), ArchiveError> {
+    for entry in std::fs::read_dir(folder).map_err(ArchiveError::io(folder, "cannot be read"))? {
+        let entry = entry.map_err(ArchiveError::io(folder, "cannot be read"))?;
+        if !names.contains(&*entry.file_name().to_string_lossy()) {
+            std::fs::remove_file(entry.path()).map_err(ArchiveError::io(entry.path(), "cannot be removed"))?;
+        }
+    }
+    Ok(())
 }
 
-async fn fetch(url: &str) -> Result<(Vec<u8>, String), ArchiveError> {
-    let client = http::client()?;
-    let signature_url = format!("{url}/{SIGNATURE}");
+async fn fetch_signature(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, ArchiveError> {
+    http::get(client, &format!("{url}/{SIGNATURE}"), SIGNATURE_BYTES).await
+}
+
+async fn fetch(client: &reqwest::Client, url: &str) -> Result<(Vec<u8>, String), ArchiveError> {
     // A feed published between the two requests does not match its signature; asking once more settles it.
     let mut last = None;
     for _ in 0..2 {
-        let signature = http::get(&client, &signature_url, SIGNATURE_BYTES).await?;
-        let bytes = http::get(&client, &format!("{url}/{FEED}"), MAX_FEED_BYTES).await?;
-        let again = http::get(&client, &signature_url, SIGNATURE_BYTES).await?;
+        let signature = fetch_signature(client, url).await?;
+        let bytes = http::get(client, &format!("{url}/{FEED}"), MAX_FEED_BYTES).await?;
+        let again = fetch_signature(client, url).await?;
         let settled = signature == again;
         last = Some((bytes, again));
         if settled {
@@ -108,6 +177,6 @@ async fn fetch(url: &str) -> Result<(Vec<u8>, String), ArchiveError> {
     }
     let (bytes, signature) = last.ok_or_else(|| ArchiveError::Bug("a feed was not asked for".to_owned()))?;
     let signature = String::from_utf8(signature)
-        .map_err(|_| ArchiveError::Fetch { url: signature_url, reason: "it is not text".to_owned() })?;
+        .map_err(|_| ArchiveError::Fetch { url: format!("{url}/{SIGNATURE}"), reason: "it is not text".to_owned() })?;
     Ok((bytes, signature))
 }

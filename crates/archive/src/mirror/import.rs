@@ -121,6 +121,7 @@ fn proved(parts: Parts, metainfo: &Metainfo, mirror: &Mirror) -> Batch {
         .filter(|file| sizes.get(&file.root).is_some_and(|size| *size as i64 == file.size))
         .map(|mut file| {
             file.cover_root = file.cover_root.filter(|cover| covers.contains(cover));
+            file.lyrics_root = None;
             file.path.clear();
             file
         })

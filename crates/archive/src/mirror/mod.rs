@@ -11,13 +11,15 @@ pub(crate) mod http;
 mod import;
 mod plan;
 mod pull;
+mod renew;
 mod status;
 mod withdraw;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
-use fonoteca_model::Sha256Hash;
-use fonoteca_torrent::feed::{PublicKey, Seen};
+use fonoteca_model::{Sha1Hash, Sha256Hash};
+use fonoteca_torrent::feed::{PublicKey, Seen, Trust};
 use serde::{Deserialize, Serialize};
 
 pub use follow::{Offer, add, look};
@@ -38,6 +40,12 @@ pub struct Mirror {
     pub url: String,
     /// Keys that may sign its feed.
     pub keys: Vec<PublicKey>,
+    /// Keys that handed over to these. What they signed before stays good; nothing new is believed by them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<PublicKey>,
+    /// Keys that the archive revoked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revoked: Vec<PublicKey>,
     /// The feed believed last.
     #[serde(default)]
     pub seen: Option<SeenFeed>,
@@ -103,6 +111,20 @@ impl Mirror {
         Ok(all)
     }
 
+    /// Whom to believe.
+    fn trust(&self) -> Trust {
+        Trust { keys: self.keys.clone(), former: self.former.clone(), revoked: self.revoked.clone() }
+    }
+
+    fn set_trust(&mut self, trust: Trust) {
+        (self.keys, self.former, self.revoked) = (trust.keys, trust.former, trust.revoked);
+    }
+
+    /// Where the pages of the feed believed last are kept.
+    fn pages(&self, archive: &Archive) -> PathBuf {
+        self.folder(archive).join("pages")
+    }
+
     fn write(&self, archive: &Archive) -> Result<(), ArchiveError> {
         let folder = self.folder(archive);
         std::fs::create_dir_all(&folder).map_err(ArchiveError::io(&folder, "cannot be made"))?;
@@ -132,6 +154,20 @@ impl Mirror {
     fn address(&self, path: &str) -> String {
         format!("{}/{path}", self.url.trim_end_matches('/'))
     }
+}
+
+/// The torrents of the feed believed last that are here whole, by the v1 info-hashes of their variants, and its serial.
+pub(crate) fn whole_torrents(archive: &Archive, mirror: &Mirror) -> Result<(u64, Vec<Sha1Hash>), ArchiveError> {
+    let Some(feed) = follow::remembered(archive, mirror)? else { return Ok((0, Vec::new())) };
+    let whole: HashSet<(String, String)> = plan::plan_feed(archive, mirror, &feed, Some(u64::MAX))
+        .torrents
+        .into_iter()
+        .filter(|planned| planned.held)
+        .map(|planned| (planned.release, planned.name))
+        .collect();
+    let here = feed.torrents.iter().filter(|torrent| whole.contains(&(torrent.release.clone(), torrent.name.clone())));
+    let hashes = here.flat_map(|torrent| &torrent.variants).map(|variant| variant.infohash_v1);
+    Ok((feed.serial, hashes.collect()))
 }
 
 fn folder(archive: &Archive) -> PathBuf {

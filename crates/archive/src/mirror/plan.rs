@@ -1,5 +1,7 @@
 //! What a pull would fetch.
 
+use std::collections::{BTreeSet, HashMap};
+
 use fonoteca_torrent::feed::{Feed, FeedTorrent, Role};
 use serde::Serialize;
 
@@ -60,13 +62,15 @@ pub(super) fn plan_feed(archive: &Archive, mirror: &Mirror, feed: &Feed, budget_
         let popularity = torrent.popularity.map_or(0, |[high, _]| high);
         (torrent.role != Role::Metadata, std::cmp::Reverse(popularity), torrent.name.clone())
     });
+    let mut here: HashMap<&str, Option<BTreeSet<String>>> = HashMap::new();
     for torrent in order {
+        let held = here.entry(&torrent.release).or_insert_with(|| pull::held_torrents(archive, &torrent.release));
         let planned = PlannedTorrent {
             release: torrent.release.clone(),
             name: torrent.name.clone(),
             bytes: torrent.bytes,
             popularity: torrent.popularity,
-            held: pull::is_held(archive, &torrent.release, &torrent.name),
+            held: held.as_ref().is_some_and(|held| held.contains(&torrent.name)),
         };
         if plan.want_bytes.saturating_add(torrent.bytes) > budget {
             plan.beyond_budget.push(planned);

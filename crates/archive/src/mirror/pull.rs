@@ -1,6 +1,6 @@
 //! Pulling: every torrent of the plan, one after the other, until each is held.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::plan::{Plan, plan_feed};
-use super::{Mirror, fetch, follow, http, import, withdraw};
+use super::{Mirror, fetch, follow, http, import, renew, withdraw};
 use crate::archive::Archive;
 use crate::error::{ArchiveError, said};
 use crate::published::MIRRORED;
@@ -86,14 +86,18 @@ pub async fn pull(
     archive.store().sweep_staging()?;
     let mut report = PullReport { serial: feed.serial, ..PullReport::default() };
     report.withdrawn = withdraw::obey(archive, mirror, &feed, progress).await?;
+    if let Err(error) = renew::signatures(archive, mirror, &feed).await {
+        // What is held stays proved by the feed; `release verify` will say so until the next pull.
+        progress.note(&said(&error));
+    }
     let plan: Plan = plan_feed(archive, mirror, &feed, options.budget_bytes);
+    let listed: HashMap<(&str, &str), &FeedTorrent> =
+        feed.torrents.iter().map(|torrent| ((torrent.release.as_str(), torrent.name.as_str()), torrent)).collect();
     let wanted: Vec<&FeedTorrent> = plan
         .torrents
         .iter()
         .filter(|planned| !planned.held)
-        .filter_map(|planned| {
-            feed.torrents.iter().find(|torrent| torrent.release == planned.release && torrent.name == planned.name)
-        })
+        .filter_map(|planned| listed.get(&(planned.release.as_str(), planned.name.as_str())).copied())
         .collect();
     let mut releases: BTreeMap<String, Manifest> = BTreeMap::new();
     for torrent in wanted {
@@ -167,8 +171,16 @@ async fn open_release(
     let bytes = http::get(&client, &format!("{base}/{}", Manifest::FILE), MANIFEST_BYTES).await?;
     let signature = http::get(&client, &format!("{base}/{}", Manifest::SIGNATURE), SIGNATURE_BYTES).await?;
     let name = format!("{base}/{}", Manifest::FILE);
-    verify_bytes(&bytes, &String::from_utf8_lossy(&signature), &mirror.keys)
-        .map_err(|source| ArchiveError::Feed { url: name.clone(), source })?;
+    match feed.releases.iter().find(|listed| listed.release == release) {
+        // The signed feed names its hash, which is worth more than a signature of its own.
+        Some(listed) if Sha256::digest(&bytes)[..] == listed.manifest_sha256.0 => {}
+        Some(_) => {
+            let reason = "is not the manifest that the signed feed names".to_owned();
+            return Err(ArchiveError::Foreign { name, reason });
+        }
+        None => verify_bytes(&bytes, &String::from_utf8_lossy(&signature), &mirror.keys)
+            .map_err(|source| ArchiveError::Feed { url: name.clone(), source })?,
+    }
     let manifest = Manifest::parse(&bytes, &name)?;
     if manifest.release != release {
         return Err(ArchiveError::Foreign { name, reason: format!("is the manifest of {:?}", manifest.release) });
@@ -249,7 +261,7 @@ fn write_marker(archive: &Archive, release: &str, marker: &Marker) -> Result<(),
     Ok(fonoteca_store::write_file(&archive.releases_path().join(release).join(MIRRORED), &bytes)?)
 }
 
-fn owner(archive: &Archive, release: &str) -> Result<Option<String>, ArchiveError> {
+pub(super) fn owner(archive: &Archive, release: &str) -> Result<Option<String>, ArchiveError> {
     Ok(read_marker(archive, release)?.map(|marker| marker.mirror))
 }
 
@@ -268,11 +280,6 @@ fn mark_held(
     std::fs::File::open(archive.releases_path())
         .and_then(|folder| folder.set_times(now))
         .map_err(ArchiveError::io(archive.releases_path(), "cannot be touched"))
-}
-
-/// Whether a torrent of a mirrored release is here whole.
-pub(super) fn is_held(archive: &Archive, release: &str, torrent: &str) -> bool {
-    held_torrents(archive, release).is_some_and(|held| held.contains(torrent))
 }
 
 /// The torrents of a mirrored release that are here whole; none for a release of one's own.

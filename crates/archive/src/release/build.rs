@@ -1,24 +1,26 @@
 //! Building a release: torrents of the selection from the stored hashes, reading no audio.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use fonoteca_catalog::{Batch, Blob, BlobKind, Event, Outcome, Release, ReleaseStatus, Snapshot};
 use fonoteca_model::progress::{Progress, Unit};
 use fonoteca_model::rights::SubjectKind;
-use fonoteca_model::{BlobId, Sha256Hash};
+use fonoteca_model::{BlobHashes, BlobId};
+use fonoteca_torrent::File;
 use fonoteca_torrent::feed::{Role, SigningKey};
-use fonoteca_torrent::{File, Kind, Metainfo, Outside, Selection};
-use sha2::{Digest, Sha256};
 
-use super::Options;
 use super::cut::{Cut, Cutter};
-use super::index::{blob_path, index, licence_label, licences};
+use super::index::{blob_path, file_path, index, licence_label, licences};
 use super::list::Earlier;
-use super::manifest::{FORMAT, Manifest, ManifestTorrent, ManifestVariant};
-use super::metadata;
+use super::manifest::{FORMAT, Manifest, ManifestTorrent};
+use super::metadata::{self, Rows};
 use super::parts::Part;
-use super::select::select;
+use super::plan::LeftOut;
+use super::select::{Selected, select};
+use super::tail::Given;
+use super::torrents::Torrents;
+use super::{Options, catalogue};
 use crate::archive::Archive;
 use crate::error::ArchiveError;
 use crate::ingest::{AGENT, blob_row, only_new};
@@ -46,14 +48,15 @@ pub async fn build(
     std::fs::create_dir_all(&partial).map_err(ArchiveError::io(&partial, "cannot be made"))?;
 
     let snapshot = archive.snapshot().await?;
-    let earlier = Earlier::read(archive).await?;
+    let earlier = Earlier::read(archive, &snapshot, options.recut).await?;
     let mut builder = Builder {
         archive,
         snapshot: &snapshot,
-        options,
-        folder: &partial,
+        release: &options.name,
+        writer: Torrents::new(archive, options, partial.clone()),
         progress,
         all_listens: snapshot.stats().await?.listens.max(1),
+        waiting: Vec::new(),
         torrents: Vec::new(),
         parts: Vec::new(),
         withdrawn: withdrawn_blobs(&snapshot).await?,
@@ -61,31 +64,42 @@ pub async fn build(
         blobs: BTreeMap::new(),
     };
     progress.stage("building torrents", None, Unit::Items);
-    let mut cutter = Cutter::new(&options.name, options.limits);
-    let left_out = select(archive, &snapshot, &earlier.given_out, async |selected| match cutter.push(selected) {
-        Some(cut) => builder.audio(cut).await,
-        None => Ok(()),
+    let mut cutter = Cutter::new(&options.name, &options.bands, options.limits);
+    let mut lacking = Lacking::default();
+    let left_out = select(archive, &snapshot, options, &earlier.given_out, async |selected| {
+        if lacking.notes(&selected) {
+            return Ok(());
+        }
+        match cutter.push(selected) {
+            Some(cut) => builder.audio(cut).await,
+            None => Ok(()),
+        }
     })
     .await?;
     if let Some(cut) = cutter.finish() {
         builder.audio(cut).await?;
     }
-    if builder.torrents.is_empty() {
+    builder.window().await?;
+    let nothing = builder.torrents.is_empty();
+    if let Some(refusal) = lacking.refusal(&options.name).or_else(|| nothing.then(|| of_nothing(&left_out))) {
         std::fs::remove_dir_all(&partial).map_err(ArchiveError::io(&partial, "cannot be removed"))?;
-        let why: Vec<String> = left_out.values().map(|left| format!("{} ({} files)", left.rule, left.files)).collect();
-        return Err(ArchiveError::Refused(if why.is_empty() {
-            "nothing is held that could be released".to_owned()
-        } else {
-            format!("nothing may be released; left out: {}", why.join("; "))
-        }));
+        return Err(refusal);
     }
     builder.metadata()?;
-    let Builder { torrents, blobs, .. } = builder;
+    let Builder { mut torrents, mut blobs, writer, .. } = builder;
+    let name = catalogue::name_of(&options.name);
+    let catalogue = catalogue::write(archive, &snapshot, &earlier, &options.name, &torrents, progress).await?;
+    blobs.extend(catalogue.blobs.into_iter().map(|blob| (blob.root, blob)));
+    let licences = vec!["CC0-1.0".to_owned()];
+    let (rows, supersedes) = (catalogue.rows, catalogue.supersedes);
+    let about = ManifestTorrent { licences, supersedes, rows, ..nothing_yet(name, Role::Metadata) };
+    torrents.push(writer.write(about, catalogue.files, catalogue.similar)?);
     let manifest = Manifest {
         format: FORMAT.to_owned(),
         release: options.name.clone(),
         archive: archive.name().to_owned(),
         tables: snapshot.versions().iter().map(|(table, version)| (table.name().to_owned(), *version)).collect(),
+        made: options.made(),
         torrents,
         left_out: left_out.into_values().collect(),
     };
@@ -96,19 +110,70 @@ pub async fn build(
     Ok(manifest)
 }
 
-async fn withdrawn_blobs(snapshot: &Snapshot) -> Result<HashSet<BlobId>, ArchiveError> {
+fn of_nothing(left_out: &BTreeMap<String, LeftOut>) -> ArchiveError {
+    let why: Vec<String> = left_out.values().map(|left| format!("{} ({} files)", left.rule, left.files)).collect();
+    ArchiveError::Refused(if why.is_empty() {
+        "nothing is held that could be released".to_owned()
+    } else {
+        format!("nothing may be released; left out: {}", why.join("; "))
+    })
+}
+
+/// Copies that nobody made yet.
+#[derive(Debug, Default)]
+struct Lacking {
+    files: u64,
+    first: Vec<BlobId>,
+}
+
+/// Lacking copies that an error names.
+const NAMED: usize = 3;
+
+impl Lacking {
+    /// Whether a file's copy is lacking.
+    fn notes(&mut self, selected: &Selected) -> bool {
+        let lacks = matches!(selected.given, Given::Lacking { .. });
+        if lacks {
+            self.files += 1;
+            if self.first.len() < NAMED {
+                self.first.push(selected.held.root);
+            }
+        }
+        lacks
+    }
+
+    fn refusal(&self, release: &str) -> Option<ArchiveError> {
+        let first: Vec<String> = self.first.iter().map(ToString::to_string).collect();
+        let more = if self.files > self.first.len() as u64 { ", …" } else { "" };
+        (self.files > 0).then(|| {
+            ArchiveError::Usage(format!(
+                "{} files lack their copy for the long tail ({}{more}): run `fonoteca release prepare {release}` with the \
+                 same options first",
+                self.files,
+                first.join(", ")
+            ))
+        })
+    }
+}
+
+pub(super) async fn withdrawn_blobs(snapshot: &Snapshot) -> Result<HashSet<BlobId>, ArchiveError> {
     let withdrawals = snapshot.withdrawals().await?;
     let blobs = withdrawals.into_iter().filter(|(decision, _)| decision.subject.kind == SubjectKind::Blob);
     Ok(blobs.filter_map(|(decision, _)| decision.subject.key.parse().ok()).collect())
 }
 
+/// Files about which the tables are asked at once.
+const WINDOW: usize = 20_000;
+
 struct Builder<'a> {
     archive: &'a Archive,
     snapshot: &'a Snapshot,
-    options: &'a Options,
-    folder: &'a Path,
+    release: &'a str,
+    writer: Torrents,
     progress: &'a dyn Progress,
     all_listens: i64,
+    /// Torrents that are cut and not built yet.
+    waiting: Vec<Cut>,
     torrents: Vec<ManifestTorrent>,
     parts: Vec<Part>,
     /// Blobs that were withdrawn by themselves, such as a cover whose artist objects.
@@ -119,22 +184,46 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// One audio torrent: its audio, the covers that go with it, the index and the licences.
+    /// Takes one more torrent, and builds those that wait where they are many.
     async fn audio(&mut self, cut: Cut) -> Result<(), ArchiveError> {
-        if self.progress.cancelled() {
-            return Err(ArchiveError::Cancelled);
+        self.waiting.push(cut);
+        let files: usize = self.waiting.iter().map(|cut| cut.files.len()).sum();
+        if files >= WINDOW { self.window().await } else { Ok(()) }
+    }
+
+    /// Builds the torrents that wait: a question to the tables costs the same for one as for all of them.
+    async fn window(&mut self) -> Result<(), ArchiveError> {
+        let cuts = std::mem::take(&mut self.waiting);
+        let files = || cuts.iter().flat_map(|cut| &cut.files);
+        let wanted: BTreeSet<BlobId> =
+            files().flat_map(|file| [Some(file.root()), file.held.cover_root]).flatten().collect();
+        let known = self.snapshot.blobs(&wanted.into_iter().collect::<Vec<_>>()).await?;
+        let rows = Rows::load(self.snapshot, files()).await?;
+        for cut in cuts {
+            if self.progress.cancelled() {
+                return Err(ArchiveError::Cancelled);
+            }
+            self.build(&cut, &known, &rows).await?;
+            self.progress.advance(1);
         }
-        let covers: BTreeSet<BlobId> = cut.files.iter().filter_map(|file| file.held.cover_root).collect();
-        let wanted: Vec<BlobId> = cut.files.iter().map(|file| file.held.root).chain(covers.iter().copied()).collect();
-        let known = self.snapshot.blobs(&wanted).await?;
-        let mut files = Vec::with_capacity(wanted.len() + 2);
+        Ok(())
+    }
+
+    /// One audio torrent: its audio, the covers that go with it, the index and the licences.
+    async fn build(
+        &mut self,
+        cut: &Cut,
+        known: &HashMap<BlobId, (BlobHashes, Blob)>,
+        rows: &Rows,
+    ) -> Result<(), ArchiveError> {
+        let mut files = Vec::with_capacity(cut.files.len() + 2);
         for selected in &cut.files {
-            let held = &selected.held;
-            let (hashes, _) = known.get(&held.root).ok_or(ArchiveError::MissingBlob { root: held.root })?;
-            files.push(File { path: blob_path(held.root, &held.extension), hashes: hashes.clone() });
+            let root = selected.root();
+            let (hashes, _) = known.get(&root).ok_or(ArchiveError::MissingBlob { root })?;
+            files.push(File { path: file_path(selected), hashes: hashes.clone() });
         }
         let mut given = Vec::new();
-        for cover in covers {
+        for cover in cut.files.iter().filter_map(|file| file.held.cover_root).collect::<BTreeSet<_>>() {
             // A cover goes with its audio, unless somebody had the artwork itself withdrawn.
             if let (false, Some((hashes, row))) = (self.withdrawn.contains(&cover), known.get(&cover)) {
                 let mut path = blob_path(cover, image_extension(&row.mime));
@@ -146,20 +235,20 @@ impl Builder<'_> {
         files.push(self.keep("index.jsonl", &index(&cut.files), "application/jsonl", BlobKind::Index).await?);
         files.push(self.keep("LICENCES.txt", &licences(&cut.files), "text/plain", BlobKind::Licence).await?);
 
-        let parts = metadata::write(self.archive, self.snapshot, &cut, &given).await?;
+        let parts = metadata::write(self.archive, rows.of(cut), cut, &given).await?;
         let rows = parts.iter().filter_map(|part| Some((part.table?.to_owned(), part.hashes.root))).collect();
         self.parts.extend(parts);
         let labels: BTreeSet<String> = cut.files.iter().map(|file| licence_label(&file.verdict)).collect();
+        let (supersedes, similar) = self.earlier.replaced_by(cut.files.iter().map(Selected::root));
         let about = ManifestTorrent {
             popularity: Some([cut.popularity.0, cut.popularity.1]),
             listens_share: (cut.listens as f64 / self.all_listens as f64).clamp(0.0, 1.0),
             licences: labels.into_iter().collect(),
-            supersedes: self.earlier.superseded_by(cut.files.iter().map(|file| file.held.root)),
+            supersedes,
             rows,
-            ..nothing_yet(cut.name, Role::Audio)
+            ..nothing_yet(cut.name.clone(), Role::Audio)
         };
-        self.torrent(about, files)?;
-        self.progress.advance(1);
+        self.torrents.push(self.writer.write(about, files, similar)?);
         Ok(())
     }
 
@@ -177,53 +266,10 @@ impl Builder<'_> {
             self.blobs.insert(part.hashes.root, part.row);
             files.push(File { path: part.path, hashes: part.hashes });
         }
-        let name = format!("{}-metadata", self.options.name);
+        let name = format!("{}-metadata", self.release);
         let about = ManifestTorrent { licences: vec!["CC0-1.0".to_owned()], ..nothing_yet(name, Role::Metadata) };
-        self.torrent(about, files)
-    }
-
-    /// Writes the torrents of `files`, and puts what is known of them beside what `about` says.
-    fn torrent(&mut self, mut about: ManifestTorrent, files: Vec<File>) -> Result<(), ArchiveError> {
-        about.bytes = files.iter().map(|file| file.hashes.size).sum();
-        about.files = files.len() as u64;
-        let selection = Selection { name: about.name.clone(), files };
-        let outside = Outside {
-            announce: self.options.announce().into_iter().map(|url| vec![url]).collect(),
-            web_seeds: self.options.web_seed().into_iter().collect(),
-            comment: Some(format!("{} of {}", self.options.name, self.archive.name())),
-            created_by: Some(AGENT.to_owned()),
-            creation_date: Some(self.archive.now().as_seconds()),
-            similar: Vec::new(),
-        };
-        for kind in [Kind::Hybrid, Kind::V1] {
-            let metainfo = fonoteca_torrent::build(&selection, kind, &outside)?;
-            about.variants.push(self.write_torrent(kind, &metainfo)?);
-        }
-        self.torrents.push(about);
+        self.torrents.push(self.writer.write(about, files, Vec::new())?);
         Ok(())
-    }
-
-    fn write_torrent(&self, kind: Kind, metainfo: &Metainfo) -> Result<ManifestVariant, ArchiveError> {
-        let file_name = match kind {
-            Kind::Hybrid => format!("{}.torrent", metainfo.name),
-            Kind::V1 => format!("{}.v1.torrent", metainfo.name),
-        };
-        let bytes = metainfo.to_bytes();
-        fonoteca_store::write_file(&self.folder.join(&file_name), bytes)?;
-        let infohash_v1 = metainfo
-            .info_hash_v1
-            .ok_or_else(|| ArchiveError::Bug("a torrent was built without a v1 info-hash".to_owned()))?;
-        let announce: Vec<String> = self.options.announce().into_iter().collect();
-        let web_seeds: Vec<String> = self.options.web_seed().into_iter().collect();
-        Ok(ManifestVariant {
-            kind,
-            infohash_v1,
-            infohash_v2: metainfo.info_hash_v2,
-            magnet: metainfo.magnet(&announce, &web_seeds, &[]),
-            torrent_bytes: bytes.len() as u64,
-            torrent_sha256: Sha256Hash(Sha256::digest(bytes).into()),
-            path: file_name,
-        })
     }
 }
 
@@ -243,7 +289,7 @@ fn nothing_yet(name: String, role: Role) -> ManifestTorrent {
     }
 }
 
-fn image_extension(mime: &str) -> &'static str {
+pub(super) fn image_extension(mime: &str) -> &'static str {
     match mime {
         "image/png" => "png",
         "image/webp" => "webp",

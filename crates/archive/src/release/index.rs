@@ -18,11 +18,16 @@ pub(super) fn blob_path(root: BlobId, extension: &str) -> Vec<String> {
     vec![hex[..2].to_owned(), format!("{hex}.{extension}")]
 }
 
+/// The path of a file of the release.
+pub(super) fn file_path(file: &Selected) -> Vec<String> {
+    blob_path(file.root(), file.extension())
+}
+
 #[derive(Serialize)]
 struct Line<'a> {
     path: String,
     root: BlobId,
-    bytes: i64,
+    bytes: u64,
     title: &'a str,
     artist: &'a str,
     album: Option<&'a str>,
@@ -36,6 +41,9 @@ struct Line<'a> {
     licence: String,
     attribution: &'a [String],
     track_id: String,
+    /// Of a copy: what it was made from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copy_of: Option<BlobId>,
 }
 
 /// Canonical JSON Lines, a line a file, sorted by path.
@@ -45,9 +53,9 @@ pub(super) fn index(files: &[Selected]) -> Vec<u8> {
         .map(|file| {
             let held = &file.held;
             Line {
-                path: blob_path(held.root, &held.extension).join("/"),
-                root: held.root,
-                bytes: held.size,
+                path: file_path(file).join("/"),
+                root: file.root(),
+                bytes: file.bytes(),
                 title: &held.title,
                 artist: &held.artist_credit,
                 album: held.album.as_deref(),
@@ -57,10 +65,11 @@ pub(super) fn index(files: &[Selected]) -> Vec<u8> {
                 date: held.date.as_deref(),
                 isrc: held.isrc.as_deref(),
                 duration_ms: held.duration_ms,
-                codec: &held.codec,
+                codec: file.codec(),
                 licence: licence_label(&file.verdict),
                 attribution: &file.verdict.attribution,
                 track_id: held.track_id.to_string(),
+                copy_of: file.copy_of(),
             }
         })
         .collect();
@@ -110,14 +119,14 @@ pub(super) fn licences(files: &[Selected]) -> Vec<u8> {
                 }
             }
         }
-        files.sort_by_key(|file| file.held.root);
+        files.sort_by_key(|file| file.root());
         for file in files {
             let credit = if file.verdict.attribution.is_empty() {
                 format!("{}, by {}", file.held.title, file.held.artist_credit)
             } else {
                 file.verdict.attribution.join("; ")
             };
-            let _ = writeln!(text, "  {}  {credit}", blob_path(file.held.root, &file.held.extension).join("/"));
+            let _ = writeln!(text, "  {}  {credit}", file_path(file).join("/"));
         }
     }
     text.into_bytes()

@@ -9,7 +9,10 @@ use fonoteca_torrent::feed::Role;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::bands::Bands;
+use super::choice::Choice;
 use super::plan::LeftOut;
+use super::tail::Tail;
 use crate::error::ArchiveError;
 
 /// The manifest's format, with its version.
@@ -26,11 +29,38 @@ pub struct Manifest {
     pub archive: String,
     /// The versions of the tables it was made from; no vacuum removes them.
     pub tables: BTreeMap<String, i64>,
-    /// Most popular first; the metadata torrent last.
+    /// What it was made from, where that is not everything.
+    #[serde(default, skip_serializing_if = "Made::is_usual")]
+    pub made: Made,
+    /// Most popular first; those of metadata last.
     pub torrents: Vec<ManifestTorrent>,
     /// What was left out, by rule.
     #[serde(default)]
     pub left_out: Vec<LeftOut>,
+}
+
+/// How a release was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Made {
+    /// Which audio.
+    #[serde(flatten)]
+    pub choice: Choice,
+    /// The bands, where they are not the usual ones: the lowest and highest popularity of each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bands: Option<Bands>,
+    /// What went out of the long tail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tail: Option<Tail>,
+    /// What was given out before was cut anew.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recut: bool,
+}
+
+impl Made {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// One torrent of a release, in both its variants.
@@ -52,10 +82,10 @@ pub struct ManifestTorrent {
     pub listens_share: f64,
     /// SPDX ids, URIs or bases of what is inside.
     pub licences: Vec<String>,
-    /// v2 info-hashes of the torrents that are given out no more and whose rest is in this one.
+    /// v2 info-hashes of the torrents that this one replaces, together with others where their audio is not all in it.
     #[serde(default)]
     pub supersedes: Vec<Sha256Hash>,
-    /// For an audio torrent: the blob with the rows about it, by table.
+    /// For an audio torrent: the blob with the rows about it, by table. For the catalogue: that with all rows.
     #[serde(default)]
     pub rows: BTreeMap<String, BlobId>,
 }

@@ -37,6 +37,22 @@ impl Part {
     }
 }
 
+/// Does the same for each table: `$table` is its name, and `$row` the type of its rows.
+macro_rules! each_table {
+    ($table:ident, $row:ident => $body:block) => {
+        $crate::release::parts::each_table!(
+            @ $table, $row, $body;
+            Artist, Album, Track, Holding, Fingerprint, Link, Listens, Rights, File
+        )
+    };
+    (@ $table:ident, $row:ident, $body:block; $($type:ident),*) => {$({
+        type $row = fonoteca_catalog::$type;
+        let $table: &'static str = <$row as fonoteca_catalog::Row>::TABLE.name();
+        $body
+    })*};
+}
+pub(super) use each_table;
+
 macro_rules! parts {
     ($($table:ident: $row:ty,)*) => {
         /// The rows about the files of one audio torrent.

@@ -2,35 +2,80 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use fonoteca_catalog::{HeldAudio, Snapshot};
+use fonoteca_catalog::{HeldAudio, HeldQuery, Snapshot};
 use fonoteca_model::BlobId;
 use fonoteca_model::rights::{Decision, Use, Verdict, decide};
 use futures::TryStreamExt;
 
+use super::Options;
 use super::plan::LeftOut;
+use super::tail::Given;
 use crate::archive::Archive;
 use crate::error::ArchiveError;
 
-/// One blob of a release.
+/// Files whose rights are looked up at once: each look-up goes through whole tables.
+const CHUNK: usize = 50_000;
+
+/// One file of a release.
 #[derive(Debug, Clone)]
 pub(super) struct Selected {
     pub held: HeldAudio,
     pub verdict: Verdict,
     /// All that was ever said about it.
     pub decisions: Vec<Decision>,
+    /// What goes out for it.
+    pub given: Given,
 }
 
-/// Walks everything held in descending popularity and hands on what may be distributed and is in no release yet.
+impl Selected {
+    /// The blob that goes out.
+    pub fn root(&self) -> BlobId {
+        match self.given {
+            Given::Copy { root, .. } => root,
+            Given::Original | Given::Lacking { .. } => self.held.root,
+        }
+    }
+
+    /// Its bytes; of a copy that is not made yet, about how many it will have.
+    pub fn bytes(&self) -> u64 {
+        let bytes = match self.given {
+            Given::Original => self.held.size,
+            Given::Copy { size, .. } => size,
+            Given::Lacking { tail } => tail.expected_bytes(self.held.duration_ms),
+        };
+        bytes.max(0) as u64
+    }
+
+    pub fn extension(&self) -> &str {
+        if matches!(self.given, Given::Original) { &self.held.extension } else { "opus" }
+    }
+
+    pub fn codec(&self) -> &str {
+        if matches!(self.given, Given::Original) { &self.held.codec } else { "opus" }
+    }
+
+    /// What it was made from, where it is a copy.
+    pub fn copy_of(&self) -> Option<BlobId> {
+        (!matches!(self.given, Given::Original)).then_some(self.held.root)
+    }
+}
+
+/// Walks everything held in descending popularity and hands on what is chosen, may be distributed and is in no release yet.
 /// Memory does not grow with the archive, but for the roots already given out.
 pub(super) async fn select<F>(
     archive: &Archive,
     snapshot: &Snapshot,
+    options: &Options,
     given_out: &HashSet<BlobId>,
     mut take: F,
 ) -> Result<BTreeMap<String, LeftOut>, ArchiveError>
 where
     F: AsyncFnMut(Selected) -> Result<(), ArchiveError>,
 {
+    let mut chosen = options.choice.resolve(archive, snapshot).await?;
+    let condition = chosen.condition.clone();
+    let how = options.tail.map(super::Tail::how);
+    let asked = HeldQuery { condition: condition.as_deref(), copies: how.as_deref() };
     let mut left_out: BTreeMap<String, LeftOut> = BTreeMap::new();
     let mut leave = |rule: &str, held: &HeldAudio| {
         let entry = left_out.entry(rule.to_owned()).or_insert_with(|| LeftOut::new(rule));
@@ -38,8 +83,26 @@ where
         entry.bytes += held.size as u64;
     };
     let now = archive.now();
-    let mut chunks = snapshot.held_by_popularity().await?;
-    while let Some(chunk) = chunks.try_next().await? {
+    let mut batches = snapshot.held_asked(asked).await?;
+    let mut ended = false;
+    while !ended {
+        let mut chunk: Vec<HeldAudio> = Vec::new();
+        while chunk.len() < CHUNK {
+            match batches.try_next().await? {
+                Some(mut some) => chunk.append(&mut some),
+                None => {
+                    ended = true;
+                    break;
+                }
+            }
+        }
+        chunk.retain(|held| match chosen.leaves(held) {
+            Some(rule) => {
+                leave(&rule, held);
+                false
+            }
+            None => true,
+        });
         let roots: Vec<BlobId> = chunk.iter().map(|held| held.root).collect();
         let mut said = archive.decisions_for(snapshot, &roots).await?;
         for held in chunk {
@@ -51,8 +114,16 @@ where
                 leave(&dark_rule(&verdict), &held);
             } else if held.state == fonoteca_catalog::FileState::Malformed {
                 leave("malformed: it arrived incomplete", &held);
+            } else if let Some(rule) = chosen.leaves_of(&verdict) {
+                leave(&rule, &held);
             } else {
-                take(Selected { held, verdict, decisions }).await?;
+                let given = Given::of(&held, options.tail);
+                let selected = Selected { held, verdict, decisions, given };
+                if chosen.fits(selected.bytes()) {
+                    take(selected).await?;
+                } else {
+                    leave("beyond the bytes that it may have", &selected.held);
+                }
             }
         }
     }

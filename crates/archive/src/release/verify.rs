@@ -23,6 +23,8 @@ pub struct ReleaseVerdict {
     pub checked: u64,
     /// Blobs whose bytes are not what they were.
     pub damaged: Vec<Damage>,
+    /// Pieces that cannot be read, in blobs of which nothing else is wrong.
+    pub unreadable: Vec<Damage>,
     /// Blobs that are gone.
     pub missing: Vec<BlobId>,
     /// Bytes read.
@@ -36,7 +38,7 @@ pub struct ReleaseVerdict {
 impl ReleaseVerdict {
     /// Nothing is wrong.
     pub fn sound(&self) -> bool {
-        self.damaged.is_empty() && self.missing.is_empty() && self.problems.is_empty()
+        self.damaged.is_empty() && self.unreadable.is_empty() && self.missing.is_empty() && self.problems.is_empty()
     }
 }
 
@@ -74,6 +76,7 @@ pub async fn verify(
     Ok(ReleaseVerdict {
         checked: report.checked,
         damaged: report.damaged,
+        unreadable: report.unreadable,
         missing: report.missing,
         bytes: report.bytes,
         seconds: report.seconds,

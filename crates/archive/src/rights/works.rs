@@ -30,9 +30,14 @@ impl Archive {
     ) -> Result<HashMap<BlobId, Vec<Decision>>, ArchiveError> {
         let mut found = snapshot.decisions_for(roots).await?;
         if self.decides_about_works(snapshot).await? {
-            for (root, mut decisions) in about_works(snapshot, roots).await? {
-                let all = found.entry(root).or_default();
-                all.append(&mut decisions);
+            // A copy plays for no track itself: what reaches its original reaches it.
+            let sources = snapshot.sources_of(roots).await?;
+            let asked: BTreeSet<BlobId> = roots.iter().chain(sources.values()).copied().collect();
+            let about = about_works(snapshot, &asked.into_iter().collect::<Vec<_>>()).await?;
+            for root in roots {
+                let of_root = [Some(root), sources.get(root)].into_iter().flatten().filter_map(|root| about.get(root));
+                let all = found.entry(*root).or_default();
+                all.extend(of_root.flatten().cloned());
                 all.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
             }
         }
@@ -51,8 +56,17 @@ impl Archive {
     }
 }
 
-/// The held audio that a subject stands for, works included.
+/// The held audio that a subject stands for, works included, with all copies that were made of it.
 pub(crate) async fn roots_of_subject(snapshot: &Snapshot, subject: &Subject) -> Result<Vec<BlobId>, ArchiveError> {
+    let mut roots = originals_of_subject(snapshot, subject).await?;
+    if let (SubjectKind::Blob, Ok(root)) = (subject.kind, subject.key.parse::<BlobId>()) {
+        roots.extend(snapshot.sources_of(&[root]).await?.into_keys());
+    }
+    let copies = snapshot.copies_of(&roots).await?;
+    Ok(roots.into_iter().chain(copies.into_keys()).collect::<BTreeSet<_>>().into_iter().collect())
+}
+
+async fn originals_of_subject(snapshot: &Snapshot, subject: &Subject) -> Result<Vec<BlobId>, ArchiveError> {
     if !matches!(subject.kind, SubjectKind::Work | SubjectKind::Iswc) {
         return Ok(snapshot.roots_of_subject(subject).await?);
     }

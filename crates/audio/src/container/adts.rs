@@ -1,6 +1,5 @@
 //! AAC in ADTS frames (ISO/IEC 13818-7, section 6.2). Nothing declares how many there are.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use symphonia::core::errors::Error;
@@ -9,7 +8,7 @@ use symphonia::core::packet::Packet;
 use symphonia::default::formats::AdtsReader;
 
 use super::{Demuxed, Heard, Opened, Packets, Refusal, Verdict};
-use crate::bytes::{View, read_at};
+use crate::bytes::{File, View, read_at};
 
 /// Where a run of frames begins, if one does right at `start`.
 pub(crate) fn find_first(file: &mut File, start: u64, len: u64) -> io::Result<Option<u64>> {
@@ -36,7 +35,7 @@ pub(super) fn open(mut file: File, start: u64, len: u64) -> Result<Opened, Refus
     // Walk the headers: a file cut inside its last frame is told from one that ends cleanly.
     let (mut at, mut broken) = (start, Vec::new());
     file.seek(SeekFrom::Start(start))?;
-    let mut reader = BufReader::with_capacity(128 << 10, &file);
+    let mut reader = BufReader::with_capacity(128 << 10, &mut file);
     let mut head = Vec::with_capacity(7);
     while at < len {
         head.clear();

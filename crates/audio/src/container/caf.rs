@@ -1,14 +1,12 @@
 //! Apple Core Audio Format (CAF 1.0): chunks with 64-bit lengths, one of them the sound.
 
-use std::fs::File;
-
 use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatOptions, FormatReader};
 use symphonia::core::packet::Packet;
 use symphonia::default::formats::CafReader;
 
 use super::{Demuxed, Heard, Opened, Packets, Refusal, Verdict};
-use crate::bytes::{View, be64, read_at};
+use crate::bytes::{File, View, be64, read_at};
 use crate::tags::Collector;
 
 /// Chunks other than the sound are short tables; a longer one is an attack.

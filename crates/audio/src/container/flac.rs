@@ -1,7 +1,5 @@
 //! Native FLAC (RFC 9639): metadata blocks, and STREAMINFO's sample count and MD5 as the proof.
 
-use std::fs::File;
-
 use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatOptions, FormatReader};
 use symphonia::core::packet::Packet;
@@ -9,7 +7,8 @@ use symphonia::default::formats::FlacReader;
 
 use super::{Demuxed, Heard, Opened, Packets, Refusal, Verdict, remember};
 use crate::Limits;
-use crate::bytes::{View, read_at};
+use crate::bytes::{File, View, read_at};
+use crate::cue;
 use crate::tags::{Collector, vorbis};
 
 const STREAMINFO_BYTES: u64 = 34;
@@ -24,7 +23,7 @@ pub(super) fn open(
     tags: &mut Collector,
 ) -> Result<Opened, Refusal> {
     let mut at = start + 4;
-    let mut streaminfo = None;
+    let (mut streaminfo, mut cuesheet) = (None, None);
     for _ in 0..MAX_BLOCKS {
         let head = read_at(&mut file, at, 4)?;
         if head.len() < 4 {
@@ -40,6 +39,9 @@ pub(super) fn open(
             0 if size == STREAMINFO_BYTES && streaminfo.is_none() => {
                 streaminfo = Some(read_at(&mut file, body, size as usize)?);
             }
+            5 if size <= cue::MAX_BLOCK_BYTES && cuesheet.is_none() => {
+                cuesheet = Some(read_at(&mut file, body, size as usize)?);
+            }
             4 => vorbis::read_comments(&mut file, body, size, limits, tags)?,
             6 => vorbis::read_picture(&mut file, body, size, limits, tags)?,
             _ => {}
@@ -51,6 +53,9 @@ pub(super) fn open(
     let Some(streaminfo) = streaminfo else {
         return Err(Refusal::NoSound("it has no STREAMINFO block".into()));
     };
+    if let Some(block) = cuesheet {
+        tags.cuesheet(cue::from_flac(&block, Declared::rate(&streaminfo)));
+    }
     let mut prefix = b"fLaC\x80\0\0\x22".to_vec();
     prefix.extend_from_slice(&streaminfo);
     let stream = View::new(file, at, len).with_prefix(prefix).into_stream();
@@ -82,6 +87,11 @@ impl Declared {
             .map_or(0, |b| b.iter().fold(0_u64, |n, byte| n << 8 | u64::from(*byte)) & 0xf_ffff_ffff);
         let md5 = streaminfo.get(18..34).is_some_and(|md5| md5.iter().any(|byte| *byte != 0));
         Self { frames: (total > 0).then_some(total), md5 }
+    }
+
+    /// Samples a second, of the same bytes.
+    fn rate(streaminfo: &[u8]) -> u32 {
+        streaminfo.get(10..13).map_or(0, |b| u32::from(b[0]) << 12 | u32::from(b[1]) << 4 | u32::from(b[2]) >> 4)
     }
 
     /// Compares what was heard.

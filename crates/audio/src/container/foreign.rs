@@ -4,7 +4,6 @@
 //! The frames of Monkey's Audio and of Musepack before its stream version 8 have no boundaries that show from outside, so
 //! their sound is given in pieces of one size; the essence, which knows no boundaries, is the same.
 
-use std::fs::File;
 use std::io;
 
 use symphonia::core::audio::Channels;
@@ -16,7 +15,7 @@ use symphonia::core::units::{Duration, Timestamp};
 
 use super::mpeg::before_trailing_tags;
 use super::{Heard, Opened, Packets, Refusal, Verdict};
-use crate::bytes::{le16, le32, read_at};
+use crate::bytes::{File, le16, le32, read_at};
 
 /// Size of the pieces of sound without boundaries.
 const PIECE_BYTES: u64 = 64 << 10;

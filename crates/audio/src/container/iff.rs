@@ -2,7 +2,6 @@
 //!
 //! Both declare the length of the one chunk with the sound. Only the chunks that decoding needs are shown to symphonia.
 
-use std::fs::File;
 use std::io;
 
 use symphonia::core::errors::Error;
@@ -12,7 +11,7 @@ use symphonia::default::formats::{AiffReader, WavReader};
 
 use super::{Demuxed, Heard, Opened, Packets, Refusal, Verdict};
 use crate::Limits;
-use crate::bytes::{View, be32, le16, le32, le64, read_at};
+use crate::bytes::{File, View, be32, le16, le32, le64, read_at};
 use crate::tags::{self, Collector};
 
 /// Descriptions of the format are short; a longer one is an attack.
@@ -33,7 +32,8 @@ struct Chunk {
 fn chunks(file: &mut File, mut at: u64, len: u64, big_endian: bool) -> io::Result<Vec<Chunk>> {
     let mut found = Vec::new();
     let mut long_data = None;
-    while at + 8 <= len && found.len() < MAX_CHUNKS {
+    // A length in 64 bits may lead far beyond any file.
+    while len.checked_sub(at).is_some_and(|left| left >= 8) && found.len() < MAX_CHUNKS {
         let head = read_at(file, at, 8)?;
         let Some(size) = (if big_endian { be32(&head, 4) } else { le32(&head, 4) }) else { break };
         let name = [head[0], head[1], head[2], head[3]];

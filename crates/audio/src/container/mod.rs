@@ -5,15 +5,16 @@
 
 pub(crate) mod adts;
 mod caf;
+mod codebooks;
 mod flac;
 mod foreign;
 mod iff;
 mod mp4;
+mod mp4_text;
 pub(crate) mod mpeg;
 mod ogg;
 mod ogg_page;
 
-use std::fs::File;
 use std::io;
 
 use symphonia::core::codecs::CodecParameters;
@@ -22,6 +23,7 @@ use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatReader, TrackType};
 use symphonia::core::packet::Packet;
 
+use crate::bytes::File;
 use crate::tags::Collector;
 use crate::{Container, Limits, State};
 

@@ -3,7 +3,6 @@
 //! The sample table says where every packet lies, so a file is whole when all of them lie inside it. symphonia reads the
 //! packets; the boxes with descriptions are hidden from it, since it would keep their pictures in memory.
 
-use std::fs::File;
 use std::io;
 
 use symphonia::core::errors::Error;
@@ -11,8 +10,9 @@ use symphonia::core::formats::{FormatOptions, FormatReader};
 use symphonia::core::packet::Packet;
 use symphonia::default::formats::IsoMp4Reader;
 
+use super::mp4_text::{self, Tables};
 use super::{Demuxed, Heard, Opened, Packets, Refusal, Verdict};
-use crate::bytes::{Patch, View, be32, be64, read_at};
+use crate::bytes::{File, Patch, View, be32, be64, read_at};
 use crate::tags::{Collector, ilst};
 use crate::{Chapter, Limits};
 
@@ -22,6 +22,8 @@ const MAX_DEPTH: usize = 12;
 const MAX_BOXES: usize = 20_000;
 /// Largest table of samples or chunks that is read: sixteen million entries.
 const MAX_TABLE_BYTES: u64 = 64 << 20;
+/// Tracks of text that are looked at.
+const MAX_TEXTS: usize = 16;
 /// 255 chapters with titles of 255 bytes.
 const MAX_CHAPTERS_BYTES: u64 = 68 << 10;
 
@@ -48,6 +50,13 @@ pub(super) fn open(
     }
     if let Some((at, size)) = boxes.chapters {
         chapters(&read_at(&mut file, at, size.min(MAX_CHAPTERS_BYTES) as usize)?, tags);
+    }
+    if let Some(named) = boxes.texts.iter().find(|text| text.id.is_some_and(|id| boxes.chapter_tracks.contains(&id))) {
+        let found = mp4_text::chapters(&mut file, len, named)?;
+        // Players that write both lists cut the titles of the other one.
+        if !found.is_empty() {
+            tags.chapters(found);
+        }
     }
     let mut verdict = Verdict::default();
     verdict.broken.extend(boxes.cut.take());
@@ -110,6 +119,12 @@ struct Boxes {
     in_sound: bool,
     sound_seen: bool,
     movie_scale: Option<f64>,
+    /// Where the tables of the track that is being read lie, and the tracks that it has for chapters.
+    tables: Tables,
+    refers_to: Vec<u32>,
+    /// Tracks of text, and which of them are the sound's chapters.
+    texts: Vec<Tables>,
+    chapter_tracks: Vec<u32>,
     /// Of the track that is being read; its handler, which says what it is, comes later.
     track: Timing,
     /// Of the track with the sound.
@@ -164,7 +179,7 @@ impl Boxes {
                 }
             }
             self.visit(file, name, at, body, box_end.min(end), depth, path)?;
-            at = box_end;
+            at = box_end.min(end);
         }
         Ok(())
     }
@@ -190,9 +205,10 @@ impl Boxes {
             b"trak" => {
                 self.in_sound = false;
                 self.track = Timing::default();
+                (self.tables, self.refers_to) = (Tables::default(), Vec::new());
                 enter = Some(body);
             }
-            b"mdia" | b"minf" | b"stbl" | b"edts" => enter = Some(body),
+            b"mdia" | b"minf" | b"stbl" | b"edts" | b"tref" => enter = Some(body),
             b"udta" => {
                 self.hide(at);
                 enter = Some(body);
@@ -209,14 +225,24 @@ impl Boxes {
             b"mvhd" => self.movie_scale = scale(&read_at(file, body, 32)?),
             b"elst" => self.edits(&read_at(file, body, 4096)?),
             b"mdhd" => self.track.scale = scale(&read_at(file, body, 32)?),
+            b"tkhd" => self.tables.id = mp4_text::track_id(&read_at(file, body, 24)?),
+            b"chap" if path.last() == Some(b"tref") => {
+                let ids = read_at(file, body, size.min(64) as usize)?;
+                self.refers_to = (0..ids.len() / 4).filter_map(|number| be32(&ids, number * 4)).collect();
+            }
             b"hdlr" if path.last() == Some(b"mdia") => {
-                self.in_sound = !self.sound_seen && read_at(file, body, 12)?.get(8..12) == Some(b"soun");
+                let handler = read_at(file, body, 12)?;
+                self.tables.is_text = matches!(handler.get(8..12), Some(b"text" | b"sbtl"));
+                self.in_sound = !self.sound_seen && handler.get(8..12) == Some(b"soun");
                 if self.in_sound {
                     self.sound_seen = true;
                     self.timing = self.track;
                 }
             }
             b"stsd" => self.entries(file, body, size)?,
+            b"stts" | b"stsz" | b"stco" | b"co64" | b"stsc" if self.tables.is_text => {
+                self.tables.note(name, (body, size), self.track.scale);
+            }
             b"stsz" if self.in_sound => self.sizes = Some((body, size)),
             b"stco" if self.in_sound => self.offsets = Some((body, size, false)),
             b"co64" if self.in_sound => self.offsets = Some((body, size, true)),
@@ -227,6 +253,13 @@ impl Boxes {
             path.push(name);
             self.walk(file, children, end, depth + 1, path)?;
             path.pop();
+        }
+        if &name == b"trak" {
+            if self.in_sound {
+                self.chapter_tracks = std::mem::take(&mut self.refers_to);
+            } else if self.tables.is_text && self.texts.len() < MAX_TEXTS {
+                self.texts.push(std::mem::take(&mut self.tables));
+            }
         }
         Ok(())
     }

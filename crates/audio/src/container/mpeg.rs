@@ -1,7 +1,6 @@
 //! Bare MPEG audio frames (ISO/IEC 11172-3 and 13818-3), split here so that junk, gaps and a cut end show with their
 //! place. A Xing, Info or VBRI frame declares how many frames there are; without one nothing does.
 
-use std::fs::File;
 use std::io;
 
 use symphonia::core::audio::layouts;
@@ -12,7 +11,7 @@ use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration, Timestamp};
 
 use super::{Heard, Opened, Packets, Refusal, Verdict, remember};
-use crate::bytes::{be32, le32, read_at};
+use crate::bytes::{File, be32, le32, read_at};
 
 /// How much junk before the first frame is looked through. Real files have a few KiB of it at most.
 const MAX_JUNK_BYTES: usize = 128 << 10;

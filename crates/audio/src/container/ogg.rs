@@ -2,7 +2,6 @@
 //! flag are what proves that a file is whole.
 
 use std::collections::VecDeque;
-use std::fs::File;
 
 use symphonia::core::audio::Channels;
 use symphonia::core::codecs::audio::AudioCodecParameters;
@@ -13,8 +12,9 @@ use symphonia::core::units::{Duration, Timestamp};
 
 use super::flac::Declared;
 use super::ogg_page::{Next, Page, PageReader};
-use super::{Heard, Opened, Packets, Refusal, Verdict, remember};
+use super::{Heard, Opened, Packets, Refusal, Verdict, codebooks, remember};
 use crate::Limits;
+use crate::bytes::File;
 use crate::tags::{Collector, vorbis};
 
 /// Largest packet that is put together. Comments beyond it are read as far as they go.
@@ -58,6 +58,9 @@ pub(super) fn open(file: File, start: u64, len: u64, limits: &Limits, tags: &mut
             let comments = reader.packet()?.ok_or_else(|| no_sound("Vorbis"))?;
             vorbis::parse_comments(comments.get(7..).unwrap_or_default(), limits, tags);
             let setup = reader.packet()?.ok_or_else(|| no_sound("Vorbis"))?;
+            if let Some(reason) = codebooks::excessive(&setup) {
+                return Err(Refusal::NoSound(reason));
+            }
             let mut extra = first;
             extra.extend_from_slice(&setup);
             params

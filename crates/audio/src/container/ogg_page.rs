@@ -1,7 +1,8 @@
 //! Pages of an Ogg file (RFC 3533, section 6), checked one by one.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+
+use crate::bytes::File;
 
 const HEADER_BYTES: usize = 27;
 

@@ -17,7 +17,7 @@ use fonoteca_model::BlobId;
 use serde::{Deserialize, Serialize};
 
 use super::merge::merge;
-use super::search::{Found, search};
+use super::search::{Found, like, search};
 use super::segment::{MAX_PLACES, Segment};
 use super::write::SegmentWriter;
 use super::{Sound, SoundIndexError};
@@ -57,6 +57,13 @@ impl SoundIndex {
     /// The recordings that have the sound, the best first; at most twenty.
     pub fn search(&self, sound: &Sound) -> Result<Vec<Found>, SoundIndexError> {
         search(&self.latest()?, sound)
+    }
+
+    /// The recordings that may be the same as one with these values, by [`ALGORITHM`](crate::ALGORITHM), in the order of their
+    /// roots: few, whatever the index holds. Whether one is, [`is_same_recording`](crate::is_same_recording) tells. None for
+    /// what is too short or too long for [`Sound::new`].
+    pub fn like(&self, values: &[u32]) -> Result<Vec<BlobId>, SoundIndexError> {
+        Sound::new(vec![values.to_vec()]).map_or_else(|_| Ok(Vec::new()), |sound| like(&self.latest()?, &sound))
     }
 
     /// How many fingerprints it holds.

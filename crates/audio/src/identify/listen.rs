@@ -1,6 +1,5 @@
 //! Hearing a sound that is to be identified.
 
-use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -9,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use symphonia::core::errors::Error;
 
 use super::PHASES;
+use crate::bytes::File;
 use crate::container::{self, Refusal};
 use crate::fingerprint::Phases;
 use crate::tags::Collector;
@@ -96,6 +96,12 @@ fn hear(path: &Path, limits: &Limits, cancel: &dyn Fn() -> bool) -> Result<Sound
         Refusal::NoSound(reason) => AudioError::NotAudio { path: path.into(), found: reason },
         Refusal::Drm(scheme) => AudioError::Drm { path: path.into(), scheme },
         Refusal::Unsupported(what) => AudioError::Unsupported { path: path.into(), what },
+    })?;
+    let channels = opened.params.channels.as_ref().map_or(0, |channels| channels.count() as u32);
+    limits.allow(opened.params.sample_rate.unwrap_or(0), channels).map_err(|(what, limit)| AudioError::TooLarge {
+        path: path.into(),
+        what,
+        limit,
     })?;
     let mut decoder = codec::decoder(&opened.params)
         .map_err(|error| AudioError::Unsupported { path: path.into(), what: error.to_string() })?;

@@ -33,6 +33,9 @@ pub(super) fn merge(path: &Path, segments: &[Segment], cancel: &dyn Fn() -> bool
         bases.push(ending.values);
         for first in (0..segment.recordings).step_by(SPARSE) {
             for start in segment.starts(first, first + SPARSE as u32)? {
+                if start > segment.values {
+                    return Err(segment.damaged("a recording begins beyond the values"));
+                }
                 let start = start + ending.values;
                 if (ending.recordings as usize).is_multiple_of(SPARSE) {
                     ending.sparse.push(start);

@@ -44,6 +44,14 @@ pub const STEP_MS: f64 = crate::fingerprint::STEP_SAMPLES as f64 * 1000.0 / crat
 /// right place reaches 0.92 in 98 of 100 and 0.88 in 99; the best wrong one 0.66 in the median and 0.846 in 99 of 100.
 pub const IDENTIFIED_SCORE: f64 = 0.85;
 
+/// Ratio of equal bits, of the values that the index keeps, from which a recording may be the same as another one. Whether it
+/// is, [`is_same_recording`](crate::is_same_recording) decides with all values; what reaches
+/// [`SAME_RECORDING_SCORE`](crate::SAME_RECORDING_SCORE) with all of them is far above this with every fourth.
+pub const LIKE_SCORE: f64 = 0.75;
+
+/// The same for what is beyond chance, where [`LEAST_BEYOND_CHANCE`](crate::LEAST_BEYOND_CHANCE) decides.
+pub const LIKE_BEYOND_CHANCE: f64 = 0.35;
+
 /// Of a recording's values, each so-manieth is kept for the comparison.
 const STRIDE: usize = 4;
 

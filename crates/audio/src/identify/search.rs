@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::key;
 use super::segment::Segment;
-use super::verify::{Fit, fit};
+use super::verify::{Fit, Least, fit};
 use super::{PHASES, STEP_MS, Sound, SoundIndexError};
 
 /// Candidates of one segment that are compared: those that the most postings speak for.
@@ -16,6 +16,10 @@ const MAX_CANDIDATES: usize = 256;
 
 /// Recordings that are told.
 const MAX_FOUND: usize = 20;
+
+/// A sound of fewer values than this (16 s) may have none of those that are posted equal to the last bit in a copy of it: what
+/// differs from them by one bit or two is looked up, too.
+const FEW_VALUES: usize = 128;
 
 /// A recording that has the sound.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,7 +39,7 @@ pub(super) fn search(segments: &[Segment], sound: &Sound) -> Result<Vec<Found>, 
     for segment in segments {
         for (place, displacement) in candidates(segment, &questions)? {
             let recording = segment.recording_at(place)?;
-            let Some(fit) = fit(segment, sound, recording, displacement)? else { continue };
+            let Some(fit) = fit(segment, sound, Least::IDENTIFIED, recording, displacement)? else { continue };
             let root = segment.root(recording.number)?;
             let told = Found { root, offset_ms: offset_ms(fit, recording.start), score: fit.score };
             let best = found.entry(root).or_insert_with(|| told.clone());
@@ -48,6 +52,31 @@ pub(super) fn search(segments: &[Segment], sound: &Sound) -> Result<Vec<Found>, 
     found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.root.cmp(&b.root)));
     found.truncate(MAX_FOUND);
     Ok(found)
+}
+
+/// The recordings of these segments that may be the same as one with this fingerprint.
+pub(super) fn like(segments: &[Segment], sound: &Sound) -> Result<Vec<BlobId>, SoundIndexError> {
+    let mut questions = questions(sound);
+    if sound.phases()[0].len() < FEW_VALUES {
+        let pairs = || (0..u32::BITS).flat_map(|one| (0..=one).map(move |other| 1 << one | 1 << other));
+        let values = sound.phases()[0].iter().zip(0..);
+        let beside = values.flat_map(|(value, at)| pairs().filter_map(move |bits: u32| Some((key(value ^ bits)?, at))));
+        questions.extend(beside);
+        questions.sort_unstable();
+        questions.dedup();
+    }
+    let mut like = Vec::new();
+    for segment in segments {
+        for (place, displacement) in candidates(segment, &questions)? {
+            let recording = segment.recording_at(place)?;
+            if fit(segment, sound, Least::LIKE, recording, displacement)?.is_some() {
+                like.push(segment.root(recording.number)?);
+            }
+        }
+    }
+    like.sort_unstable();
+    like.dedup();
+    Ok(like)
 }
 
 /// Keys to look up, in order, and where in the sound each one is; what several phases have at one place is asked once.

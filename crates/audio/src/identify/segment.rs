@@ -200,7 +200,15 @@ impl Segment {
             return Err(self.damaged("its directory points nowhere"));
         }
         let bytes = self.read(self.postings_at + POSTING as u64 * u64::from(from), POSTING * (to - from) as usize)?;
-        Ok(bytes.as_chunks::<POSTING>().0.iter().map(|posting| self.layout.unpack(bucket, *posting)).collect())
+        let unpack = |posting: &[u8; POSTING]| self.layout.unpack(bucket, *posting);
+        let postings: Vec<(u32, u32)> = bytes.as_chunks::<POSTING>().0.iter().map(unpack).collect();
+        let belongs = |(key, place): &(u32, u32)| {
+            key >> KEY_BITS == 0 && self.layout.bucket(*key) == bucket && u64::from(*place) < self.places()
+        };
+        if !postings.iter().all(belongs) || !postings.is_sorted_by_key(|(key, _)| *key) {
+            return Err(self.damaged("its postings are not those of their bucket, in order"));
+        }
+        Ok(postings)
     }
 
     /// Some of the kept values.

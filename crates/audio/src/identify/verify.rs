@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::segment::{Recording, Segment};
-use super::{IDENTIFIED_SCORE, MIN_OVERLAP, STRIDE, Sound, SoundIndexError};
+use super::{IDENTIFIED_SCORE, LIKE_BEYOND_CHANCE, LIKE_SCORE, MIN_OVERLAP, STRIDE, Sound, SoundIndexError};
 use crate::LEAST_BEYOND_CHANCE;
 use crate::compare::{MIN_DISTINCT_VALUES, Match, beyond_chance};
 
@@ -18,10 +18,25 @@ pub(super) struct Fit {
     pub phase: usize,
 }
 
+/// How well a sound must fit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Least {
+    score: f64,
+    beyond_chance: f64,
+}
+
+impl Least {
+    /// So that it is told.
+    pub(super) const IDENTIFIED: Self = Self { score: IDENTIFIED_SCORE, beyond_chance: LEAST_BEYOND_CHANCE };
+    /// So that it is looked at with all its values.
+    pub(super) const LIKE: Self = Self { score: LIKE_SCORE, beyond_chance: LIKE_BEYOND_CHANCE };
+}
+
 /// The best fit at a displacement or one step beside it, if it is good enough.
 pub(super) fn fit(
     segment: &Segment,
     sound: &Sound,
+    least: Least,
     recording: Recording,
     displacement: i64,
 ) -> Result<Option<Fit>, SoundIndexError> {
@@ -40,25 +55,25 @@ pub(super) fn fit(
         if values.iter().collect::<HashSet<_>>().len() < MIN_DISTINCT_VALUES {
             continue;
         }
-        let least = MIN_OVERLAP.max((values.len() as i64).min(end - start) as usize / 2) / STRIDE;
+        let overlap = MIN_OVERLAP.max((values.len() as i64).min(end - start) as usize / 2) / STRIDE;
         for displacement in [displacement, displacement - 1, displacement + 1] {
             let met = |(kept, number): (&u32, i64)| {
                 let at = usize::try_from(number * stride - displacement).ok()?;
                 Some((*kept, *values.get(at)?))
             };
             let (ours, theirs): (Vec<u32>, Vec<u32>) = kept.iter().zip(from..).filter_map(met).unzip();
-            if ours.len() < least {
+            if ours.len() < overlap {
                 continue;
             }
             let different: u32 = ours.iter().zip(&theirs).map(|(ours, theirs)| (ours ^ theirs).count_ones()).sum();
             let score = 1.0 - f64::from(different) / (ours.len() as f64 * f64::from(u32::BITS));
-            if score >= IDENTIFIED_SCORE && best.as_ref().is_none_or(|(best, ..)| score > best.score) {
+            if score >= least.score && best.as_ref().is_none_or(|(best, ..)| score > best.score) {
                 best = Some((Fit { score, displacement, phase }, ours, theirs));
             }
         }
     }
     Ok(best.and_then(|(fit, ours, theirs)| {
         let overlap = Match { score: fit.score, offset_frames: 0, overlap_frames: ours.len() };
-        (beyond_chance(&ours, &theirs, overlap) >= LEAST_BEYOND_CHANCE).then_some(fit)
+        (beyond_chance(&ours, &theirs, overlap) >= least.beyond_chance).then_some(fit)
     }))
 }

@@ -3,8 +3,7 @@
 //! The key is the frame's id; `TXXX`, `WXXX`, `COMM`, `USLT` and `UFID` add their description after a colon. lofty's own
 //! mapping to common keys is not used: it misses what ffmpeg writes as `TXXX`.
 
-use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Seek};
 
 use lofty::TextEncoding;
 use lofty::config::{GlobalOptions, ParseOptions, apply_global_options};
@@ -14,8 +13,9 @@ use lofty::mpeg::MpegFile;
 use lofty::tag::ItemValue;
 
 use super::fields::OLD_ID3;
+use super::weigh::{DEEP_STACK_BYTES, MAX_FRAMES, Weight, weigh};
 use super::{Collector, picture_kind};
-use crate::bytes::View;
+use crate::bytes::{File, View};
 use crate::{Chapter, Limits, TimedLine};
 
 /// Largest run of ID3v2 tags that is read.
@@ -33,11 +33,42 @@ pub(crate) fn read(file: File, start: u64, end: u64, leading: u64, limits: &Limi
     if !with_pictures {
         tags.wants_picture(leading);
     }
+    let mut view = View::new(file, start, end);
+    match weigh(&mut view, leading, limits.tag_memory_bytes as u64) {
+        Ok(Weight::Light) => parse(view, with_pictures, limits, tags),
+        Ok(Weight::Deep) => {
+            let begun = std::thread::scope(|scope| {
+                let thread = std::thread::Builder::new().stack_size(DEEP_STACK_BYTES);
+                let Ok(thread) = thread.spawn_scoped(scope, || parse(view, with_pictures, limits, tags)) else {
+                    return false;
+                };
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                true
+            });
+            if !begun {
+                tags.note("tags passed over: there is no room for their chapters within chapters".into());
+            }
+        }
+        Ok(Weight::Excessive) => tags.note(format!(
+            "tags passed over: they have more than {MAX_FRAMES} frames, unpack to more than {} MiB, or have chapters \
+             within chapters without end",
+            limits.tag_memory_bytes >> 20
+        )),
+        Err(error) => tags.note(format!("tags could not be read: {error}")),
+    }
+}
+
+/// Has lofty read what was weighed.
+fn parse(mut view: View, with_pictures: bool, limits: &Limits, tags: &mut Collector) {
+    // It counts for one thread.
     apply_global_options(GlobalOptions::new().allocation_limit(limits.tag_memory_bytes));
     let mut options = ParseOptions::new();
     options.read_properties(false);
     options.read_cover_art(with_pictures);
-    let mut reader = BufReader::with_capacity(64 << 10, View::new(file, start, end));
+    if let Err(error) = view.rewind() {
+        return tags.note(format!("tags could not be read: {error}"));
+    }
+    let mut reader = BufReader::with_capacity(64 << 10, view);
     match MpegFile::read_from(&mut reader, options) {
         Ok(found) => {
             if let Some(id3) = found.id3v2() {

@@ -1,10 +1,9 @@
 //! The item list that iTunes introduced to MPEG-4: items hold `data` boxes, free-form items a `mean` and a `name` too.
 
-use std::fs::File;
 use std::io;
 
 use super::Collector;
-use crate::bytes::{be16, be32, read_at};
+use crate::bytes::{File, be16, be32, read_at};
 use crate::{Limits, PictureKind};
 
 /// Reads the items between `at` and `at + size`.

@@ -9,8 +9,10 @@ mod fields;
 mod id3;
 pub(crate) mod ilst;
 pub(crate) mod vorbis;
+mod weigh;
 
 use crate::cover::image_mime;
+use crate::cue::Sheet;
 use crate::{Chapter, Limits, Picture, PictureKind, Tags, TimedLine, text};
 
 pub use fields::{NamedWorks, named_works};
@@ -29,6 +31,7 @@ pub(crate) struct Collector {
     old_encodings: usize,
     timed_lyrics: Vec<TimedLine>,
     chapters: Vec<Chapter>,
+    cuesheet: Option<Sheet>,
     dropped: usize,
     cover: Option<Picture>,
     notes: Vec<String>,
@@ -47,6 +50,7 @@ impl Collector {
             old_encodings: 0,
             timed_lyrics: Vec::new(),
             chapters: Vec::new(),
+            cuesheet: None,
             dropped: 0,
             cover: None,
             notes: Vec::new(),
@@ -108,6 +112,25 @@ impl Collector {
         if self.timed_lyrics.len() < self.limits.tags {
             self.timed_lyrics.push(line);
         }
+    }
+
+    /// The tracks that a block of the file's own names; `None` for a block that is damaged.
+    pub(crate) fn cuesheet(&mut self, sheet: Option<Sheet>) {
+        match sheet {
+            Some(sheet) => self.cuesheet = Some(sheet),
+            None => self.note("the CUESHEET block was left: it is damaged".into()),
+        }
+    }
+
+    /// The same, once.
+    pub(crate) fn take_cuesheet(&mut self) -> Option<Sheet> {
+        self.cuesheet.take()
+    }
+
+    /// Chapters that stand for all that came before.
+    pub(crate) fn chapters(&mut self, chapters: Vec<Chapter>) {
+        self.chapters.clear();
+        chapters.into_iter().for_each(|chapter| self.chapter(chapter));
     }
 
     /// One more chapter.

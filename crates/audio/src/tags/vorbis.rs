@@ -1,12 +1,11 @@
 //! Vorbis comments (xiph.org/vorbis/doc/v-comment.html) and FLAC pictures (RFC 9639, section 8.8), as FLAC and Ogg have
 //! them.
 
-use std::fs::File;
 use std::io;
 
 use super::{Collector, picture_kind};
 use crate::Limits;
-use crate::bytes::{be32, le32, read_at};
+use crate::bytes::{File, be32, le32, read_at};
 
 /// Reads the comment block of a FLAC file.
 pub(crate) fn read_comments(

@@ -6,7 +6,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use fonoteca_audio::{AudioError, Limits, State, analyse};
+use fonoteca_audio::{AudioError, Depth, Limits, State, analyse, analyse_to};
 
 use crate::melody::{Studio, alone, listen, peak_memory_mib, tell};
 
@@ -238,4 +238,149 @@ fn silence_has_no_loudness() {
     let loudness = facts.loudness.expect("measured");
     assert_eq!((loudness.integrated_lufs, loudness.range_lu, loudness.true_peak_dbtp), (None, None, None));
     assert_eq!((facts.state, facts.duration_ms), (State::Sound, 5_000));
+}
+
+/// An MP3 with these ID3v2.4 frames before three frames of silence.
+fn mp3_with(frames: &[u8]) -> Vec<u8> {
+    let silence = [&[0xff, 0xfb, 0x90, 0xc4][..], &[0; 413]].concat().repeat(3);
+    [b"ID3\x04\0\0", &synchsafe(frames.len())[..], frames, &silence].concat()
+}
+
+fn id3_frame(name: &[u8], flags: u8, body: &[u8]) -> Vec<u8> {
+    [name, &synchsafe(body.len())[..], &[0, flags], body].concat()
+}
+
+fn synchsafe(size: usize) -> [u8; 4] {
+    [21, 14, 7, 0].map(|shift| (size >> shift) as u8 & 0x7f)
+}
+
+/// A packed frame, with its length unpacked before it.
+fn packed_frame(name: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(body).expect("memory");
+    let packed = encoder.finish().expect("memory");
+    id3_frame(name, 0x09, &[&synchsafe(body.len())[..], &packed].concat())
+}
+
+#[test]
+fn frames_that_unpack_to_too_much() {
+    let studio = Studio::new(38, 0.1);
+    let title = packed_frame(b"TIT2", b"\x03Packed");
+    let facts = listen(&studio.write("packed.mp3", &mp3_with(&title)));
+    assert_eq!(facts.tags.title.as_deref(), Some("Packed"), "{:?}", facts.notes);
+
+    let limits = Limits { tag_memory_bytes: 1 << 20, ..Limits::default() };
+    let zeros = vec![0; 1_100_000];
+    let within = packed_frame(b"CHAP", &[&b"c\0"[..], &[0; 16], &packed_frame(b"GEOB", &zeros)].concat());
+    let halves = [packed_frame(b"PRIV", &zeros[..600_000]), packed_frame(b"GEOB", &zeros[..600_000])].concat();
+    for frames in [packed_frame(b"PRIV", &zeros), within, halves] {
+        let path = studio.write("bomb.mp3", &mp3_with(&[&title[..], &frames].concat()));
+        let facts = analyse(&path, &limits, &|| false).expect("sound");
+        assert!(facts.notes.iter().any(|note| note.contains("unpack to more than 1 MiB")), "{:?}", facts.notes);
+        assert_eq!(facts.tags.title, None);
+    }
+}
+
+#[test]
+fn frames_and_items_without_end() {
+    let studio = Studio::new(43, 0.1);
+    let frames = |count: u32| -> Vec<u8> {
+        (0..count).flat_map(|number| id3_frame(b"TXXX", 0, format!("\0{number:x}\0a").as_bytes())).collect()
+    };
+    let items = |count: u32| -> Vec<u8> {
+        let items: Vec<u8> = (0..count)
+            .flat_map(|number| [&[1, 0, 0, 0, 0, 0, 0, 0], format!("{number:x}key\0a").as_bytes()].concat())
+            .collect();
+        let numbers = [2_000, items.len() as u32 + 32, count, 0].map(u32::to_le_bytes).concat();
+        [&mp3_with(&[])[10..], &items, b"APETAGEX", &numbers, &[0; 8]].concat()
+    };
+    let files = [mp3_with(&frames(1_000)), mp3_with(&frames(100_000)), items(1_000), items(100_000)];
+    for (bytes, read) in files.iter().zip([true, false, true, false]) {
+        let facts = listen(&studio.write("many.mp3", bytes));
+        assert_eq!(facts.tags.raw.len(), if read { 1_000 } else { 0 }, "{:?}", facts.notes);
+        assert_eq!(facts.notes.iter().any(|note| note.contains("more than 30000 frames")), !read);
+    }
+}
+
+#[test]
+fn chapters_within_chapters() {
+    let studio = Studio::new(39, 0.1);
+    for (name, before) in [(b"CHAP", &b"c\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"[..]), (b"CTOC", &b"t\0\x03\0"[..])] {
+        for (depth, read) in [(20, true), (1_000, true), (20_000, false)] {
+            // From the inside out, in one piece of memory: heads first, then what they all end with.
+            let inner = id3_frame(b"TIT2", 0, b"\x03Deep");
+            let mut heads = Vec::new();
+            let mut size = inner.len();
+            for _ in 0..depth {
+                size += before.len();
+                heads.push([&name[..], &synchsafe(size), &[0, 0], before].concat());
+                size += 10;
+            }
+            heads.reverse();
+            let frames = [id3_frame(b"TIT2", 0, b"\x03Title"), heads.concat(), inner].concat();
+            let facts = listen(&studio.write("deep.mp3", &mp3_with(&frames)));
+            assert_eq!(facts.tags.title.is_some(), read, "{depth}: {:?}", facts.notes);
+            assert_eq!(facts.notes.iter().any(|note| note.contains("within chapters without end")), !read);
+        }
+    }
+}
+
+#[test]
+fn lengths_of_64_bits_that_lead_beyond_any_file() {
+    let studio = Studio::new(40, 0.1);
+    // RF64: the length of the sound stands in `ds64`, and ends just below the last number.
+    let format = [1, 0, 1, 0, 0x40, 0x1f, 0, 0, 0x80, 0x3e, 0, 0, 2, 0, 16, 0];
+    let mut wave = [b"RF64\xff\xff\xff\xffWAVEds64\x1c\0\0\0", &[0; 8][..]].concat();
+    let body = 12 + 36 + 24 + 8;
+    wave.extend_from_slice(&(u64::MAX - body - 3).to_le_bytes());
+    wave.extend_from_slice(&[0; 12]);
+    wave.extend_from_slice(b"fmt \x10\0\0\0");
+    wave.extend_from_slice(&format);
+    wave.extend_from_slice(b"data\xff\xff\xff\xff");
+    wave.extend_from_slice(&[0; 32]);
+    let facts = listen(&studio.write("long.wav", &wave));
+    assert!(matches!(facts.state, State::Malformed { .. }), "{:?}", facts.state);
+    assert_eq!(facts.duration_ms, 2);
+
+    // MPEG-4: a box of sound of almost 2^64 bytes, before which all else lies.
+    studio.formats();
+    let mut m4a = fs::read(studio.path("a.m4a")).expect("read");
+    m4a.extend_from_slice(b"\0\0\0\x01mdat");
+    m4a.extend_from_slice(&u64::MAX.to_be_bytes());
+    let facts = listen(&studio.write("long.m4a", &m4a));
+    assert!(matches!(facts.state, State::Malformed { .. }), "{:?}", facts.state);
+}
+
+#[test]
+fn limits_hold_for_what_is_not_decoded() {
+    let studio = Studio::new(41, 0.1);
+    let mut wave = crate::melody::wave(&[0; 64], 1, 44_100);
+    wave[24..28].copy_from_slice(&3_000_000_000_u32.to_le_bytes());
+    let path = studio.write("rate.wav", &wave);
+    for depth in [Depth::Head, Depth::Packets, Depth::Sound] {
+        let error = analyse_to(depth, &path, &Limits::default(), &|| false).expect_err("no such rate");
+        assert!(error.to_string().contains("3000000000 samples a second"), "{error}");
+    }
+}
+
+#[test]
+fn codebooks_that_unpack_to_gigabytes() {
+    let studio = Studio::new(42, 0.1);
+    let found = fonoteca_testkit::repository().join("fuzz/found/analyse/vorbis-of-256-codebooks.ogg");
+    let path = studio.write("books.ogg", &fs::read(found).expect("read"));
+    assert!(refusal(&path).contains("codebooks"), "{}", refusal(&path));
+}
+
+#[test]
+fn packets_of_declared_length() {
+    let studio = Studio::new(44, 0.1);
+    studio.formats();
+    let mut caf = fs::read(studio.path("a.caf")).expect("read");
+    let at = caf.windows(4).position(|name| name == b"desc").expect("a description") + 12;
+    assert_eq!(&caf[at + 8..at + 12], b"lpcm");
+    // Bytes and frames of a packet, after the coding and its flags.
+    caf[at + 20..at + 24].copy_from_slice(&0xfe10_0001_u32.to_be_bytes());
+    let facts = tell(&studio.write("packet.caf", &caf));
+    let said = facts.as_ref().map_or_else(ToString::to_string, |facts| facts.notes.join("; "));
+    assert!(said.contains("samples in a packet") || facts.is_err(), "{said}");
 }

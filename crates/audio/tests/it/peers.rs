@@ -65,7 +65,7 @@ fn transcoded_copies_are_what_was_asked_for() {
         (Format::Wav, "pcm_s16le"),
     ] {
         let path = studio.path("melody.wav");
-        let target = Target { format, kbps: 96, start_ms: 1_000 };
+        let target = Target { format, kbps: 96, start_ms: 1_000, end_ms: None };
         let output = command("ffmpeg".as_ref(), Input::Path(&path), target).output().expect("ffmpeg");
         assert!(output.status.success(), "{format:?}: {}", String::from_utf8_lossy(&output.stderr));
         let facts = listen(&studio.write(&format!("copy.{}", format.extension()), &output.stdout));

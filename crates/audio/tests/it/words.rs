@@ -49,6 +49,38 @@ fn chapters_of_every_scheme() {
 }
 
 #[test]
+fn chapters_in_a_track_of_text() {
+    let studio = Studio::new(105, 6.0);
+    let meta = ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=2500\ntitle=Início\n[CHAPTER]\nTIMEBASE=1/1000\n\
+        START=2500\nEND=6000\ntitle=Second\n";
+    fs::write(studio.path("meta.txt"), meta).expect("write");
+    studio.ffmpeg(&["-i", "meta.txt", "-map_metadata", "1", "-map_chapters", "1"], "c.m4a");
+    let whole = fs::read(studio.path("c.m4a")).expect("read");
+    let place = |name: &[u8; 4]| whole.windows(4).position(|four| four == name);
+    let list = place(b"chpl").expect("Nero's list, which is left out here");
+    let mut text_only = whole.clone();
+    text_only[list..list + 4].copy_from_slice(b"free");
+    let found = listen(&studio.write("text.m4a", &text_only)).tags.chapters;
+    let told: Vec<_> = found.iter().map(|one| (one.start_ms, one.end_ms, one.title.as_deref())).collect();
+    assert_eq!(told, [(0, Some(2_500), Some("Início")), (2_500, Some(6_000), Some("Second"))]);
+    // Without the reference it is a track of text like any other.
+    let reference = place(b"chap").expect("a reference");
+    text_only[reference..reference + 4].copy_from_slice(b"free");
+    assert_eq!(listen(&studio.write("other.m4a", &text_only)).tags.chapters, []);
+    // Tables that lie: the index set to the highest value, four bytes at a time.
+    for at in (place(b"moov").expect("an index")..whole.len()).step_by(61) {
+        let mut wrong = whole.clone();
+        let end = (at + 4).min(wrong.len());
+        wrong[at..end].fill(0xff);
+        let path = studio.write("wrong.m4a", &wrong);
+        let _ =
+            fonoteca_audio::analyse_to(fonoteca_audio::Depth::Head, &path, &fonoteca_audio::Limits::default(), &|| {
+                false
+            });
+    }
+}
+
+#[test]
 fn words_with_times() {
     let studio = Studio::new(102, 2.0);
     studio.formats();

@@ -37,7 +37,7 @@ pub use report::{Facts, Origin, Report};
 pub use run::{Opened, Source, run};
 pub use seen::SeenLimits;
 pub use staging::{Staging, StagingLimits};
-pub use tar::{Member, Tar, is_tar};
+pub use tar::{Member, MemberKind, Tar, is_tar};
 
 /// A source's records, in the order of the source.
 ///

@@ -26,6 +26,35 @@ pub struct Member {
     pub bytes: u64,
     /// Whether it is a plain file.
     pub is_file: bool,
+    /// What it is.
+    pub kind: MemberKind,
+}
+
+/// What a member is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberKind {
+    /// A plain file.
+    File,
+    /// A folder.
+    Folder,
+    /// A hard or symbolic link.
+    Link,
+    /// A device or a named pipe.
+    Device,
+    /// A file with holes, a volume label, or what else nobody needs here.
+    Other,
+}
+
+impl MemberKind {
+    fn of(kind: u8, is_sparse: bool) -> Self {
+        match kind {
+            0 | b'0' | b'7' if !is_sparse => Self::File,
+            b'1' | b'2' => Self::Link,
+            b'3' | b'4' | b'6' => Self::Device,
+            b'5' => Self::Folder,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// Whether these are the first 512 bytes of a tar archive.
@@ -46,9 +75,9 @@ impl<R: BufRead> Tar<R> {
 
     /// Passes over the rest of the current member and goes to the next one; None at the end.
     pub fn next_member(&mut self) -> io::Result<Option<Member>> {
-        let (mut long_path, mut long_size) = (None, None);
+        let (mut long_path, mut long_size, mut is_sparse) = (None, None, false);
         loop {
-            self.pass_over(self.left + self.padding)?;
+            self.pass_over(self.left.saturating_add(self.padding))?;
             (self.left, self.padding) = (0, 0);
             let mut header = [0; BLOCK];
             if !self.read_header(&mut header)? || header.iter().all(|byte| *byte == 0) {
@@ -58,8 +87,7 @@ impl<R: BufRead> Tar<R> {
                 return Err(damaged("a header of the tar archive has a wrong checksum"));
             }
             let bytes = number(&header[124..136]).ok_or_else(|| damaged("a tar header has no size"))?;
-            self.left = bytes;
-            self.padding = bytes.next_multiple_of(BLOCK as u64) - bytes;
+            (self.left, self.padding) = (bytes, padding(bytes)?);
             match header[156] {
                 b'L' => long_path = Some(text(&self.extended()?)),
                 b'x' => {
@@ -68,6 +96,7 @@ impl<R: BufRead> Tar<R> {
                         match key {
                             "path" => long_path = Some(value.to_owned()),
                             "size" => long_size = value.parse().ok(),
+                            _ if key.starts_with("GNU.sparse.") => is_sparse = true,
                             _ => {}
                         }
                     }
@@ -75,12 +104,11 @@ impl<R: BufRead> Tar<R> {
                 b'K' | b'g' => {}
                 kind => {
                     if let Some(bytes) = long_size.take() {
-                        self.left = bytes;
-                        self.padding = self.left.next_multiple_of(BLOCK as u64) - self.left;
+                        (self.left, self.padding) = (bytes, padding(bytes)?);
                     }
                     let path = long_path.take().unwrap_or_else(|| path(&header));
-                    let is_file = matches!(kind, 0 | b'0' | b'7');
-                    return Ok(Some(Member { path, bytes: self.left, is_file }));
+                    let kind = MemberKind::of(kind, is_sparse);
+                    return Ok(Some(Member { path, bytes: self.left, is_file: kind == MemberKind::File, kind }));
                 }
             }
         }
@@ -139,6 +167,12 @@ impl<R: BufRead> BufRead for Tar<R> {
         self.left -= amount as u64;
         self.input.consume(amount);
     }
+}
+
+/// What fills the last block of a member.
+fn padding(bytes: u64) -> io::Result<u64> {
+    let whole = bytes.checked_next_multiple_of(BLOCK as u64);
+    Ok(whole.ok_or_else(|| damaged("a tar header has an impossible size"))? - bytes)
 }
 
 fn cut_off() -> io::Error {

@@ -430,6 +430,8 @@ tables! {
         cutoff_hz: Option<i32>,
         /// The blob of the cover that was in the file or beside it.
         cover_root: Option<BlobId> => key,
+        /// The blob of the words that were in the file or beside it.
+        lyrics_root: Option<BlobId> => key,
         /// When it was taken in.
         at: Timestamp,
     }

@@ -20,6 +20,7 @@ use futures::StreamExt as _;
 use serde_json::Value;
 
 use super::batch_tags;
+use super::later::LATER_JOB;
 use crate::catalog::Shared;
 use crate::delta;
 use crate::error::CatalogError;
@@ -35,6 +36,11 @@ pub(crate) struct BatchesOfTable(pub(crate) HashSet<BatchKey>);
 impl BatchesOfTable {
     pub(crate) fn contains(&self, job: &str, number: i64) -> bool {
         self.0.contains(&(job.to_owned(), number))
+    }
+
+    /// Whether any of them is of a job that looked again at files that were there.
+    pub(crate) fn has_later(&self) -> bool {
+        self.0.iter().any(|(job, _)| job.starts_with(LATER_JOB))
     }
 
     /// Those that `visible` does not have, in order.

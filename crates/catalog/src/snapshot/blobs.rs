@@ -3,19 +3,31 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use arrow::array::AsArray as _;
-use datafusion::prelude::{Expr, lit};
+use arrow::array::{AsArray as _, RecordBatch};
+use datafusion::prelude::{Expr, col, lit};
 use fonoteca_model::{BlobHashes, BlobId};
 use futures::stream::BoxStream;
-use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::Snapshot;
 use crate::error::CatalogError;
-use crate::schema::{Blob, File, Fingerprint, Table};
+use crate::schema::{Blob, BlobKind, File, Fingerprint, Table};
 
 /// The literal that a root is in SQL.
 pub(super) fn root_keys<'a>(roots: impl IntoIterator<Item = &'a BlobId>) -> impl Iterator<Item = Expr> {
     roots.into_iter().map(|root| lit(root.to_string()))
+}
+
+/// Two columns of roots as pairs; rows without both are left out.
+fn pairs(batches: &[RecordBatch]) -> Result<HashMap<BlobId, BlobId>, CatalogError> {
+    let mut found = HashMap::new();
+    for batch in batches {
+        let columns = batch.column(0).as_string::<i32>().iter().zip(batch.column(1).as_string::<i32>());
+        for (root, from) in columns.filter_map(|(root, from)| root.zip(from)) {
+            let parsed = |text: &str| text.parse::<BlobId>().map_err(CatalogError::rows(Table::Blobs));
+            found.insert(parsed(root)?, parsed(from)?);
+        }
+    }
+    Ok(found)
 }
 
 impl Snapshot {
@@ -37,6 +49,20 @@ impl Snapshot {
         rows.into_iter().map(|row| Ok((row.root, (row.hashes()?, row)))).collect()
     }
 
+    /// What each of these blobs was made from, where it is a copy of other audio.
+    pub async fn sources_of(&self, roots: &[BlobId]) -> Result<HashMap<BlobId, BlobId>, CatalogError> {
+        let is_copy = Some(col("kind").eq(lit(BlobKind::Derived.as_str())));
+        let rows = self.keyed_batches("blobs", &["root", "derived_from"], "root", root_keys(roots), is_copy).await?;
+        pairs(&rows)
+    }
+
+    /// The copies that were made of this audio, each with what it was made from.
+    pub async fn copies_of(&self, roots: &[BlobId]) -> Result<HashMap<BlobId, BlobId>, CatalogError> {
+        let is_copy = Some(col("kind").eq(lit(BlobKind::Derived.as_str())));
+        let keys = root_keys(roots);
+        pairs(&self.keyed_batches("blobs", &["root", "derived_from"], "derived_from", keys, is_copy).await?)
+    }
+
     /// The ingested files of these blobs, the first of each.
     pub async fn files(&self, roots: &[BlobId]) -> Result<HashMap<BlobId, File>, CatalogError> {
         let mut rows: Vec<File> = self.keyed("root", root_keys(roots)).await?;
@@ -44,15 +70,13 @@ impl Snapshot {
         Ok(rows.into_iter().map(|file| (file.root, file)).collect())
     }
 
-    /// The fingerprints of all blobs whose whole duration is within the range, in milliseconds.
-    pub async fn fingerprints_near(
+    /// The fingerprints by an algorithm of sound whose fingerprinted part lasts so long, in milliseconds.
+    pub async fn fingerprints_within(
         &self,
+        algorithm: i32,
         duration_ms: Range<i64>,
-    ) -> Result<BoxStream<'static, Result<Fingerprint, CatalogError>>, CatalogError> {
+    ) -> Result<BoxStream<'static, Result<Vec<Fingerprint>, CatalogError>>, CatalogError> {
         let Range { start, end } = duration_ms;
-        let tail =
-            format!("WHERE root IN (SELECT root FROM files WHERE duration_ms >= {start} AND duration_ms < {end})");
-        let rows = self.stream::<Fingerprint>(&tail).await?;
-        Ok(rows.map_ok(|some| futures::stream::iter(some.into_iter().map(Ok))).try_flatten().boxed())
+        self.stream(&format!("WHERE algorithm = {algorithm} AND duration_ms >= {start} AND duration_ms < {end}")).await
     }
 }

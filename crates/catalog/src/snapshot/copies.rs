@@ -38,7 +38,8 @@ pub struct Twin {
 
 impl Snapshot {
     /// All that is held more than once, each group together, in an order that is the same every time. A group by essence
-    /// has several blobs; one by recording has several essences. Packets that were not read are like no others.
+    /// has several blobs; one by recording has several essences. Packets that were not read are like no others, and a part of
+    /// a file is no copy that could go without the rest of it.
     pub async fn twins(
         &self,
         sameness: Sameness,
@@ -68,7 +69,7 @@ impl Snapshot {
                         LEFT JOIN hop h1 ON h1.from_id = h.track_id
                         LEFT JOIN hop h2 ON h2.from_id = h1.to_id
                         LEFT JOIN hop h3 ON h3.from_id = h2.to_id
-                        WHERE f.root NOT IN ({DELETED})),
+                        WHERE f.root NOT IN ({DELETED}) AND h.start_ms IS NULL AND h.end_ms IS NULL),
                     many AS (SELECT recording FROM held GROUP BY recording HAVING count(DISTINCT essence) > 1)
                 SELECT CAST(h.recording AS VARCHAR) AS key, h.root AS root FROM held h
                 JOIN many m ON m.recording = h.recording

@@ -63,7 +63,7 @@ pub struct Covering {
     pub recordings: i64,
     /// They are so many tracks.
     pub tracks: i64,
-    /// Bytes held of them.
+    /// Bytes held of them; of a file with several tracks each has an equal part.
     pub bytes: i64,
 }
 
@@ -125,9 +125,11 @@ const GROUPS: &str = "WITH
         LEFT JOIN hop h2 ON h2.from_id = h1.to_id
         LEFT JOIN hop h3 ON h3.from_id = h2.to_id),
     counted AS (SELECT recording_id, count(*) AS tracks FROM track GROUP BY recording_id),
+    parts AS (SELECT root, count(*) AS parts FROM holdings WHERE start_ms IS NOT NULL GROUP BY root),
     copies AS (
-        SELECT t.recording_id AS recording_id, b.root AS root, max(b.size) AS size FROM holdings h
-        JOIN track t ON t.track_id = h.track_id JOIN blobs b ON b.root = h.root
+        SELECT t.recording_id AS recording_id, b.root AS root, max(b.size) / max(coalesce(p.parts, 1)) AS size
+        FROM holdings h JOIN track t ON t.track_id = h.track_id JOIN blobs b ON b.root = h.root
+        LEFT JOIN parts p ON p.root = h.root
         GROUP BY t.recording_id, b.root),
     held AS (SELECT recording_id, sum(size) AS bytes FROM copies GROUP BY recording_id)
     SELECT p.listens AS listens, p.popularity AS popularity, count(*) AS recordings,

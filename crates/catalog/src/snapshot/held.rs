@@ -11,6 +11,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
 
 use super::Snapshot;
+use super::query_error::QueryError;
 use super::stats::first_number;
 use crate::error::CatalogError;
 use crate::schema::{Blob, FileState, Table};
@@ -60,6 +61,23 @@ pub struct HeldAudio {
     pub listens: i64,
     /// When it was counted.
     pub listens_as_of: Option<Timestamp>,
+    /// How many tracks play from it.
+    pub tracks: i64,
+    /// Whether the condition holds that was asked for.
+    pub chosen: bool,
+    /// Its copy made the way that was asked for.
+    pub copy_root: Option<BlobId>,
+    /// Bytes of the copy.
+    pub copy_size: Option<i64>,
+}
+
+/// What is asked about held audio beside its order.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HeldQuery<'a> {
+    /// An SQL condition over the columns that [`HeldAudio`] begins with, and any table; none: it holds for all.
+    pub condition: Option<&'a str>,
+    /// What `derived_how` of a copy begins with; none: no copies.
+    pub copies: Option<&'a str>,
 }
 
 /// The recording that each track or recording was joined to, one hop far.
@@ -82,14 +100,15 @@ const BY_POPULARITY: &str = "
         LEFT JOIN hop h2 ON h2.from_id = h1.to_id
         LEFT JOIN hop h3 ON h3.from_id = h2.to_id
         GROUP BY 1),
-    held AS (SELECT root, min(track_id) AS track_id FROM holdings GROUP BY root)
-    SELECT f.root AS root, f.extension AS extension, f.size AS size, f.state AS state, f.codec AS codec,
+    held AS (SELECT root, min(track_id) AS track_id, count(DISTINCT track_id) AS tracks FROM holdings GROUP BY root),
+    audio AS (SELECT f.root AS root, f.extension AS extension, f.size AS size, f.state AS state, f.codec AS codec,
         f.duration_ms AS duration_ms, f.cover_root AS cover_root, f.at AS at,
         t.id AS track_id, t.title AS title, t.artist_credit AS artist_credit,
         a.title AS album, a.artist_credit AS album_artist, t.disc AS disc, t.number AS number,
         coalesce(t.date, a.date) AS date, t.isrc AS isrc,
         coalesce(h3.to_id, h2.to_id, h1.to_id, t.id) AS recording_id,
-        coalesce(l.popularity, 0) AS popularity, coalesce(l.listens, 0) AS listens, l.as_of AS listens_as_of
+        coalesce(l.popularity, 0) AS popularity, coalesce(l.listens, 0) AS listens, l.as_of AS listens_as_of,
+        h.tracks AS tracks
     FROM files f
     JOIN held h ON h.root = f.root
     JOIN tracks t ON t.id = h.track_id
@@ -97,8 +116,40 @@ const BY_POPULARITY: &str = "
     LEFT JOIN hop h1 ON h1.from_id = t.id
     LEFT JOIN hop h2 ON h2.from_id = h1.to_id
     LEFT JOIN hop h3 ON h3.from_id = h2.to_id
-    LEFT JOIN latest l ON l.recording_id = coalesce(h3.to_id, h2.to_id, h1.to_id, t.id)
-    ORDER BY popularity DESC, listens DESC, root";
+    LEFT JOIN latest l ON l.recording_id = coalesce(h3.to_id, h2.to_id, h1.to_id, t.id))";
+
+impl HeldQuery<'_> {
+    fn sql(self) -> String {
+        let mut joins = String::new();
+        let mut columns = "audio.*".to_owned();
+        match self.condition {
+            // On a line of its own: what is asked may end in a comment.
+            Some(condition) => {
+                columns.push_str(", chosen.root IS NOT NULL AS chosen");
+                let chosen = format!("SELECT DISTINCT root FROM audio WHERE (\n{condition}\n)");
+                joins = format!(" LEFT JOIN ({chosen}) chosen ON chosen.root = audio.root");
+            }
+            None => columns.push_str(", true AS chosen"),
+        }
+        match self.copies {
+            Some(how) => {
+                columns.push_str(", copy.root AS copy_root, copy.size AS copy_size");
+                joins = format!(
+                    "{joins} LEFT JOIN (SELECT derived_from, min(root) AS root, first_value(size ORDER BY root) AS size FROM blobs
+                    WHERE kind = 'derived' AND starts_with(derived_how, '{}') GROUP BY derived_from) copy
+                    ON copy.derived_from = audio.root",
+                    how.replace('\'', "''")
+                );
+            }
+            None => columns
+                .push_str(", nullif(audio.root, audio.root) AS copy_root, nullif(audio.size, audio.size) AS copy_size"),
+        }
+        format!(
+            "WITH {HOP}, {BY_POPULARITY} SELECT {columns} FROM audio{joins}
+            ORDER BY audio.popularity DESC, audio.listens DESC, audio.root"
+        )
+    }
+}
 
 /// Blobs that a mirror dropped when their feed withdrew them: known, and rightly gone.
 pub(super) const DELETED: &str = "SELECT subject FROM events WHERE kind = 'deletion' AND subject_kind = 'blob'";
@@ -108,10 +159,37 @@ impl Snapshot {
     pub async fn held_by_popularity(
         &self,
     ) -> Result<BoxStream<'static, Result<Vec<HeldAudio>, CatalogError>>, CatalogError> {
-        let batches = self.sql_stream(&format!("WITH {HOP}, {BY_POPULARITY}")).await?;
+        self.held_asked(HeldQuery::default()).await
+    }
+
+    /// The same, with answers to what is asked about each.
+    pub async fn held_asked(
+        &self,
+        asked: HeldQuery<'_>,
+    ) -> Result<BoxStream<'static, Result<Vec<HeldAudio>, CatalogError>>, CatalogError> {
+        let batches = self.sql_stream(&asked.sql()).await?;
         Ok(batches
             .map(|batch| serde_arrow::from_record_batch(&batch?).map_err(CatalogError::rows(Table::Files)))
             .boxed())
+    }
+
+    /// Whether `condition` can be asked about held audio, as [`HeldQuery::condition`].
+    pub async fn check_condition(&self, condition: &str) -> Result<(), QueryError> {
+        let text = format!("WITH {HOP}, {BY_POPULARITY} SELECT root FROM audio WHERE (\n{condition}\n) LIMIT 0");
+        let unplaced = |mut error: QueryError| {
+            // Places are those in the whole query, which nobody wrote.
+            match &mut error {
+                QueryError::Syntax { at, .. }
+                | QueryError::Table { at, .. }
+                | QueryError::Column { at, .. }
+                | QueryError::Plan { at, .. } => *at = None,
+                _ => {}
+            }
+            error
+        };
+        let mut batches = self.query(&text, false).await.map_err(unplaced)?.batches;
+        while batches.try_next().await.map_err(unplaced)?.is_some() {}
+        Ok(())
     }
 
     /// All tracks that something is held of, each once, in order, in chunks.

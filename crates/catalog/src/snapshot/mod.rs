@@ -13,6 +13,7 @@ mod functions;
 mod held;
 mod hops;
 mod keys;
+mod later;
 mod listened;
 mod lookup;
 mod query;
@@ -42,8 +43,9 @@ pub use copies::{Sameness, Twin};
 pub use coverage::{BANDS, Band, Coverage, Covering, Point, SHARES};
 pub use details::{Held, TrackDetails, TrackEntry};
 pub(crate) use files::TableFile;
-pub use held::HeldAudio;
+pub use held::{HeldAudio, HeldQuery};
 pub use keys::Key;
+pub use later::LATER_JOB;
 pub use listened::{Listened, TrackNames};
 pub use query::Answer;
 pub use query_error::QueryError;
@@ -89,7 +91,10 @@ impl Snapshot {
         let visible = &batches[&Table::Files];
         for (table, delta) in &tables {
             let hidden = batches[table].without(visible);
-            let provider = batches::visible_rows(&context, *table, delta, &hidden).await?;
+            let mut provider = batches::visible_rows(&context, *table, delta, &hidden).await?;
+            if *table == Table::Files && batches[table].has_later() {
+                provider = later::latest_rows(&context, provider)?;
+            }
             context.register_table(table.name(), provider).map_err(CatalogError::query(table.name()))?;
         }
         for table in Table::ALL.iter().filter(|table| !tables.contains_key(table)) {

@@ -17,6 +17,7 @@ mod index_kills;
 mod index_library;
 mod index_updates;
 mod kills;
+mod later;
 mod maintenance;
 mod model;
 mod musicbrainz;

@@ -104,9 +104,10 @@ async fn look_ups_by_blob_and_name() {
     let snapshot = catalog.snapshot().await.expect("snapshot");
     let known = snapshot.known_roots(&[root("Straße bytes"), root("nowhere")]).await.expect("known");
     assert_eq!(known.into_iter().collect::<Vec<_>>(), [root("Straße bytes")]);
-    for (range, expected) in [(0..180_000, 1), (179_999..180_001, 2), (180_000..180_000, 0), (180_001..999_999, 0)] {
-        let near = snapshot.fingerprints_near(range.clone()).await.expect("near");
-        assert_eq!(near.try_collect::<Vec<_>>().await.expect("rows").len(), expected, "{range:?}");
+    let asked = [(1, 0..120_000, 0), (1, 119_999..120_001, 2), (1, 120_001..999_999, 0), (2, 0..999_999, 0)];
+    for (algorithm, range, expected) in asked {
+        let within = snapshot.fingerprints_within(algorithm, range.clone()).await.expect("fingerprints");
+        assert_eq!(within.try_concat().await.expect("rows").len(), expected, "{algorithm} {range:?}");
     }
     let plays = snapshot.tracks_of_roots(&[root("Straße bytes")]).await.expect("holdings");
     let plays: Vec<_> = plays[&root("Straße bytes")].iter().map(|holding| holding.track_id).collect();

@@ -119,6 +119,7 @@ pub fn file(blob: &str) -> File {
         clipped_samples: None,
         cutoff_hz: None,
         cover_root: None,
+        lyrics_root: None,
         at: AT,
     }
 }

@@ -47,9 +47,7 @@ fn print(output: &Output, group: &Group) {
         Sameness::Essence => "the same essence",
         Sameness::Recording => "the same recording",
     };
-    let title = group.title.as_deref().unwrap_or("(untitled)");
-    let artist = group.artist.as_deref().unwrap_or("(nobody)");
-    output.line(output.strong(&format!("{artist} – {title}: {same}")));
+    output.line(output.strong(&format!("{}: {same}", named(group.artist.as_deref(), group.title.as_deref()))));
     let mut table = Table::new(&[
         ("", Align::Left),
         ("root", Align::Left),
@@ -67,6 +65,15 @@ fn print(output: &Output, group: &Group) {
     output.line("");
 }
 
+/// Artist and title, as far as there are such.
+fn named(artist: Option<&str>, title: Option<&str>) -> String {
+    let title = title.unwrap_or("(untitled)");
+    match artist.filter(|artist| !artist.is_empty()) {
+        Some(artist) => format!("{artist} – {title}"),
+        None => title.to_owned(),
+    }
+}
+
 fn described(copy: &HeldCopy) -> String {
     let rate = f64::from(copy.sample_rate) / 1000.0;
     let how = match (copy.bit_depth, copy.bit_rate) {
@@ -77,4 +84,15 @@ fn described(copy: &HeldCopy) -> String {
     let state = if copy.state == fonoteca_catalog::FileState::Malformed { ", malformed" } else { "" };
     let before = if copy.cutoff_hz.is_some() { ", lossy before" } else { "" };
     format!("{} {rate} kHz {how}{state}{before}", copy.codec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn nothing_is_said_of_an_artist_that_nobody_names() {
+        assert_eq!(named(Some("Ana"), Some("Río")), "Ana – Río");
+        assert_eq!((named(Some(""), Some("Track01")), named(None, None)), ("Track01".into(), "(untitled)".into()));
+    }
 }

@@ -3,13 +3,14 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use fonoteca_archive::ingest::{Depth, FileOutcome, Keep, Options, Summary, ingest, watch};
+use fonoteca_archive::ingest::{Bag, Depth, FileOutcome, Keep, Options, Summary, ingest, watch};
 use fonoteca_model::rights::Basis;
 use fonoteca_model::units::Bytes;
 use serde_json::json;
 
 use super::Ended;
 use crate::context::Context;
+use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::nice;
 use crate::output::Output;
@@ -17,14 +18,21 @@ use crate::values;
 
 /// Take audio files in
 ///
-/// Walks the folders, copies every audio file into the archive exactly as it is, and records what it holds: tags,
+/// Walks the folders and opens archives (zip, and tar packed or not), copies every audio file into the archive exactly as
+/// it is, and records what it holds: tags,
 /// format, fingerprint, loudness, cover, and the hashes that prove it and that torrents are made from. A file that
 /// arrived incomplete is kept and marked as malformed; one that is no audio, or is locked by DRM, is refused. Each is
 /// named.
 ///
+/// A CUE sheet beside a file, or in it, makes one file several tracks; words (`.lrc`, `.txt` of the same name) and covers
+/// beside a file are kept with it.
+///
 /// With --in-place the files stay where they are, and are only ever read. The archive remembers where each lies; after
 /// you moved or renamed files, the same command finds them again by their bytes, and names those that were changed or
 /// are gone.
+///
+/// Of a BagIt bag the manifests are checked first: what is not as they say is named and left, and `bag-info.txt` is kept
+/// with the archive's events.
 ///
 /// Interrupt it whenever you like and run the same command again: nothing is lost and nothing comes in twice. Files that
 /// look as they did when they were taken in (size, time of modification, inode) are not read again.
@@ -36,7 +44,7 @@ Examples:
   fonoteca ingest netlabel/ --basis licensed             each file's tags name its licence
   fonoteca ingest mine/ -b own-work --license CC0-1.0    yours, and given to everybody")]
 pub struct Args {
-    /// Files and folders
+    /// Files, folders, and archives of audio (.zip, .tar, .tar.gz, .tar.bz2, .tar.xz, .tar.zst)
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Why the archive may hold them
@@ -57,7 +65,7 @@ pub struct Args {
     /// Leave the files where they are and refer to them there
     #[arg(long, group = "keep")]
     in_place: bool,
-    /// How far to look into each file
+    /// How far to look into each file; `fonoteca analyse` looks further later
     #[arg(long, value_name = "DEPTH", default_value = "full", value_parser = values::depth())]
     analyse: Depth,
     /// Files hashed or decoded at once [default: one per processor]
@@ -85,6 +93,8 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     // Two ingests that begin in one microsecond differ by their processes.
     let job = format!("ingest-{}-{}", context.now().0, std::process::id());
+    let output = context.output();
+    let (paths, bags) = unpacked(args.paths, context)?;
     let options = Options {
         licence: args.license,
         keep: match (args.link, args.in_place) {
@@ -95,15 +105,23 @@ pub async fn run(args: Args, context: &Context) -> Ended {
         depth: args.analyse,
         jobs: args.jobs.map_or_else(processors, NonZeroUsize::get),
         first_batch: args.batch_files.map_or(Options::FIRST_BATCH, NonZeroUsize::get),
-        ..Options::new(args.paths, args.basis, context.person(), &job)
+        ..Options::new(paths, args.basis, context.person(), &job)
     };
-    let output = context.output();
     let progress = context.job();
     let mut report = |outcome: FileOutcome| {
         if output.is_json() {
             output.json(&outcome);
         }
     };
+    let mut is_whole = true;
+    for bag in &bags {
+        for failure in bag.failures() {
+            is_whole = false;
+            output.note(format_args!("{}: {}", failure.path, failure.reason.as_deref().unwrap_or_default()));
+            report(failure);
+        }
+        bag.record(&archive).await?;
+    }
     let summary = if args.watch {
         watch(&archive, &options, &progress, &mut report).await?
     } else {
@@ -111,7 +129,22 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     };
     drop(progress);
     output.result(&json!({"summary": summary}), |output| print(output, &summary));
-    Ok(Exit::done_if(!summary.incomplete(), Exit::SomeFailed))
+    Ok(Exit::done_if(is_whole && !summary.incomplete(), Exit::SomeFailed))
+}
+
+/// The paths as they are, but for bags: of those the payload that their manifests prove.
+fn unpacked(paths: Vec<PathBuf>, context: &Context) -> Result<(Vec<PathBuf>, Vec<Bag>), CommandError> {
+    let (mut unpacked, mut bags) = (Vec::new(), Vec::new());
+    for path in paths {
+        if Bag::is_bag(&path) {
+            let bag = Bag::check(&path, &context.job())?;
+            unpacked.extend(bag.paths());
+            bags.push(bag);
+        } else {
+            unpacked.push(path);
+        }
+    }
+    Ok((unpacked, bags))
 }
 
 fn print(output: &Output, summary: &Summary) {

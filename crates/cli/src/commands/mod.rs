@@ -1,5 +1,6 @@
 //! The commands, one file each: its options, whose docs are its help, and what it does.
 
+mod analyse;
 mod catalog;
 mod completions;
 mod demo;
@@ -39,6 +40,7 @@ pub type Ended = Result<Exit, CommandError>;
 pub enum Command {
     Init(init::Args),
     Ingest(ingest::Args),
+    Analyse(analyse::Args),
     #[command(subcommand)]
     Import(import::Command),
     Search(search::Args),
@@ -76,6 +78,7 @@ pub async fn run(command: Command, context: &Context) -> Ended {
     match command {
         Command::Init(args) => init::run(args, context).await,
         Command::Ingest(args) => ingest::run(args, context).await,
+        Command::Analyse(args) => analyse::run(args, context).await,
         Command::Import(command) => import::run(command, context).await,
         Command::Search(args) => search::run(args, context).await,
         Command::Lookup(args) => lookup::run(args, context).await,

@@ -1,9 +1,10 @@
 //! `fonoteca serve`: stream to accounts, publish to everybody.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::str::FromStr;
 
-use fonoteca_server::{Bound, ServerOptions, serve};
+use fonoteca_server::{Bound, SeederOptions, ServerOptions, serve};
 use serde_json::json;
 
 use super::Ended;
@@ -11,6 +12,7 @@ use crate::context::Context;
 use crate::environment;
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::values;
 
 /// Serve the archive: web page, Subsonic apps, feed and torrents
 ///
@@ -30,6 +32,9 @@ pub struct Args {
     /// Where the BitTorrent seeder listens, or `off` [default: a free port beside --listen]
     #[arg(long, value_name = "ADDR|off")]
     bittorrent: Option<Seeding>,
+    /// Bytes a second that the seeder sends at most, as in `2MB`; peers share it evenly [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    upload_limit: Option<u64>,
     /// The address under which others reach the server [default: the one in archive.toml]
     #[arg(long)]
     url: Option<String>,
@@ -64,6 +69,10 @@ pub async fn run(args: Args, context: &Context) -> Ended {
             None => Some(SocketAddr::new(args.listen.ip(), 0)),
             Some(Seeding::Off) => None,
             Some(Seeding::At(address)) => Some(address),
+        },
+        seeder: SeederOptions {
+            bytes_per_second: args.upload_limit.and_then(NonZeroU64::new),
+            ..SeederOptions::default()
         },
         minute_of_day: environment::minute_of_day,
         public_url: args.url.or_else(|| archive.settings().publish.url.clone()),

@@ -53,7 +53,7 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     Ok(Exit::Done)
 }
 
-fn plot(path: &Path, archive: &str, coverage: &Coverage, output: &Output) -> Result<(), CommandError> {
+pub(super) fn plot(path: &Path, archive: &str, coverage: &Coverage, output: &Output) -> Result<(), CommandError> {
     if coverage.listens == 0 {
         return Err(CommandError::of(Exit::SomeFailed, &std::io::Error::other("there are no listens to draw"))
             .hint("`fonoteca import listenbrainz FILE` counts some"));

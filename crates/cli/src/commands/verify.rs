@@ -126,7 +126,7 @@ pub async fn run(args: Args, context: &Context) -> Ended {
 
 fn print(output: &Output, report: &Report) {
     let mut table = Table::new(&[("damaged blob", Align::Left), ("piece", Align::Right), ("found", Align::Left)]);
-    for damage in &report.damaged {
+    for damage in report.damaged.iter().chain(&report.unreadable) {
         table.row([damage.root.to_string(), damage.piece.to_string(), damage.found.clone()]);
     }
     for root in &report.missing {
@@ -134,8 +134,10 @@ fn print(output: &Output, report: &Report) {
     }
     output.table(&table);
     let resumed = if report.resumed > 0 { format!(" ({} by an earlier run)", report.resumed) } else { String::new() };
+    let unreadable = report.unreadable.len();
+    let unreadable = if unreadable > 0 { format!(", {unreadable} unreadable") } else { String::new() };
     output.line(format_args!(
-        "{} blobs checked{resumed}, {} in {:.1} s: {} pieces damaged, {} blobs missing",
+        "{} blobs checked{resumed}, {} in {:.1} s: {} pieces damaged{unreadable}, {} blobs missing",
         report.checked,
         Bytes(report.bytes),
         report.seconds,

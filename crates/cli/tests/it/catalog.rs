@@ -1,8 +1,9 @@
 //! `catalog`
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -12,11 +13,15 @@ use crate::world::{World, sample};
 
 /// An archive whose tables have many small files.
 fn in_small_batches() -> World {
-    let world = World::with_archive();
-    let taken =
-        world.here(&["ingest", sample().to_str().unwrap(), "--basis", "licensed", "--batch-files", "1", "--quiet"]);
-    assert_eq!(taken.code, 1, "one file of the sample is refused: {}", taken.err);
-    world
+    static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
+    World::like(TEMPLATE.get_or_init(|| {
+        let world = World::with_archive();
+        let sample = sample();
+        let args = ["ingest", sample.to_str().unwrap(), "--basis", "licensed", "--batch-files", "1", "--quiet"];
+        let taken = world.here(&args);
+        assert_eq!(taken.code, 1, "one file of the sample is refused: {}", taken.err);
+        world.kept("small-batches")
+    }))
 }
 
 fn parquet_files(folder: &Path) -> usize {

@@ -33,10 +33,31 @@ impl World {
     /// An archive with the sample, its rights and its listens in it.
     pub fn with_sample() -> Self {
         static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
-        let template = TEMPLATE.get_or_init(make_template);
+        Self::like(TEMPLATE.get_or_init(|| make_template().kept("sample")))
+    }
+
+    /// A copy of an archive that was [kept](Self::kept), called `archive`.
+    pub fn like(archive: &Path) -> Self {
         let world = Self::empty();
-        copy_folder(template, &world.path("archive"));
+        copy_folder(archive, &world.path("archive"));
         world
+    }
+
+    /// Keeps `archive` as long as this process lives, for other tests of it to begin with.
+    pub fn kept(&self, name: &str) -> PathBuf {
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        for entry in std::fs::read_dir(place).unwrap().filter_map(Result::ok) {
+            // Left by a run that has ended: a static is never dropped.
+            let left = entry.file_name().to_string_lossy().into_owned();
+            if let Some(process) = left.strip_prefix(&format!("{name}-archive-"))
+                && !Path::new("/proc").join(process).exists()
+            {
+                std::fs::remove_dir_all(entry.path()).unwrap();
+            }
+        }
+        let kept = place.join(format!("{name}-archive-{}", std::process::id()));
+        copy_folder(&self.path("archive"), &kept);
+        kept
     }
 
     /// A path in the world.
@@ -100,18 +121,7 @@ pub fn assert_fields(object: &Value, fields: &[&str]) {
 }
 
 /// Takes the sample in once for all tests of this process.
-fn make_template() -> PathBuf {
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    for entry in std::fs::read_dir(place).unwrap().filter_map(Result::ok) {
-        // Left by a run that has ended: a static is never dropped.
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if let Some(process) = name.strip_prefix("sample-archive-")
-            && !Path::new("/proc").join(process).exists()
-        {
-            std::fs::remove_dir_all(entry.path()).unwrap();
-        }
-    }
-    let template = place.join(format!("sample-archive-{}", std::process::id()));
+fn make_template() -> World {
     let world = World::with_archive();
     let sample = sample();
     let taken = world.here(&["ingest", sample.to_str().unwrap(), "--basis", "licensed"]);
@@ -120,6 +130,5 @@ fn make_template() -> PathBuf {
         let said = world.here(&[args[0], args[1], sample.join(args[2]).to_str().unwrap()]);
         assert_eq!(said.code, 0, "{args:?}: {}{}", said.out, said.err);
     }
-    copy_folder(&world.path("archive"), &template);
-    template
+    world
 }

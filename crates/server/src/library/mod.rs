@@ -6,6 +6,7 @@
 mod browse;
 mod search;
 mod songs;
+mod words;
 
 use std::time::Instant;
 
@@ -16,6 +17,7 @@ use fonoteca_model::{BlobId, Timestamp};
 
 use crate::app::{App, VIEW_AGE};
 use crate::error::Internal;
+pub(crate) use words::Words;
 
 /// A track with the audio that plays for it.
 #[derive(Debug, Clone)]
@@ -34,6 +36,20 @@ impl Song {
     /// How long it plays.
     pub(crate) fn duration_ms(&self) -> i64 {
         self.end_ms.unwrap_or(self.file.duration_ms) - self.start_ms.unwrap_or(0)
+    }
+
+    /// Whether it is a part of a file only, as a CUE sheet says.
+    pub(crate) fn is_part(&self) -> bool {
+        self.start_ms.is_some() || self.end_ms.is_some()
+    }
+
+    /// About how many bytes it has: of a part its share of the file's.
+    pub(crate) fn bytes(&self) -> i64 {
+        if !self.is_part() || self.file.duration_ms <= 0 {
+            return self.file.size;
+        }
+        let share = self.duration_ms() as f64 / self.file.duration_ms as f64;
+        (self.file.size as f64 * share.clamp(0.0, 1.0)) as i64
     }
 
     /// The blob of its cover, the file's own before the album's.

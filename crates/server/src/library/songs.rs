@@ -107,12 +107,12 @@ impl Library<'_> {
                 .into_iter()
                 .filter_map(|holding| files.get(&holding.root).map(|file| (holding, file.clone())))
                 .collect();
-            (track, best_first(choices, |(_, file)| file))
+            (track, best_first(choices, |(_, file)| file).into_iter().map(|(choice, _)| choice).collect::<Vec<_>>())
         });
         Ok(audio.collect())
     }
 
-    async fn verdicts(&self, roots: &[BlobId]) -> Result<HashMap<BlobId, Verdict>, Internal> {
+    pub(super) async fn verdicts(&self, roots: &[BlobId]) -> Result<HashMap<BlobId, Verdict>, Internal> {
         if roots.is_empty() {
             return Ok(HashMap::new());
         }

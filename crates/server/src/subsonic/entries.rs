@@ -6,11 +6,13 @@ use fonoteca_model::Timestamp;
 use super::ids::WireId;
 use super::node::Node;
 use crate::library::{AlbumItem, ArtistItem, Song};
+use crate::playing::sent_as;
 
 /// A `Child`.
 pub(super) fn song(song: &Song) -> Node {
     let (track, file) = (&song.track, &song.file);
     let id = WireId::Track(track.id).to_string();
+    let (mime, suffix) = sent_as(song);
     let mut node = Node::new()
         .with("id", id.as_str())
         .with_some("parent", track.album_id.map(|id| WireId::Album(id).to_string()))
@@ -22,9 +24,9 @@ pub(super) fn song(song: &Song) -> Node {
         .with_some("year", year(track.date.as_deref()).or_else(|| year(song.album.as_ref()?.date.as_deref())))
         .with_some("genre", song.genres.first().map(String::as_str))
         .with_some("coverArt", song.cover_root().map(|_| id.as_str()))
-        .with("size", file.size)
-        .with("contentType", file.mime.as_str())
-        .with("suffix", file.extension.as_str())
+        .with("size", song.bytes())
+        .with("contentType", mime)
+        .with("suffix", suffix)
         .with("duration", seconds(song.duration_ms()))
         .with_some("bitRate", file.bit_rate.map(|bits| i64::from(bits) / 1000))
         .with_some("bitDepth", file.bit_depth.map(i64::from))
@@ -159,7 +161,8 @@ fn path(song: &Song) -> String {
     let artist = song.album.as_ref().map_or(song.track.artist_credit.as_str(), |album| album.artist_credit.as_str());
     let album = song.album.as_ref().map_or("", |album| album.title.as_str());
     let number = song.track.number.map_or_else(String::new, |number| format!("{number:02} "));
-    format!("{}/{}/{number}{}.{}", clean(artist), clean(album), clean(&song.track.title), song.file.extension)
+    let (_, suffix) = sent_as(song);
+    format!("{}/{}/{number}{}.{suffix}", clean(artist), clean(album), clean(&song.track.title))
 }
 
 #[cfg(test)]

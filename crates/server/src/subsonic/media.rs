@@ -24,13 +24,14 @@ pub(super) async fn stream(call: &Call) -> Result<Response<Body>, Failure> {
     response.ok_or_else(|| Failure::not_found("file of this song at the moment"))
 }
 
-/// The file, as it came.
+/// The file, as it came; of a track that is a part of a file, that part.
 pub(super) async fn download(call: &Call) -> Result<Response<Body>, Failure> {
     let song = audible(call).await?;
-    let response = playing::original(&call.app, &song, &call.headers).await?;
+    let response = playing::keep(&call.app, &song, &call.headers).await?;
     let mut response = response.ok_or_else(|| Failure::not_found("file of this song at the moment"))?;
     // RFC 6266 and RFC 8187: names in any language.
-    let name = format!("{} - {}.{}", song.track.artist_credit, song.track.title, song.file.extension);
+    let (_, extension) = playing::sent_as(&song);
+    let name = format!("{} - {}.{extension}", song.track.artist_credit, song.track.title);
     let encoded = utf8_percent_encode(&name, NON_ALPHANUMERIC);
     let value = HeaderValue::from_str(&format!("attachment; filename*=UTF-8''{encoded}"));
     response.headers_mut().insert(CONTENT_DISPOSITION, value.expect("percent-encoded text is a header value"));

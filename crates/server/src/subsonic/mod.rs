@@ -9,6 +9,7 @@ mod browsing;
 mod entries;
 mod ids;
 mod lists;
+mod lyrics;
 mod media;
 mod node;
 mod params;
@@ -116,6 +117,8 @@ async fn answer(endpoint: &str, call: &Call) -> Result<Answer, Failure> {
         "getAlbum" => browsing::album(call).await?.into(),
         "getSong" => browsing::song(call).await?.into(),
         "getGenres" => browsing::genres(call).await?.into(),
+        "getLyrics" => lyrics::by_title(call).await?.into(),
+        "getLyricsBySongId" => lyrics::by_song(call).await?.into(),
         "getAlbumList2" => lists::albums(call).await?.into(),
         "search3" => searching::search(call).await?.into(),
         "scrobble" => annotation::scrobble(call).await?.into(),

@@ -9,7 +9,10 @@ use super::reply::{ErrorCode, Failure};
 /// What this server does beyond Subsonic, by OpenSubsonic's names.
 pub(super) fn extensions() -> Node {
     let extension = |name: &str| Node::new().with("name", name).scalars("versions", [1_i64]);
-    Node::new().many("openSubsonicExtensions", ["apiKeyAuthentication", "formPost", "transcodeOffset"].map(extension))
+    Node::new().many(
+        "openSubsonicExtensions",
+        ["apiKeyAuthentication", "formPost", "songLyrics", "transcodeOffset"].map(extension),
+    )
 }
 
 /// Clients ask whether the server was paid for.

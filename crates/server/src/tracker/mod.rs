@@ -75,7 +75,7 @@ impl Tracker {
         for (_, counts) in &mut found {
             counts.seeders += usize::from(has_seeder);
         }
-        bencoded(wire::scraped(&found))
+        bencoded(wire::scraped(&found, has_seeder))
     }
 }
 

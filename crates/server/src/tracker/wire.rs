@@ -44,14 +44,18 @@ pub(super) fn answer(answer: &Answer, limits: &TrackerLimits, compact: bool) -> 
     written(dict)
 }
 
-/// The counts of several torrents (BEP 48).
-pub(super) fn scraped(found: &[(Sha1Hash, Counts)]) -> Vec<u8> {
+/// The counts of several torrents (BEP 48). `own` says that one of the seeders is this server's own, which is no copy
+/// elsewhere; clients that do not know the key pass it over.
+pub(super) fn scraped(found: &[(Sha1Hash, Counts)], own: bool) -> Vec<u8> {
     let mut files = Dict::default();
     for (hash, counts) in found {
         let mut file = Dict::default();
         file.insert(b"complete", Value::Int(counts.seeders as i64));
         file.insert(b"downloaded", Value::Int(counts.completed as i64));
         file.insert(b"incomplete", Value::Int(counts.leechers as i64));
+        if own {
+            file.insert(b"own", Value::Int(1));
+        }
         files.insert(hash.as_bytes(), Value::Dict(file));
     }
     let mut dict = Dict::default();
@@ -105,8 +109,9 @@ mod tests {
         assert_eq!(failure("no"), b"d14:failure reason2:noe");
         let counts = Counts { seeders: 3, leechers: 0, completed: 4 };
         assert_eq!(
-            scraped(&[(Sha1Hash([b'h'; 20]), counts)]),
+            scraped(&[(Sha1Hash([b'h'; 20]), counts)], false),
             format!("d5:filesd20:{}d8:completei3e10:downloadedi4e10:incompletei0eeee", "h".repeat(20)).into_bytes()
         );
+        assert!(scraped(&[(Sha1Hash([b'h'; 20]), counts)], true).ends_with(b"10:incompletei0e3:owni1eeee"));
     }
 }

@@ -3,6 +3,7 @@
 mod assets;
 mod login;
 mod pages;
+mod torrents;
 mod views;
 
 use axum::Router;
@@ -19,6 +20,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/stream/{id}", get(pages::stream))
         .route("/cover/{id}", get(pages::cover))
         .route("/played/{id}", post(pages::played))
+        .route("/torrents", get(torrents::torrents))
         .route("/login", get(login::form).post(login::log_in))
         .route("/logout", post(login::log_out))
         .route("/assets/{file}", get(assets::asset))

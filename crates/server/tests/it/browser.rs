@@ -163,3 +163,23 @@ async fn a_phone_in_the_dark() {
     page.screenshot(&pictures().join("phone.png")).await.expect("a picture");
     page.quit().await.expect("closed");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn torrents_for_everybody() {
+    let world = World::new().await;
+    crate::feed::publish(&world).await;
+    let driver = Driver::start();
+    let page = open(&driver).await;
+    page.goto(world.url("/torrents")).await.expect("the page");
+    until(&page, "document.querySelectorAll('.torrents tbody tr').length === 3").await;
+    assert_eq!(value(&page, "document.documentElement.scrollWidth <= innerWidth").await, true, "nothing sticks out");
+    page.screenshot(&pictures().join("torrents.png")).await.expect("a picture");
+    page.find(By::Css("input[name=risk]")).await.expect("a box").click().await.expect("clicked");
+    page.find(By::Css(".narrow button")).await.expect("a button").click().await.expect("clicked");
+    until(&page, "location.search.includes('risk=yes') && document.querySelector('.torrents tbody tr') === null").await;
+    page.set_window_rect(0, 0, 500, 860).await.expect("narrow");
+    page.goto(world.url("/torrents")).await.expect("the page");
+    assert_eq!(value(&page, "document.documentElement.scrollWidth <= innerWidth").await, true, "nothing sticks out");
+    page.screenshot(&pictures().join("torrents-phone.png")).await.expect("a picture");
+    page.quit().await.expect("closed");
+}

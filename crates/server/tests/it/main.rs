@@ -7,6 +7,7 @@ mod login;
 mod media;
 mod openapi;
 mod page;
+mod parts;
 mod subsonic;
 mod tracker;
 mod world;

@@ -36,6 +36,8 @@ async fn every_answer_is_as_described() {
         ("getArtist", id(artist)),
         ("getAlbum", id(album)),
         ("getSong", id(song)),
+        ("getLyricsBySongId", id(song)),
+        ("getLyrics", "title=Minuet".into()),
         ("getAlbumList2", "type=alphabeticalByName".into()),
         ("search3", "query=".into()),
         ("scrobble", id(song)),

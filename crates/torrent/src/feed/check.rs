@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use fonoteca_model::{Sha256Hash, Timestamp};
 
+use super::entry::Document;
 use super::types::{Feed, FeedTorrent, FeedVariant};
-use super::{FORMAT, FeedError};
+use super::{FORMAT_PAGED, FORMAT_WHOLE, FeedError};
 use crate::build::Kind;
 use crate::path::check_component;
 
@@ -32,7 +33,7 @@ pub struct Seen {
 /// [`MAX_CLOCK_SKEW_SECONDS`] in the future, a serial below the one seen, other bytes under the serial seen, and a feed
 /// that follows directly on the one seen without naming its hash. The feed seen itself is accepted again.
 pub fn accept(feed: &Feed, sha256: Sha256Hash, seen: Option<&Seen>, now: Timestamp) -> Result<(), FeedError> {
-    if feed.format != FORMAT {
+    if ![FORMAT_WHOLE, FORMAT_PAGED].contains(&feed.format.as_str()) {
         return Err(FeedError::Format { found: feed.format.clone() });
     }
     check(feed)?;
@@ -54,6 +55,25 @@ pub fn accept(feed: &Feed, sha256: Sha256Hash, seen: Option<&Seen>, now: Timesta
         return Err(FeedError::Expired { expires: feed.expires, now });
     }
     Ok(())
+}
+
+/// The same for what was just fetched, before any of its pages is: what can be said without them.
+pub fn accept_document(
+    document: &Document,
+    sha256: Sha256Hash,
+    seen: Option<&Seen>,
+    now: Timestamp,
+) -> Result<(), FeedError> {
+    match document {
+        Document::Whole(feed) => accept(feed, sha256, seen, now),
+        Document::Paged(entry) => {
+            accept(&entry.outline(), sha256, seen, now)?;
+            entry.torrents.check("torrents", MAX_TORRENTS)?;
+            entry.releases.check("releases", MAX_TORRENTS)?;
+            entry.withdrawals.check("withdrawals", MAX_WITHDRAWALS)?;
+            entry.seeders.check("seeders", entry.torrents.entries as usize)
+        }
+    }
 }
 
 /// Names the field that is wrong.
@@ -80,7 +100,16 @@ fn check(feed: &Feed) -> Result<(), FeedError> {
     }
     at_most("keys", feed.keys.len(), MAX_KEYS)?;
     at_most("torrents", feed.torrents.len(), MAX_TORRENTS)?;
+    at_most("releases", feed.releases.len(), MAX_TORRENTS)?;
     at_most("withdrawals", feed.withdrawals.len(), MAX_WITHDRAWALS)?;
+    let mut releases = HashSet::new();
+    for (index, release) in feed.releases.iter().enumerate() {
+        let at = format!("releases[{index}].release");
+        check_component(&release.release).map_err(|problem| field(&at, format!("{:?}: {problem}", release.release)))?;
+        if !releases.insert(&release.release) {
+            return Err(field(&at, format!("{:?} is there twice", release.release)));
+        }
+    }
     let mut names = HashSet::new();
     let mut paths = HashSet::new();
     for (index, torrent) in feed.torrents.iter().enumerate() {

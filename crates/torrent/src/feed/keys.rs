@@ -8,7 +8,7 @@ use std::str::FromStr;
 use minisign::{KeyPair, SecretKey, SecretKeyBox, SignatureBox};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Feed, FeedError, MAX_FEED_BYTES};
+use super::FeedError;
 
 /// Characters of the base64 of 64 bytes: an Ed25519 signature.
 const SIGNATURE_CHARS: usize = 88;
@@ -164,14 +164,26 @@ pub fn sign(bytes: &[u8], key: &SigningKey, trusted_comment: &str) -> Result<Str
     signed.map(String::from).map_err(|error| FeedError::Signing { problem: error.to_string() })
 }
 
-/// Reads a feed if its bytes are signed with one of the trusted keys. Whether it is fresh is for
-/// [`accept`](super::accept) to say.
-pub fn verify_signed(bytes: &[u8], signature_text: &str, trusted: &[PublicKey]) -> Result<Feed, FeedError> {
-    if bytes.len() > MAX_FEED_BYTES {
-        return Err(FeedError::TooLarge { found: bytes.len() });
+/// The key that a signature names, as far as a signature tells: whether it made it is for [`verify_bytes`] to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Signer([u8; 8]);
+
+impl Signer {
+    pub(super) fn id(self) -> String {
+        key_id(&self.0)
     }
-    verify_bytes(bytes, signature_text, trusted)?;
-    Feed::from_bytes(bytes)
+
+    pub(super) fn is_among(self, keys: &[PublicKey]) -> bool {
+        keys.iter().any(|key| key.0.keynum() == self.0)
+    }
+}
+
+/// Who is said to have signed.
+pub(super) fn signer(signature_text: &str) -> Result<Signer, FeedError> {
+    let signature = read_signature(signature_text)?;
+    let mut number = [0; 8];
+    number.iter_mut().zip(signature.keynum()).for_each(|(to, from)| *to = *from);
+    Ok(Signer(number))
 }
 
 /// Checks the detached signature of any document, such as a release's manifest, against the keys that are trusted.

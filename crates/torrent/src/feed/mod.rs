@@ -1,22 +1,32 @@
 //! The feed: a signed list of every torrent and every withdrawal of an archive, for mirrors to follow.
 //!
-//! `feed.json` is UTF-8 JSON; `feed.json.minisig` beside it is a minisign signature over its bytes. A mirror first
-//! calls [`verify_signed`] with the keys it trusts, then [`accept`] with what it saw last.
+//! `feed.json` is UTF-8 JSON; `feed.json.minisig` beside it is a minisign signature over its bytes. What it lists is on
+//! pages that it names by their hashes. A mirror first calls [`Trust::verify`] with the keys it trusts, then
+//! [`accept_document`] with what it saw last, then fetches the pages that it lacks, and [`Document::assemble`] makes the
+//! whole [`Feed`], which [`accept`] looks at once more.
 
 mod check;
+mod entry;
 mod keys;
+mod pages;
+mod trust;
 mod types;
 
-pub use check::{MAX_CLOCK_SKEW_SECONDS, Seen, accept};
-pub use keys::{KeyError, PublicKey, SigningKey, sign, verify_bytes, verify_signed};
-pub use types::{Feed, FeedTorrent, FeedVariant, Role, Seeders, Withdrawal};
+pub use check::{MAX_CLOCK_SKEW_SECONDS, Seen, accept, accept_document};
+pub use entry::{Document, Entry};
+pub use keys::{KeyError, PublicKey, SigningKey, sign, verify_bytes};
+pub use pages::{Listing, MAX_PAGE_BYTES, PAGE_ENTRIES, Page, PageRef, lay_out, pack, unpack};
+pub use trust::{Said, Statement, Trust};
+pub use types::{Feed, FeedRelease, FeedTorrent, FeedVariant, Role, Seeders, Withdrawal};
 
 use fonoteca_model::Timestamp;
 
-/// The format that is written and read here.
-pub const FORMAT: &str = "fonoteca-feed/1";
+/// The first format: one file with everything in it. It is read, and no longer written.
+pub const FORMAT_WHOLE: &str = "fonoteca-feed/1";
+/// The format that is written here: a signed entry that names pages.
+pub const FORMAT_PAGED: &str = "fonoteca-feed/2";
 
-/// Bytes of the largest feed that is read: an archive of 300 TB needs about 20 MB.
+/// Bytes of the largest `feed.json` that is read.
 pub const MAX_FEED_BYTES: usize = 64 << 20;
 
 /// Why a feed is refused.
@@ -42,6 +52,40 @@ pub enum FeedError {
         /// The ids of the trusted keys.
         trusted: String,
     },
+    /// Signed by a key that handed over to another one.
+    #[error(
+        "the feed is signed with key {key_id}, which was replaced by another: \
+         an old feed is being served, or somebody else has the old key"
+    )]
+    Replaced {
+        /// The key's id.
+        key_id: String,
+    },
+    /// Signed by a key that was revoked.
+    #[error(
+        "the feed is signed with key {key_id}, which was revoked: \
+         whoever signs with it is not to be believed; ask the archive for its new key"
+    )]
+    Revoked {
+        /// The key's id.
+        key_id: String,
+    },
+    /// A statement in the chain of keys that its key did not sign, or that contradicts another.
+    #[error("the feed's statements[{index}], about its keys, breaks the chain: {problem}")]
+    Chain {
+        /// Which one, counted from 0.
+        index: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A page that is not what the feed says, or cannot be read.
+    #[error("the feed's page {page} is refused: {problem}")]
+    Page {
+        /// The page's file name.
+        page: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The signature is not over these bytes.
     #[error(
         "the feed's signature does not match: \
@@ -61,7 +105,10 @@ pub enum FeedError {
     #[error("the feed is not valid")]
     Json(#[from] serde_json::Error),
     /// Another format or a later version of it.
-    #[error("the feed's format is {found:?}, this program reads {FORMAT:?}: a newer version of it may be needed")]
+    #[error(
+        "the feed's format is {found:?}, this program reads {FORMAT_WHOLE:?} and {FORMAT_PAGED:?}: \
+         a newer version of it may be needed"
+    )]
     Format {
         /// What the feed says it is.
         found: String,

@@ -1,17 +1,18 @@
-//! The fields of `feed.json`. Unknown fields are passed over, so that later versions may add some.
+//! The fields of a feed. Unknown fields are passed over, so that later versions may add some.
 
 use fonoteca_model::units::{millis, optional_millis};
 use fonoteca_model::{BlobId, Sha1Hash, Sha256Hash, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::FORMAT;
 use super::keys::PublicKey;
+use super::trust::Statement;
 use crate::build::Kind;
 
-/// A whole feed. Moments are integers of milliseconds since 1970 in the JSON.
+/// A whole feed: what format 1 has in one file, and what entry and pages of format 2 make together. Moments are integers of
+/// milliseconds since 1970 in the JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Feed {
-    /// [`FORMAT`].
+    /// [`FORMAT_WHOLE`](super::FORMAT_WHOLE) or [`FORMAT_PAGED`](super::FORMAT_PAGED).
     pub format: String,
     /// The archive's name.
     pub name: String,
@@ -25,42 +26,42 @@ pub struct Feed {
     pub expires: Timestamp,
     /// SHA-256 of the previous feed's bytes; `None` in the first one only.
     pub previous: Option<Sha256Hash>,
-    /// The public keys in force. Advice to people: a mirror trusts the keys that its operator listed.
+    /// The public keys in force. Advice to people: a mirror trusts the keys that its operator listed, and those that these
+    /// hand over to.
     pub keys: Vec<PublicKey>,
+    /// What the archive's keys said of each other, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statements: Vec<Statement>,
     /// Where the relative paths below begin, if not beside the feed.
     #[serde(default)]
     pub base_url: Option<String>,
-    /// Every torrent, the most popular first.
+    /// Every torrent: in format 1 the most popular first, in format 2 in the order in which they were published.
     pub torrents: Vec<FeedTorrent>,
+    /// The releases that the torrents belong to; format 1 has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<FeedRelease>,
     /// Everything withdrawn, ever.
     pub withdrawals: Vec<Withdrawal>,
 }
 
 impl Feed {
-    /// The bytes to publish and sign: indented JSON with a newline at the end.
+    /// The bytes of a feed of format 1: indented JSON with a newline at the end.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = serde_json::to_vec_pretty(self).expect("a feed has nothing that JSON cannot hold");
         bytes.push(b'\n');
         bytes
     }
+}
 
-    /// Reads a feed's bytes without looking at any signature: for one's own feeds. Foreign ones go through
-    /// [`verify_signed`](super::verify_signed).
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, super::FeedError> {
-        #[derive(Deserialize)]
-        struct Head {
-            format: String,
-        }
-        if bytes.len() > super::MAX_FEED_BYTES {
-            return Err(super::FeedError::TooLarge { found: bytes.len() });
-        }
-        // A later version may have other fields; say so rather than complain of one of them.
-        let head: Head = serde_json::from_slice(bytes)?;
-        if head.format != FORMAT {
-            return Err(super::FeedError::Format { found: head.format });
-        }
-        Ok(serde_json::from_slice(bytes)?)
-    }
+/// A release: what its folder says is proved by the hash of its manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedRelease {
+    /// Its name.
+    pub release: String,
+    /// Bytes of its `manifest.json`.
+    pub manifest_bytes: u64,
+    /// SHA-256 of its `manifest.json`.
+    pub manifest_sha256: Sha256Hash,
 }
 
 /// One selection of files, published as one or more torrents.
@@ -91,9 +92,12 @@ pub struct FeedTorrent {
     /// Not to be shared before this moment.
     #[serde(default, with = "optional_millis")]
     pub embargo: Option<Timestamp>,
-    /// How many had all of it, when last asked.
-    #[serde(default)]
+    /// How many had all of it, when last asked. In format 2 it has a page of its own, since it changes all the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seeders: Option<Seeders>,
+    /// When it was first published; format 1 does not say.
+    #[serde(default, with = "optional_millis", skip_serializing_if = "Option::is_none")]
+    pub added: Option<Timestamp>,
 }
 
 /// What a torrent holds.

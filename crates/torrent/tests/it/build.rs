@@ -18,6 +18,7 @@ fn outside() -> Outside {
         comment: Some("a comment".to_owned()),
         created_by: Some("a program".to_owned()),
         creation_date: Some(1_700_000_000),
+        source: Some("an archive".to_owned()),
         similar: vec![Sha1Hash([9; 20])],
     }
 }

@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fonoteca_model::{BlobId, Sha1Hash, Sha256Hash, Timestamp};
-use fonoteca_torrent::feed::{FeedTorrent, FeedVariant, Role, Seeders, Withdrawal};
-use fonoteca_torrent::{Feed, Kind, Seen, SigningKey, accept, sign, verify_signed};
+use fonoteca_torrent::feed::{Document, FeedTorrent, FeedVariant, Role, Seeders, Withdrawal};
+use fonoteca_torrent::{Feed, FeedError, Kind, PublicKey, Seen, SigningKey, Trust, accept, sign};
 
 const PUBLISHED: i64 = 1_793_620_800;
 const WEEK: i64 = 7 * 86_400;
@@ -31,6 +31,8 @@ pub fn sample(serial: u64, previous: Option<Sha256Hash>) -> Feed {
         published: Timestamp::from_seconds(PUBLISHED),
         expires: Timestamp::from_seconds(PUBLISHED + WEEK),
         previous,
+        statements: Vec::new(),
+        releases: Vec::new(),
         keys: vec!["RWTPfv28COfFglY/mvvdAamLAOm1RvB6zIF+Q4TJgZ7IJsHRz3WCKzA7".parse().expect("a key")],
         base_url: Some("http://127.0.0.1:8080/feed/".to_owned()),
         torrents: vec![FeedTorrent {
@@ -46,6 +48,7 @@ pub fn sample(serial: u64, previous: Option<Sha256Hash>) -> Feed {
             supersedes: vec![Sha256Hash([4; 32])],
             embargo: Some(Timestamp::from_seconds(PUBLISHED + 10)),
             seeders: Some(Seeders { count: 3, as_of: Timestamp::from_seconds(PUBLISHED - 10) }),
+            added: None,
         }],
         withdrawals: vec![Withdrawal {
             subject_kind: "isrc".to_owned(),
@@ -56,6 +59,11 @@ pub fn sample(serial: u64, previous: Option<Sha256Hash>) -> Feed {
             layer: "recording".to_owned(),
         }],
     }
+}
+
+/// The feed that is in the document itself, if one of these keys signed it.
+pub fn verify_signed(bytes: &[u8], signature: &str, trusted: &[PublicKey]) -> Result<Feed, FeedError> {
+    Trust::new(trusted).verify(bytes, signature).map(|(document, _)| document.outline())
 }
 
 fn key() -> SigningKey {
@@ -161,13 +169,13 @@ fn what_is_no_signature_is_refused() {
 #[test]
 fn another_format_is_named() {
     let key = key();
-    let bytes = br#"{"format":"fonoteca-feed/2","all":"else is new"}"#;
+    let bytes = br#"{"format":"fonoteca-feed/9","all":"else is new"}"#;
     let signature = sign(bytes, &key, "").expect("signs");
     let error = verify_signed(bytes, &signature, &[key.public().clone()]).expect_err("refused");
-    let message = "the feed's format is \"fonoteca-feed/2\", this program reads \"fonoteca-feed/1\": \
-                   a newer version of it may be needed";
+    let message = "the feed's format is \"fonoteca-feed/9\", this program reads \"fonoteca-feed/1\" and \
+                   \"fonoteca-feed/2\": a newer version of it may be needed";
     assert_eq!(error.to_string(), message);
-    let later = Feed { format: "fonoteca-feed/2".to_owned(), ..sample(1, None) };
+    let later = Feed { format: "fonoteca-feed/9".to_owned(), ..sample(1, None) };
     let error = accept(&later, Sha256Hash([1; 32]), None, now()).expect_err("refused");
     assert_eq!(error.to_string(), message);
 }
@@ -176,7 +184,7 @@ fn another_format_is_named() {
 fn fields_added_by_a_later_version_are_passed_over() {
     let text = String::from_utf8(sample(1, None).to_bytes()).expect("UTF-8");
     let more = text.replacen('{', r#"{"new": {"a": [1]},"#, 1).replace(r#""role""#, r#""colour": 1, "role""#);
-    assert_eq!(Feed::from_bytes(more.as_bytes()).expect("reads"), sample(1, None));
+    assert_eq!(Document::from_bytes(more.as_bytes()).expect("reads"), Document::Whole(sample(1, None)));
 }
 
 #[test]
@@ -285,13 +293,13 @@ fn keys_read_back_and_stay_secret() {
     let key = key();
     let again = SigningKey::load(&key.to_secret_text().expect("text")).expect("loads");
     assert_eq!(again.public(), key.public());
-    assert_eq!(&key.public().to_file_text().parse::<fonoteca_torrent::PublicKey>().expect("reads"), key.public());
+    assert_eq!(&key.public().to_file_text().parse::<PublicKey>().expect("reads"), key.public());
     let shown = format!("{key:?}");
     let secret = key.to_secret_text().expect("text");
     assert_eq!(shown, format!("SigningKey({})", key.public()));
     assert!(!shown.contains(secret.lines().nth(1).expect("two lines")));
     for text in ["", "RWQ", "untrusted comment: x\nRWQ=", "untrusted comment: x\n"] {
         assert!(SigningKey::load(text).is_err(), "{text:?}");
-        assert!(text.parse::<fonoteca_torrent::PublicKey>().is_err(), "{text:?}");
+        assert!(text.parse::<PublicKey>().is_err(), "{text:?}");
     }
 }

@@ -1,10 +1,13 @@
 //! Files as they were first published, in `tests/compat`. They are never edited: what was published once must be
 //! readable for ever, and the same selection must give the same bytes for ever.
 
-use fonoteca_torrent::{Kind, Limits, Metainfo, Outside, build, verify_signed};
+use fonoteca_model::Sha256Hash;
+use fonoteca_torrent::feed::{FeedRelease, PageRef, accept_document};
+use fonoteca_torrent::{FeedError, Kind, Limits, Metainfo, Outside, PublicKey, Trust, accept, build};
+use sha2::{Digest, Sha256};
 
 use crate::content::selection;
-use crate::feed::sample;
+use crate::feed::{sample, verify_signed};
 
 const HYBRID: &[u8] = include_bytes!("../compat/hybrid.torrent");
 const TWIN: &[u8] = include_bytes!("../compat/v1.torrent");
@@ -40,4 +43,31 @@ fn the_first_feed_format_is_read_and_written() {
     let feed = verify_signed(FEED, FEED_SIGNATURE, &trusted).expect("verifies");
     assert_eq!(feed, sample(1, None));
     assert_eq!(feed.to_bytes(), FEED);
+}
+
+/// Made by Python, zstd 1.5 and minisign 0.11.
+#[test]
+fn the_second_feed_format_is_read() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat/feed-2");
+    let text = |name: &str| std::fs::read_to_string(folder.join(name)).expect("golden data");
+    let old: PublicKey = text("old.pub").parse().expect("a public key");
+    let bytes = text("feed.json").into_bytes();
+    // The old key leads to the one that signed it.
+    let (document, trust) = Trust::new([old.clone()]).verify(&bytes, &text("feed.json.minisig")).expect("verifies");
+    assert_eq!((trust.former, trust.keys.len()), (vec![old], 1));
+    let read = |page: &PageRef| -> Result<Vec<u8>, FeedError> {
+        Ok(std::fs::read(folder.join(page.path())).expect("golden data"))
+    };
+    let feed = document.assemble(read).expect("assembled");
+    let mut expected = sample(2, Some(Sha256Hash([6; 32])));
+    expected.format = "fonoteca-feed/2".to_owned();
+    expected.keys = trust.keys;
+    expected.statements = document.statements().to_vec();
+    expected.torrents[0].added = Some(expected.published);
+    let manifest_sha256 = Sha256Hash([7; 32]);
+    expected.releases = vec![FeedRelease { release: "2026-11".to_owned(), manifest_bytes: 4321, manifest_sha256 }];
+    assert_eq!(feed, expected);
+    let sha256 = Sha256Hash(Sha256::digest(&bytes).into());
+    let now = feed.published.plus_seconds(60);
+    accept_document(&document, sha256, None, now).and_then(|()| accept(&feed, sha256, None, now)).expect("accepted");
 }

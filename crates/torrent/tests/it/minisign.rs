@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use fonoteca_torrent::{PublicKey, SigningKey, sign, verify_signed};
+use fonoteca_torrent::{PublicKey, SigningKey, sign};
 
-use crate::feed::sample;
+use crate::feed::{sample, verify_signed};
 use crate::programs::output_of;
 
 #[test]

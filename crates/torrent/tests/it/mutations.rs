@@ -2,12 +2,15 @@
 
 use std::sync::LazyLock;
 
+use fonoteca_model::Sha256Hash;
 use fonoteca_torrent::bencode::{self, Value};
-use fonoteca_torrent::{Feed, Kind, Limits, Metainfo, Outside, PublicKey, SigningKey, build, sign, verify_signed};
+use fonoteca_torrent::feed::{Document, FeedTorrent, pack, unpack};
+use fonoteca_torrent::{Kind, Limits, Metainfo, Outside, PublicKey, SigningKey, build, sign};
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 
 use crate::content::selection;
-use crate::feed::sample;
+use crate::feed::{sample, verify_signed};
 
 /// A hybrid and its twin; made once, since hashing for every case would take most of the time.
 static TORRENTS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
@@ -93,7 +96,7 @@ proptest! {
     #[test]
     fn random_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         read_and_use(&bytes);
-        let _ = Feed::from_bytes(&bytes);
+        let _ = Document::from_bytes(&bytes);
     }
 
     #[test]
@@ -133,6 +136,24 @@ proptest! {
     }
 }
 
+/// A page that somebody changed and who signs the feed says that it is right: the hash does not protect then.
+#[test]
+fn pages_of_a_publisher_who_lies() {
+    let page = pack(&sample(1, None).torrents);
+    let mut runner =
+        proptest::test_runner::TestRunner::new(ProptestConfig { failure_persistence: None, ..<_>::default() });
+    let changes = prop::collection::vec(change(), 1..4);
+    let tried = runner.run(&changes, |changes| {
+        let bytes = changed(page.bytes.clone(), &changes);
+        let mut claimed = page.reference;
+        claimed.sha256 = Sha256Hash(Sha256::digest(&bytes).into());
+        claimed.bytes = bytes.len() as u64;
+        let _ = unpack::<FeedTorrent>(&claimed, &bytes);
+        Ok(())
+    });
+    tried.expect("no panic");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -147,6 +168,6 @@ proptest! {
         let altered = changed(bytes.clone(), &changes);
         let read = verify_signed(&altered, signature, std::slice::from_ref(key.public()));
         prop_assert_eq!(read.is_ok(), altered == *bytes);
-        let _ = Feed::from_bytes(&altered);
+        let _ = Document::from_bytes(&altered);
     }
 }

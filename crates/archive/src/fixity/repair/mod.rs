@@ -12,13 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use fonoteca_catalog::{Batch, Event, Outcome};
 use fonoteca_model::progress::{Progress, Unit};
 use fonoteca_model::{BlobHashes, BlobId};
-use fonoteca_store::{CheckOptions, Mending, StoreError};
+use fonoteca_store::{CheckOptions, Mending, StoreError, Verdict};
 use serde::Serialize;
 
 pub use sources::Source;
 
 use super::record::{FIXITY_CHECK, blob_event};
-use super::{Report, check_roots};
+use super::{Damage, Report, check_roots};
 use crate::archive::Archive;
 use crate::error::{ArchiveError, said};
 use crate::moment::{job, later_than};
@@ -114,7 +114,7 @@ pub async fn plan(
 ) -> Result<Plan, ArchiveError> {
     let snapshot = archive.snapshot().await?;
     let known: BTreeSet<BlobId> =
-        report.damaged.iter().map(|damage| damage.root).chain(report.missing.iter().copied()).collect();
+        wrong_pieces(report).map(|damage| damage.root).chain(report.missing.iter().copied()).collect();
     let others: Vec<BlobId> = snapshot.damaged_roots().await?.difference(&known).copied().collect();
     let others = if others.is_empty() {
         Report::default()
@@ -123,7 +123,7 @@ pub async fn plan(
     };
     let mut wrong: BTreeMap<BlobId, Option<Vec<u64>>> = BTreeMap::new();
     for found in [report, &others] {
-        for damage in &found.damaged {
+        for damage in wrong_pieces(found) {
             wrong.entry(damage.root).or_insert_with(|| Some(Vec::new())).get_or_insert_default().push(damage.piece);
         }
         wrong.extend(found.missing.iter().map(|root| (*root, None)));
@@ -178,6 +178,10 @@ pub async fn repair(archive: &Archive, plan: &Plan, progress: &dyn Progress) -> 
     Ok(work.report)
 }
 
+fn wrong_pieces(report: &Report) -> impl Iterator<Item = &Damage> {
+    report.damaged.iter().chain(&report.unreadable)
+}
+
 struct Work<'a> {
     archive: &'a Archive,
     progress: &'a dyn Progress,
@@ -190,6 +194,12 @@ struct Work<'a> {
 impl Work<'_> {
     async fn blob(&mut self, blob: &Wanted) -> Result<(), ArchiveError> {
         let root = blob.root;
+        // What could not be read a moment ago may be as it always was: nothing is put in the place of a sound file.
+        if matches!(self.archive.store().verify(&blob.hashes).await, Ok(Verdict::Sound)) {
+            self.progress.note(&format!("{root} is sound: nothing is to be made good"));
+            self.events.push((FIXITY_CHECK, root, Outcome::Success, "sound again".to_owned()));
+            return Ok(());
+        }
         let mut mending = self.archive.store().mend(blob.hashes.clone()).await?;
         let pieces = mending.lacking().to_vec();
         let mut from = BTreeSet::new();

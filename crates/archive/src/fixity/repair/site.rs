@@ -7,13 +7,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fonoteca_model::{BlobHashes, BlobId};
 use fonoteca_swarm::{SwarmError, WebSeed};
-use fonoteca_torrent::feed::{Feed, MAX_FEED_BYTES};
+use fonoteca_torrent::feed::{Document, MAX_FEED_BYTES};
 use fonoteca_torrent::{Kind, Limits, Metainfo};
 use sha2::{Digest, Sha256};
 
 use crate::archive::Archive;
 use crate::error::ArchiveError;
-use crate::feed::FEED;
+use crate::feed::{FEED, assemble, remote};
 use crate::mirror::http;
 use crate::release::{manifests, read_torrent};
 
@@ -84,7 +84,10 @@ impl Site {
         let Ok(bytes) = http::get(&client, &format!("{}/{FEED}", self.url), MAX_FEED_BYTES).await else {
             return Ok(());
         };
-        let feed = Feed::from_bytes(&bytes).map_err(|source| ArchiveError::Feed { url: self.url.clone(), source })?;
+        let document =
+            Document::from_bytes(&bytes).map_err(|source| ArchiveError::Feed { url: self.url.clone(), source })?;
+        let pages = remote::pages(&client, &self.url, &document, |_| None).await?;
+        let feed = assemble(&document, &self.url, remote::from(&pages))?;
         let variants = feed.torrents.iter().flat_map(|torrent| &torrent.variants);
         for variant in variants.filter(|variant| variant.kind == Kind::Hybrid).take(MOST_TORRENTS) {
             let url = format!("{}/{}", self.url, variant.path);

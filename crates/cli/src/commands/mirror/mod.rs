@@ -3,6 +3,7 @@
 mod add;
 mod plan;
 mod pull;
+mod report;
 mod status;
 
 use super::Ended;
@@ -17,6 +18,7 @@ pub enum Command {
     Add(add::Args),
     Plan(plan::Args),
     Pull(pull::Args),
+    Report(report::Args),
     Status(status::Args),
 }
 
@@ -25,6 +27,7 @@ pub async fn run(command: Command, context: &Context) -> Ended {
         Command::Add(args) => add::run(args, context).await,
         Command::Plan(args) => plan::run(args, context).await,
         Command::Pull(args) => pull::run(args, context).await,
+        Command::Report(args) => report::run(args, context).await,
         Command::Status(args) => status::run(args, context).await,
     }
 }

@@ -4,9 +4,10 @@ use fonoteca_archive::release::{Manifest, build, plan};
 use fonoteca_model::units::Bytes;
 use serde_json::json;
 
+use super::choosing::{Choosing, Cutting, Naming, options};
 use super::plan::{summary, tables};
-use super::{Cutting, Ended};
-use crate::commands::feed::signing_key;
+use crate::commands::Ended;
+use crate::commands::feed::release_key;
 use crate::confirm::Yes;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -22,14 +23,18 @@ pub struct Args {
     /// The release's name: letters, digits, `-`, `_` and `.`
     name: String,
     #[command(flatten)]
+    choosing: Choosing,
+    #[command(flatten)]
     cutting: Cutting,
+    #[command(flatten)]
+    naming: Naming,
     #[command(flatten)]
     yes: Yes,
 }
 
 pub async fn run(args: Args, context: &Context) -> Ended {
     let archive = context.open().await?;
-    let options = args.cutting.options(&archive, args.name);
+    let options = options(&archive, args.name, args.choosing, args.cutting, Some(args.naming))?;
     let planned = plan(&archive, &options).await?;
     let output = context.output();
     for table in tables(&planned) {
@@ -38,14 +43,17 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     // A release of nothing is refused by the archive, with its reasons; there is nothing to ask about.
     if planned.files() > 0 {
         output.note(summary(&planned));
-        if options.url.is_none() {
+        if let Some(tail) = planned.tail.filter(|tail| tail.lacking > 0) {
+            output.note(format_args!("{} copies are lacking: `fonoteca release prepare` makes them", tail.lacking));
+        }
+        if options.outside.url.is_none() {
             output.note("without --url the torrents name neither a tracker nor a web seed");
         }
         if !args.yes.or_ask(output, "Build it?")? {
             return Ok(Exit::Done);
         }
     }
-    let key = signing_key(context, &archive)?;
+    let key = release_key(context, &archive)?;
     let progress = context.job();
     let manifest = build(&archive, &options, &key, &progress).await?;
     drop(progress);

@@ -5,7 +5,7 @@ use fonoteca_archive::mirror::Mirror;
 use fonoteca_archive::release::verify;
 use fonoteca_model::units::Bytes;
 
-use super::Ended;
+use crate::commands::Ended;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Align, Table};
@@ -23,13 +23,13 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     let archive = context.open().await?;
     // A mirrored release is signed by the archive that made it.
     let mut keys = public_keys(&archive)?;
-    keys.extend(Mirror::all(&archive)?.into_iter().flat_map(|mirror| mirror.keys));
+    keys.extend(Mirror::all(&archive)?.into_iter().flat_map(|mirror| mirror.keys.into_iter().chain(mirror.former)));
     let progress = context.job();
     let verdict = verify(&archive, &args.name, &keys, &progress).await?;
     drop(progress);
     context.output().result(&verdict, |output| {
         let mut table = Table::new(&[("damaged", Align::Left), ("piece", Align::Right), ("found", Align::Left)]);
-        for damage in &verdict.damaged {
+        for damage in verdict.damaged.iter().chain(&verdict.unreadable) {
             table.row([damage.root.to_string(), damage.piece.to_string(), damage.found.clone()]);
         }
         for root in &verdict.missing {

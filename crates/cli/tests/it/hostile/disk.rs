@@ -4,11 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use fonoteca_testkit::Ran;
+use fonoteca_testkit::{Ran, copy_folder};
 use serde_json::Value;
 
 use super::noise;
 use crate::imports::musicbrainz::{lines, release};
+use crate::reliability::{INSTANTS, are_equal, next};
 use crate::world::World;
 
 /// Releases of a dump that is larger than the disk.
@@ -78,29 +79,59 @@ impl Drop for SmallDisk<'_> {
 }
 
 #[test]
-fn a_full_disk_is_named_and_with_more_room_the_same_command_finishes() {
+fn a_disk_that_is_full_at_any_instant_is_named_and_with_more_room_the_same_command_finishes() {
     let world = World::empty();
     let at = world.path("disk");
-    let Some(disk) = SmallDisk::mount(&at, "16m") else {
+    let Some(disk) = SmallDisk::mount(&at, "256m") else {
         eprintln!("skipped: a full disk: a small file system cannot be mounted here");
         return;
     };
-    world.ok(&["init", "disk/archive", "--name", "A"]);
+    world.ok(&["init", "disk/empty", "--name", "A"]);
     fs::create_dir(world.path("music")).unwrap();
-    for number in 0..24 {
-        fs::write(world.path("music").join(format!("{number:02}.wav")), noise(number, 800)).unwrap();
+    for number in 0..5 {
+        fs::write(world.path("music").join(format!("{number}.wav")), noise(number, 400)).unwrap();
     }
-    let args = ["--archive", "disk/archive", "ingest", "music", "--basis", "own-work", "--json", "--batch-files", "8"];
-    // Full while blobs are written, and while tables and index are.
-    let finished = disk.run_with_ever_more_room(&world, &args, 70, 16_384, |_| ());
-    let summary = &finished.json().pop().unwrap()["summary"];
-    assert_eq!(summary["added"].as_u64().unwrap() + summary["known"].as_u64().unwrap(), 24, "{summary}");
-    disk.resize("32m");
-    let verified = world.run(&["--archive", "disk/archive", "verify", "--json"]);
-    assert_eq!(verified.code, 0, "{}", verified.err);
-    assert_eq!((&verified.one()["checked"], verified.one()["unknown"].as_array().unwrap().len()), (&24.into(), 0));
-    let found = world.run(&["--archive", "disk/archive", "search", "--json", "--kind", "track", "--limit", "50"]);
-    assert_eq!(found.json().len(), 24, "{}", found.err);
+    fs::write(world.path("music/cover.png"), b"\x89PNG\r\n\x1a\nof all").unwrap();
+    let ingest = |archive: &str| {
+        let archive = format!("disk/{archive}");
+        world.run(&["--archive", &archive, "ingest", "music", "-b", "own-work", "--json", "--batch-files", "2"])
+    };
+    let new = |archive: &str| copy_folder(&world.path("disk/empty"), &world.path("disk").join(archive));
+    new("whole");
+    let before = disk.used_kib();
+    let _ = ingest("whole").ended(0);
+    let takes = disk.used_kib() - before;
+
+    let mut archives = vec!["disk/whole".to_owned()];
+    let mut stops = 0;
+    for number in 0..INSTANTS {
+        let archive = format!("full-{number}");
+        new(&archive);
+        let mut random = number;
+        let room = takes * (number * 1000 + next(&mut random) % 1000) / (INSTANTS * 1000);
+        disk.resize(&format!("{}k", disk.used_kib() + 8 + room));
+        let said = ingest(&archive);
+        disk.resize("256m");
+        if said.code != 0 {
+            stops += 1;
+            assert_eq!(said.code, 1, "{room} of {takes} KiB: {}{}", said.out, said.err);
+            let complaint = said.err.to_lowercase();
+            let is_named = complaint.contains("no space left") && complaint.contains("free some");
+            assert!(is_named, "{room} of {takes} KiB: {}", said.err);
+        }
+        let again = ingest(&archive).ended(0).json();
+        let summary = &again.last().unwrap()["summary"];
+        assert_eq!(summary["added"].as_u64().unwrap() + summary["known"].as_u64().unwrap(), 5, "{summary}");
+        archives.push(format!("disk/{archive}"));
+    }
+    assert!(stops >= INSTANTS * 3 / 4, "only {stops} times was the disk full");
+    are_equal(&world, &archives, &["tracks", "blobs", "holdings", "rights", "events", "files"]);
+    for archive in ["disk/full-3", "disk/full-12"] {
+        let verified = world.ok(&["--archive", archive, "verify", "--json"]).one();
+        assert_eq!((&verified["checked"], &verified["unknown"]), (&6.into(), &Value::Array(vec![])), "{archive}");
+        let found = world.ok(&["--archive", archive, "search", "--json", "--kind", "track", "--limit", "50"]);
+        assert_eq!(found.json().len(), 5, "{archive}: {}", found.err);
+    }
 }
 
 #[test]

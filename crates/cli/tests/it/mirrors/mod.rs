@@ -1,11 +1,13 @@
 //! Mirrors as people run them: processes that talk to each other over this machine's own addresses.
 
+mod keys;
 mod later;
 mod publisher;
 mod pulling;
 mod refusals;
 mod repair;
 mod resuming;
+mod static_host;
 mod withdrawal;
 
 pub use publisher::Publisher;

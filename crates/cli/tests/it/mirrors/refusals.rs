@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use fonoteca_model::Timestamp;
 use fonoteca_testkit::{Relay, Wire};
-use fonoteca_torrent::feed::{Feed, SigningKey, sign};
+use fonoteca_torrent::feed::{Document, Entry, Listing, SigningKey, sign};
 
 use super::{Publisher, assert_same, follower, number};
 
@@ -37,7 +37,7 @@ impl Publisher {
     }
 }
 
-fn signed(feed: &Feed, key: &SigningKey) -> Signed {
+fn signed(feed: &Entry, key: &SigningKey) -> Signed {
     let bytes = feed.to_bytes();
     let signature = sign(&bytes, key, "test").expect("signed");
     (bytes, signature)
@@ -52,13 +52,13 @@ fn a_feed_that_is_not_to_be_believed() {
     let second = source.feed();
     let mirror = follower(&source.serving.url(), &release.key);
 
-    let feed = Feed::from_bytes(&second.0).expect("a feed");
-    let expired = |feed: &mut Feed| {
+    let Document::Paged(feed) = Document::from_bytes(&second.0).expect("a feed") else { panic!("format 1") };
+    let expired = |feed: &mut Entry| {
         feed.serial += 2;
         feed.published = Timestamp::from_seconds(1_700_000_000);
         feed.expires = Timestamp::from_seconds(1_700_000_001);
     };
-    let next = |change: &dyn Fn(&mut Feed)| {
+    let next = |change: &dyn Fn(&mut Entry)| {
         let mut next = feed.clone();
         change(&mut next);
         next
@@ -67,9 +67,10 @@ fn a_feed_that_is_not_to_be_believed() {
     let changed = String::from_utf8(second.0.clone()).expect("JSON").replace("Source", "Sourze").into_bytes();
     assert_ne!(changed, second.0);
     let refused = [
-        ((changed, second.1.clone()), "the feed's signature does not match"),
+        // Under the signature that it knows, the mirror asks for no feed at all.
+        ((changed.clone(), sign(&second.0, &key, "again").expect("signed")), "the feed's signature does not match"),
         (first, "has serial 1, but serial 2 was already seen"),
-        (signed(&next(&|feed| feed.torrents.clear()), &key), "but other content"),
+        (signed(&next(&|feed| feed.torrents = Listing::default()), &key), "but other content"),
         (signed(&next(&|feed| feed.serial += 1), &key), "its history was rewritten"),
         (signed(&next(&expired), &key), "the feed expired at"),
         (signed(&feed, &SigningKey::generate().expect("a key")), "which is not among the trusted keys"),
@@ -84,8 +85,52 @@ fn a_feed_that_is_not_to_be_believed() {
     }
     assert!(mirror.blobs().is_empty(), "nothing came of all that");
 
+    // Whoever comes first refuses what the signature is not over; who knows the signature goes by what it has.
+    source.serve_feed(&(changed, second.1.clone()));
+    let fresh = fonoteca_testkit::Operator::new(super::PROGRAM, "Fresh");
+    let ran = fresh.run(&["mirror", "add", &source.serving.url(), "--key", &release.key]).ended(1);
+    assert!(ran.err.contains("the feed's signature does not match"), "{}", ran.err);
+    assert_eq!(mirror.object(&["mirror", "plan"])["serial"], 2);
+
     source.serve_feed(&second);
     mirror.json(&["mirror", "pull"]);
+    assert_same(&source.operator, &mirror);
+}
+
+#[test]
+fn a_page_that_is_not_the_one_that_was_signed() {
+    let source = Publisher::of(&["Tower Recorders"]);
+    let release = source.release("first");
+    let Document::Paged(feed) = Document::from_bytes(&source.feed().0).expect("a feed") else { panic!("format 1") };
+    let page = feed.torrents.pages[0];
+    let path = source.feed_path(".pages").join(page.file_name());
+    let bytes = std::fs::read(&path).expect("a page");
+    let mut changed = bytes.clone();
+    changed[30] ^= 1;
+    let url = source.serving.url();
+    let mirror = fonoteca_testkit::Operator::new(super::PROGRAM, "Mirror");
+    let add = ["mirror", "add", &url, "--key", &release.key];
+    for (wrong, reason) in [
+        (Some(changed), "is not the page that the signed feed names"),
+        (Some(bytes[1..].to_vec()), "is not the page that the signed feed names"),
+        (Some([&bytes[..], b"more"].concat()), "it is longer than"),
+        (None, "404"),
+    ] {
+        match wrong {
+            Some(wrong) => std::fs::write(&path, wrong).expect("written"),
+            None => std::fs::remove_file(&path).expect("removed"),
+        }
+        let ran = mirror.run(&add).ended(1);
+        assert!(ran.err.contains(reason) && ran.err.contains(&page.file_name()), "{reason}: {}", ran.err);
+        assert!(mirror.json(&["mirror", "status"]).is_empty());
+    }
+    std::fs::write(&path, &bytes).expect("written");
+    mirror.json(&add);
+    // What is torn here is fetched again, and what is unchanged there is not.
+    let kept = mirror.archive().join("state/mirrors/source/pages").join(page.file_name());
+    std::fs::write(&kept, b"torn").expect("written");
+    mirror.json(&["mirror", "pull"]);
+    assert_eq!(std::fs::read(&kept).expect("read"), bytes);
     assert_same(&source.operator, &mirror);
 }
 

@@ -1,0 +1,234 @@
+//! What a release costs; `cargo xtask bench release` runs the phases.
+//!
+//! `material` writes files that do not repeat; `torrents` hashes them once, as an ingest does, and then builds hybrid and
+//! twin from the hashes, again and again. `tables` makes an archive whose tables know any number of files that are nowhere;
+//! `build` makes a release of them.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints what it measured")]
+
+use std::error::Error;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use fonoteca_archive::release::{self, Options};
+use fonoteca_archive::rights::{self, Statement};
+use fonoteca_archive::{Archive, Clock};
+use fonoteca_catalog::{Batch, Blob, BlobKind, File, FileState, Holding, Listens, Track};
+use fonoteca_model::rights::{Basis, Subject, SubjectKind};
+use fonoteca_model::{BlobHasher, BlobHashes, Id, PIECE_BYTES, Sha1Hash, Sha256Hash, Silent, Timestamp, merkle};
+use fonoteca_testkit::random_bytes;
+use fonoteca_torrent::{Kind, Outside, Selection, SigningKey};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Bytes of a file that is nowhere.
+const SIZE: u64 = 3_500_000;
+/// Rows of one commit.
+const BATCH: u64 = 50_000;
+const NOW: i64 = 1_800_000_000;
+
+fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let [phase, dir, numbers @ ..] = &arguments[..] else {
+        // As `cargo bench` calls it.
+        eprintln!("usage: release material|torrents|tables|build DIR NUMBER…");
+        return Ok(());
+    };
+    let number = |at: usize| -> Outcome<u64> { Ok(numbers.get(at).ok_or("a number is missing")?.parse()?) };
+    let dir = Path::new(dir);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut figures = match phase.as_str() {
+        "material" => material(dir, number(0)?, number(1)?)?,
+        "torrents" => torrents(dir, number(0)?)?,
+        "tables" => runtime.block_on(tables(dir, number(0)?))?,
+        "build" => runtime.block_on(build(dir))?,
+        other => return Err(format!("{other} is no phase").into()),
+    };
+    figures["peak_memory_mb"] = json!(peak_memory_mb());
+    println!("{figures}");
+    Ok(())
+}
+
+/// `files` files of about `bytes` bytes each, in folders of twelve.
+fn material(dir: &Path, files: u64, bytes: u64) -> Outcome<Value> {
+    let mut all = 0;
+    for number in 0..files {
+        let folder = dir.join(format!("album {:04}", number / 12));
+        std::fs::create_dir_all(&folder)?;
+        // Sizes differ, and few end with a piece.
+        let size = bytes - bytes / 4 + number * 7_919 % (bytes / 2).max(1);
+        std::fs::write(folder.join(format!("{:02}.flac", number % 12)), random_bytes(number + 1, size as usize))?;
+        all += size;
+    }
+    Ok(json!({"files": files, "bytes": all}))
+}
+
+fn paths_below(dir: &Path) -> Outcome<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() { paths.extend(paths_below(&path)?) } else { paths.push(path) }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Hybrid and twin of all files below `dir`, `rounds` times, each written to the disk.
+fn torrents(dir: &Path, rounds: u64) -> Outcome<Value> {
+    let mut files = Vec::new();
+    let mut bytes = 0;
+    for path in paths_below(dir)? {
+        let mut hasher = BlobHasher::new();
+        let mut file = std::fs::File::open(&path)?;
+        let mut buffer = vec![0; PIECE_BYTES];
+        loop {
+            let read = file.read(&mut buffer)?;
+            if read == 0 {
+                break;
+            }
+            hasher.update(&buffer[..read]);
+        }
+        let hashes = hasher.finish().ok_or("an empty file")?;
+        bytes += hashes.size;
+        let below = path.strip_prefix(dir)?.components();
+        let path = below.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+        files.push(fonoteca_torrent::File { path, hashes });
+    }
+    let selection = Selection { name: "release".to_owned(), files };
+    let folder = tempfile::tempdir()?;
+    let mut seconds = Vec::new();
+    for _ in 0..rounds {
+        let start = Instant::now();
+        for (kind, name) in [(Kind::Hybrid, "hybrid.torrent"), (Kind::V1, "v1.torrent")] {
+            let metainfo = fonoteca_torrent::build(&selection, kind, &Outside::default())?;
+            std::fs::write(folder.path().join(name), metainfo.to_bytes())?;
+        }
+        seconds.push(start.elapsed().as_secs_f64());
+    }
+    Ok(json!({"files": selection.files.len(), "bytes": bytes, "seconds": seconds}))
+}
+
+fn clock() -> Clock {
+    Arc::new(|| Timestamp::from_seconds(NOW))
+}
+
+/// Hashes that fit together, of bytes that are nowhere.
+fn imagined(number: u64) -> BlobHashes {
+    let pieces = SIZE.div_ceil(PIECE_BYTES as u64);
+    let node = |piece: u64| -> [u8; 32] {
+        Sha256::new().chain_update(number.to_le_bytes()).chain_update(piece.to_le_bytes()).finalize().into()
+    };
+    let layer: Vec<Sha256Hash> = (0..pieces).map(|piece| Sha256Hash(node(piece))).collect();
+    let v1 = |piece: u64| {
+        let mut hash = [0; 20];
+        hash.copy_from_slice(&node(piece + pieces)[..20]);
+        Sha1Hash(hash)
+    };
+    BlobHashes {
+        root: merkle::root_of_layer(&layer),
+        size: SIZE,
+        piece_layer: layer,
+        v1_pieces: (0..pieces).map(v1).collect(),
+        v1_last_unpadded: v1(pieces),
+    }
+}
+
+/// An archive of `files` files, which may all be given to anyone.
+async fn tables(dir: &Path, files: u64) -> Outcome<Value> {
+    let archive = Archive::init(dir, "Bench", clock()).await?;
+    let everything = Subject::new(SubjectKind::Source, "local");
+    rights::set(&archive, &[Statement::new(everything, Basis::OwnWork, "bench")]).await?;
+    let start = Instant::now();
+    for (number, first) in (0..files).step_by(BATCH as usize).enumerate() {
+        let mut batch = Batch::default();
+        for file in first..files.min(first + BATCH) {
+            add(&mut batch, file);
+        }
+        archive.catalog().writer().await?.commit("bench", number as i64, batch).await?;
+    }
+    Ok(json!({"files": files, "seconds": start.elapsed().as_secs_f64()}))
+}
+
+fn add(batch: &mut Batch, number: u64) {
+    let hashes = imagined(number);
+    let root = hashes.root;
+    let id = Id::of("local", &root.to_string());
+    batch.blobs.push(Blob::new(&hashes, "audio/flac", BlobKind::Audio));
+    batch.tracks.push(Track {
+        id,
+        source: "local".to_owned(),
+        source_id: root.to_string(),
+        title: format!("Track {number}"),
+        artist_credit: format!("Artist {}", number / 100),
+        artists: Vec::new(),
+        album_id: None,
+        disc: None,
+        number: None,
+        duration_ms: Some(200_000),
+        isrc: None,
+        mbid: None,
+        date: None,
+        label: None,
+        language: None,
+        explicit: None,
+        raw: None,
+    });
+    batch.holdings.push(Holding { track_id: id, root, start_ms: None, end_ms: None, reason: "ingested".to_owned() });
+    // Three of four have no listens.
+    if number.is_multiple_of(4) {
+        let popularity = (number % 101) as i32;
+        let count = 1 + i64::from(popularity) * 1_000;
+        batch.listens.push(Listens { recording_id: id, as_of: Timestamp::from_seconds(NOW), count, popularity });
+    }
+    batch.files.push(File {
+        root,
+        path: format!("{number}.flac").into_bytes(),
+        size: SIZE as i64,
+        state: FileState::Sound,
+        state_reason: None,
+        container: "flac".to_owned(),
+        extension: "flac".to_owned(),
+        mime: "audio/flac".to_owned(),
+        codec: "flac".to_owned(),
+        bit_rate: None,
+        sample_rate: 44_100,
+        channels: 2,
+        bit_depth: Some(16),
+        duration_ms: 200_000,
+        tags: "[]".to_owned(),
+        notes: Vec::new(),
+        essence: Sha256Hash(root.0),
+        essence_version: 1,
+        loudness_lufs: Some(-14.0),
+        loudness_range_lu: None,
+        true_peak_dbtp: None,
+        replaygain_track_gain_db: None,
+        replaygain_track_peak: None,
+        clipped_samples: None,
+        cutoff_hz: None,
+        cover_root: None,
+        lyrics_root: None,
+        at: Timestamp::from_seconds(NOW),
+    });
+}
+
+/// A release of everything in the archive, its tables included.
+async fn build(dir: &Path) -> Outcome<Value> {
+    let archive = Archive::open(dir, clock()).await?;
+    let key = SigningKey::generate()?;
+    let start = Instant::now();
+    let manifest = release::build(&archive, &Options::new("bench"), &key, &Silent).await?;
+    let seconds = start.elapsed().as_secs_f64();
+    let files: u64 = manifest.torrents.iter().map(|torrent| torrent.files).sum();
+    Ok(json!({"torrents": manifest.torrents.len(), "files": files, "seconds": seconds}))
+}
+
+fn peak_memory_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().split(' ').next()?.parse::<f64>().ok());
+    kilobytes.unwrap_or(f64::NAN) / 1024.0
+}

@@ -1,0 +1,4 @@
+//! See `check`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fonoteca_fuzz::torrent::bencode::check(bytes));
