@@ -68,10 +68,13 @@ fn tell(panic: &PanicHookInfo<'_>) {
 }
 
 /// Where a disk refuses the end of a table's file, `deltalake` has `object_store` give it up, which panics, and catches that
-/// (its `datafile/writer.rs`): what the disk said is told as the error that it is.
+/// (its `datafile/writer.rs`): what the disk said is told as the error that it is. Where a disk does not give a table's log, a
+/// thread of its kernel may still wait for another read while the program ends with that error, and finds nobody to answer.
 fn is_foreseen(panic: &PanicHookInfo<'_>) -> bool {
     let place = panic.location().map_or("", std::panic::Location::file);
-    place.contains("object_store") && panic.payload_as_str() == Some("Already shut down")
+    let what = panic.payload_as_str().unwrap_or_default();
+    place.contains("object_store") && what == "Already shut down"
+        || place.contains("buoyant_kernel_engine") && what.starts_with("TokioMultiThreadExecutor has crashed")
 }
 
 #[cfg(test)]

@@ -208,7 +208,7 @@ impl StoreError {
 
     /// The database of places could not be used.
     pub(crate) fn places(path: &Path, source: rusqlite::Error) -> Self {
-        if is_full_for_sqlite(&source) {
+        if is_full_for_sqlite(path, &source) {
             return Self::io("write", path, Errno::NOSPC.into());
         }
         Self::Places { path: path.to_path_buf(), source }
@@ -263,10 +263,18 @@ pub fn is_io_error(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }
 
-/// SQLite says of no room for its shared memory only that it could not get it.
-fn is_full_for_sqlite(error: &rusqlite::Error) -> bool {
+/// What SQLite's shared memory grows by, and some more.
+const SHARED_MEMORY: u64 = 64 << 10;
+
+/// SQLite says of its shared memory only that it could not get it: where there is no room for it, that is why.
+fn is_full_for_sqlite(path: &Path, error: &rusqlite::Error) -> bool {
     let rusqlite::Error::SqliteFailure(error, _) = error else { return false };
-    error.code == rusqlite::ErrorCode::DiskFull || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+    let has_no_room = || {
+        let disk = rustix::fs::statvfs(path.parent().unwrap_or(path));
+        disk.is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < SHARED_MEMORY)
+    };
+    error.code == rusqlite::ErrorCode::DiskFull
+        || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE && has_no_room()
 }
 
 fn is_full(error: &io::Error) -> bool {

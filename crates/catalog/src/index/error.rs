@@ -72,9 +72,10 @@ impl IndexError {
     pub(crate) fn engine(path: &Path) -> impl FnOnce(TantivyError) -> Self + use<> {
         let path = path.to_owned();
         move |error| match error {
-            error if tells_of_full_disk(&error) => {
+            error if tells_of(&error, &FULL_DISK) => {
                 Self::Io { path, source: io::Error::new(io::ErrorKind::StorageFull, error.to_string()) }
             }
+            error if tells_of(&error, &FAILING_DISK) => Self::Io { path, source: io::Error::from_raw_os_error(EIO) },
             TantivyError::IoError(source) if !is_content(source.kind()) => {
                 Self::Io { path, source: io::Error::new(source.kind(), source) }
             }
@@ -100,10 +101,16 @@ impl IndexError {
     }
 }
 
+const FULL_DISK: [&str; 4] = ["StorageFull", "QuotaExceeded", "(os error 28)", "(os error 122)"];
+
+/// The number that the system has for a disk that fails.
+const EIO: i32 = 5;
+const FAILING_DISK: [&str; 1] = ["(os error 5)"];
+
 /// Tantivy often keeps only the words of what failed, above all of what failed in a thread of its own.
-fn tells_of_full_disk(error: &TantivyError) -> bool {
+fn tells_of(error: &TantivyError, what: &[&str]) -> bool {
     let words = error.to_string();
-    ["StorageFull", "QuotaExceeded", "(os error 28)", "(os error 122)"].iter().any(|full| words.contains(full))
+    what.iter().any(|what| words.contains(what))
 }
 
 /// Whether an I/O error is about what a file holds, not about the system.

@@ -11,7 +11,7 @@ const LONGER: usize = 8;
 /// Of so many pieces one is taken.
 const TAKEN: usize = 5;
 
-/// A folder with over 40 clips, covers beside them; none where the corpus is not here.
+/// A folder with over 30 clips, covers beside them; none where the corpus is not here.
 pub fn clips(test: &str) -> Option<PathBuf> {
     let corpus = fonoteca_testkit::corpus(test)?;
     let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
