@@ -56,6 +56,8 @@ pub struct PublishedTorrent {
     pub variants: Vec<PublishedVariant>,
     /// Its real files, by path with `/` between the components.
     pub files: HashMap<String, PublishedFile>,
+    /// All of them are here; a mirror may have some only, which its web seed gives.
+    pub whole: bool,
 }
 
 /// One `.torrent` file.
@@ -139,21 +141,29 @@ impl Archive {
         let mut given = Vec::new();
         for manifest in crate::release::manifests(self)? {
             let mirrored = crate::mirror::held_torrents(self, &manifest.release).unwrap_or_default();
+            let in_part = crate::mirror::torrents_in_part(self, &manifest.release);
             for torrent in &manifest.torrents {
+                let whole = !in_part.contains(&torrent.name);
                 if mirrored.contains(&torrent.name)
+                    || !whole
                     || in_feed.contains(&(manifest.release.clone(), torrent.name.clone()))
                 {
                     let variants = torrent.variants.iter().map(|variant| published_variant(self, &manifest, variant));
-                    given.push((manifest.release.clone(), torrent.role, variants.collect::<Result<Vec<_>, _>>()?));
+                    given.push((
+                        manifest.release.clone(),
+                        torrent.role,
+                        whole,
+                        variants.collect::<Result<Vec<_>, _>>()?,
+                    ));
                 }
             }
         }
-        let hybrids = given.iter().filter(|(_, role, _)| *role == Role::Audio).flat_map(|(_, _, variants)| variants);
+        let hybrids = given.iter().filter(|(_, role, ..)| *role == Role::Audio).flat_map(|(.., variants)| variants);
         let hybrids = hybrids.filter(|variant| variant.kind == Kind::Hybrid);
         let roots: Vec<BlobId> = hybrids.flat_map(|variant| audio_roots(&variant.metainfo)).collect();
         let verdicts = self.verdicts(&roots).await?;
-        for (release, _, variants) in given {
-            let torrent = published_torrent(release, variants, &verdicts);
+        for (release, _, whole, variants) in given {
+            let torrent = published_torrent(release, variants, whole, &verdicts);
             for file in torrent.files.values() {
                 published.allowed.insert(file.root, file.may_distribute);
             }
@@ -202,6 +212,7 @@ fn parsed(archive: &Archive, manifest: &Manifest, variant: &ManifestVariant) -> 
 fn published_torrent(
     release: String,
     variants: Vec<PublishedVariant>,
+    whole: bool,
     verdicts: &HashMap<BlobId, Verdict>,
 ) -> PublishedTorrent {
     let files = variants
@@ -221,7 +232,7 @@ fn published_torrent(
         })
         .collect();
     let name = variants.first().map(|variant| variant.metainfo.name.clone()).unwrap_or_default();
-    PublishedTorrent { release, name, variants, files }
+    PublishedTorrent { release, name, variants, files, whole }
 }
 
 /// The audio of a hybrid: it lies two deep, by the first byte of its root; covers lie three deep, and the rest on top.

@@ -78,8 +78,10 @@ pub(crate) async fn count(app: App) {
 /// Makes tracker and seeder serve these torrents and no others. What stays is left alone, with its peers.
 fn offer(app: &App, seeder: Option<&Seeder>, published: &Published, offered: &mut HashMap<Sha1Hash, Arc<SeedTorrent>>) {
     let mut allowed: HashSet<Sha1Hash> = HashSet::new();
-    // A torrent with something in it that has gone dark is offered to nobody, whole or in parts.
-    let given = published.torrents.values().filter(|torrent| torrent.files.values().all(|file| file.may_distribute));
+    // A torrent with something in it that has gone dark is offered to nobody, whole or in parts. One of which only a part is
+    // here is given out as a web seed, for a seeder says that it has everything.
+    let given = published.torrents.values().filter(|torrent| torrent.whole);
+    let given = given.filter(|torrent| torrent.files.values().all(|file| file.may_distribute));
     for torrent in given {
         for variant in &torrent.variants {
             let seed = match seed_torrent(torrent, variant) {

@@ -2,13 +2,19 @@
 
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use fonoteca_archive::error::said;
+use fonoteca_archive::mirror::{PullReport, keep_following};
+use fonoteca_archive::{Archive, ArchiveError};
 use fonoteca_server::{Bound, ServerOptions, serve};
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 use super::Ended;
 use crate::context::Context;
 use crate::environment;
+use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -16,7 +22,8 @@ use crate::output::Output;
 ///
 /// Accounts hear what their role allows, in a browser or any Subsonic app. Everybody may read the feed and fetch what
 /// was released, over HTTP (web seeds) and BitTorrent. It listens on this machine only, unless told otherwise; put a
-/// web server with TLS before it when others are to reach it. With `[fixity]` in archive.toml it checks what is held in
+/// web server with TLS before it when others are to reach it. Feeds that were added with `mirror add` are followed, as
+/// `mirror set` says. With `[fixity]` in archive.toml it checks what is held in
 /// the background; `fonoteca verify --status` says how far.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -73,8 +80,29 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     let interrupt = context.interrupt().clone();
     let name = archive.name().to_owned();
     let ready = |bound: Bound| announce(output, &name, bound);
+    let following = follow(context, &archive)?;
     serve(archive, accounts, options, ready, async move { interrupt.wait().await }).await?;
+    following.abort();
     Ok(Exit::Done)
+}
+
+/// Follows the feeds that are mirrored. Reports are signed where the key is at hand.
+fn follow(context: &Context, archive: &Archive) -> Result<JoinHandle<()>, CommandError> {
+    let (keys, of) = (context.keys()?, archive.clone());
+    let key = move || keys.signing_key(&of).ok().map(Arc::new);
+    let tell = |mirror: &str, done: Result<PullReport, ArchiveError>| match done {
+        Ok(report) if report.failed.is_empty() => {
+            tracing::info!(mirror, serial = report.serial, blobs = report.blobs, "the mirror is up to date");
+        }
+        Ok(report) => {
+            tracing::warn!(mirror, failed = report.failed.len(), "torrents of the mirror could not be fetched");
+        }
+        Err(error) => tracing::warn!(mirror, error = said(&error), "the mirror could not be brought up to date"),
+    };
+    let archive = archive.clone();
+    Ok(tokio::spawn(async move {
+        keep_following(&archive, Arc::new(key), environment::minute_of_day, Arc::new(tell)).await;
+    }))
 }
 
 fn announce(output: &Output, name: &str, bound: Bound) {
