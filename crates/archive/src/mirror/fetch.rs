@@ -33,7 +33,8 @@ pub(super) struct Blobs {
 /// The lowest rate that peers can be asked at: a block is 16 KiB.
 const LOWEST_RATE: u32 = 32 << 10;
 
-/// Fetches the torrent's files whose blobs the store lacks, or those of them that are `wanted`, and moves each into the store, proving its root once more.
+/// Fetches the torrent's files whose blobs the store lacks, of all of them or of `files`, and moves each into the store, proving
+/// its root once more.
 pub(super) async fn blobs(
     archive: &Archive,
     mirror: &Mirror,
