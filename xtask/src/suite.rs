@@ -32,6 +32,9 @@ pub fn run(workspace: &Workspace, only: Option<Part>, no_corpus: bool) -> Result
     if wanted(Part::Test) || wanted(Part::Deny) {
         timed("Python tools", || tools::install_python_tools(workspace))?;
     }
+    if wanted(Part::Test) {
+        timed("WebTorrent", || tools::install_webtorrent(workspace))?;
+    }
     if wanted(Part::Test) && !no_corpus {
         timed("corpus", || corpus::fetch(workspace, false).map(|_| ()))?;
     }
@@ -50,6 +53,7 @@ pub fn run(workspace: &Workspace, only: Option<Part>, no_corpus: bool) -> Result
         let mut command = workspace.cargo();
         command.args(["test", "--workspace", "--locked"]);
         command.env("FONOTECA_TEST_PYTHON", tools::python(workspace));
+        command.env("FONOTECA_TEST_WEBTORRENT", tools::webtorrent(workspace));
         if !no_corpus {
             command.env("FONOTECA_TEST_CORPUS", corpus::folder(workspace));
         }

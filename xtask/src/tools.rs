@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::workspace::{Workspace, output, run};
 
 /// Debian packages, and what each is for.
-const PACKAGES: [(&str, &str); 22] = [
+const PACKAGES: [(&str, &str); 26] = [
     ("ffmpeg", "transcoding; an independent decoder and loudness meter"),
     ("flac", "makes test files"),
     ("vorbis-tools", "makes test files"),
@@ -22,6 +22,10 @@ const PACKAGES: [(&str, &str); 22] = [
     ("python3-venv", "the folder that the packages from PyPI live in"),
     ("aria2", "a client that must be able to fetch a release"),
     ("transmission-cli", "a client that must be able to fetch a release"),
+    ("qbittorrent-nox", "a client that must be able to fetch a release"),
+    ("rtorrent", "a client that must be able to fetch a release"),
+    ("nodejs", "runs WebTorrent, a client that must be able to fetch a release"),
+    ("npm", "installs WebTorrent"),
     ("mktorrent", "the fast way to make torrents, in benches"),
     ("minisign", "the reference for signatures"),
     ("opentracker", "a tracker that is asked for counts"),
@@ -44,7 +48,12 @@ pub fn install_build_packages() -> Result<()> {
 
 /// Installs the Debian packages that are missing, as root or through sudo; asks apt for nothing when none is.
 pub fn install_system_packages() -> Result<()> {
-    install(&PACKAGES.map(|(name, _)| name))
+    let mut names = PACKAGES.map(|(name, _)| name).to_vec();
+    // Other packages of Node.js than Debian's bring npm along, and do not go with Debian's.
+    if Command::new("npm").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        names.retain(|name| *name != "npm");
+    }
+    install(&names)
 }
 
 fn install(names: &[&'static str]) -> Result<()> {
@@ -94,6 +103,36 @@ pub fn python_tools(workspace: &Workspace) -> PathBuf {
 /// The interpreter that tests run their Python with (`FONOTECA_TEST_PYTHON`).
 pub fn python(workspace: &Workspace) -> PathBuf {
     python_tools(workspace).join("bin/python")
+}
+
+/// Where WebTorrent lies (`FONOTECA_TEST_WEBTORRENT`).
+pub fn webtorrent(workspace: &Workspace) -> PathBuf {
+    workspace.cache("webtorrent").join("node_modules")
+}
+
+/// Installs WebTorrent from npm anew when `xtask/webtorrent` is not what it was installed from.
+pub fn install_webtorrent(workspace: &Workspace) -> Result<()> {
+    let list = workspace.root.join("xtask/webtorrent");
+    let folder = workspace.cache("webtorrent");
+    let mut wanted = Vec::new();
+    for file in ["package.json", "package-lock.json", "no-webrtc/package.json", "no-webrtc/index.js"] {
+        let from = list.join(file);
+        wanted.push((file, fs::read_to_string(&from).with_context(|| format!("cannot read {}", from.display()))?));
+    }
+    let stamp = folder.join("made-from.txt");
+    let all: String = wanted.iter().map(|(_, text)| text.as_str()).collect();
+    if fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == all) {
+        return Ok(());
+    }
+    fs::create_dir_all(folder.join("no-webrtc")).with_context(|| format!("cannot create {}", folder.display()))?;
+    for (file, text) in &wanted {
+        let to = folder.join(file);
+        fs::write(&to, text).with_context(|| format!("cannot write {}", to.display()))?;
+    }
+    // Without the scripts of packages: what they would compile is not needed.
+    let arguments = ["ci", "--no-audit", "--no-fund", "--omit=optional", "--ignore-scripts", "--silent"];
+    run(Command::new("npm").args(arguments).current_dir(&folder))?;
+    fs::write(&stamp, all).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
 /// The virtual environment with the programs that benches run as peers.

@@ -3,20 +3,19 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 
 use fonoteca_audio::identify::SoundIndex;
 use fonoteca_catalog::index::Index;
 use fonoteca_catalog::{Catalog, CatalogError, Snapshot};
 use fonoteca_model::rights::{Verdict, decide};
-use fonoteca_model::{BlobId, Progress, Sha256Hash, Silent, Timestamp};
+use fonoteca_model::{BlobId, Progress, Silent, Timestamp};
 use fonoteca_store::Store;
-use fonoteca_torrent::Metainfo;
 use parking_lot::Mutex;
 
 use crate::begun;
 use crate::error::ArchiveError;
-use crate::published::Published;
+use crate::published::{KnownRoots, Published, Shelf};
 use crate::settings::Settings;
 
 /// Where the time comes from.
@@ -37,8 +36,8 @@ struct Inner {
     index: Mutex<Option<Arc<Index>>>,
     sounds: OnceLock<Arc<SoundIndex>>,
     published: tokio::sync::Mutex<Option<Arc<Published>>>,
-    /// Torrents that somebody holds just now, by the SHA-256 of their files.
-    torrents: Mutex<HashMap<Sha256Hash, Weak<Metainfo>>>,
+    torrent_roots: KnownRoots,
+    opened_torrents: Mutex<Shelf>,
     verdicts: Mutex<Remembered>,
     /// Whether any decision is about a work, at this version of `rights`.
     works_decided: Mutex<Option<(i64, bool)>>,
@@ -113,7 +112,8 @@ impl Archive {
                 index: Mutex::new(None),
                 sounds: OnceLock::new(),
                 published: tokio::sync::Mutex::new(None),
-                torrents: Mutex::default(),
+                torrent_roots: Mutex::default(),
+                opened_torrents: Mutex::default(),
                 verdicts: Mutex::default(),
                 works_decided: Mutex::default(),
             }),
@@ -186,8 +186,12 @@ impl Archive {
         &self.inner.works_decided
     }
 
-    pub(crate) fn parsed_torrents(&self) -> &Mutex<HashMap<Sha256Hash, Weak<Metainfo>>> {
-        &self.inner.torrents
+    pub(crate) fn torrent_roots(&self) -> &KnownRoots {
+        &self.inner.torrent_roots
+    }
+
+    pub(crate) fn opened_torrents(&self) -> &Mutex<Shelf> {
+        &self.inner.opened_torrents
     }
 
     pub(crate) fn sounds_cell(&self) -> &OnceLock<Arc<SoundIndex>> {

@@ -30,5 +30,5 @@ pub mod settings;
 
 pub use archive::{Archive, Clock};
 pub use error::{ArchiveError, Blame};
-pub use published::{Published, PublishedFile, PublishedTorrent, PublishedVariant, SignedFeed};
+pub use published::{Contents, Located, Published, PublishedFile, PublishedTorrent, PublishedVariant, SignedFeed};
 pub use settings::Settings;

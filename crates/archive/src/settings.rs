@@ -39,7 +39,7 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Serving {
-    /// Bytes a second that are uploaded by BitTorrent at most.
+    /// Bytes a second that are uploaded by BitTorrent at most; `serve --upload-limit` overrides it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upload: Option<Rate>,
 }

@@ -1,14 +1,14 @@
 //! What goes on beside the requests: the index follows the tables, tracker and seeder follow what is published, and what is
 //! held is checked when it is time; and trackers are asked who else has it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fonoteca_archive::fixity::{Report, keep_checking};
-use fonoteca_archive::{ArchiveError, Published, PublishedTorrent, PublishedVariant};
-use fonoteca_model::{BlobId, Sha1Hash, Silent};
-use fonoteca_swarm::{ScrapeOptions, SeedTorrent, Seeder};
+use fonoteca_archive::{ArchiveError, Published};
+use fonoteca_model::{Sha1Hash, Silent};
+use fonoteca_swarm::{Offer, ScrapeOptions, Seeder};
 
 use crate::app::App;
 
@@ -17,7 +17,7 @@ const TURN: Duration = Duration::from_secs(2);
 
 /// Runs until it is dropped.
 pub(crate) async fn follow(app: App, seeder: Option<Arc<Seeder>>) {
-    let mut offered: HashMap<Sha1Hash, Arc<SeedTorrent>> = HashMap::new();
+    let mut offered: HashSet<Offer> = HashSet::new();
     let mut last: Option<Arc<Published>> = None;
     loop {
         if let Err(error) = app.archive.refresh_index().await {
@@ -76,46 +76,20 @@ pub(crate) async fn count(app: App) {
 }
 
 /// Makes tracker and seeder serve these torrents and no others. What stays is left alone, with its peers.
-fn offer(app: &App, seeder: Option<&Seeder>, published: &Published, offered: &mut HashMap<Sha1Hash, Arc<SeedTorrent>>) {
-    let mut allowed: HashSet<Sha1Hash> = HashSet::new();
+fn offer(app: &App, seeder: Option<&Seeder>, published: &Published, offered: &mut HashSet<Offer>) {
     // A torrent with something in it that has gone dark is offered to nobody, whole or in parts. One of which only a part is
     // here is given out as a web seed, for a seeder says that it has everything.
-    let given = published.torrents.values().filter(|torrent| torrent.whole);
-    let given = given.filter(|torrent| torrent.files.values().all(|file| file.may_distribute));
-    for torrent in given {
-        for variant in &torrent.variants {
-            let seed = match seed_torrent(torrent, variant) {
-                Ok(seed) => seed,
-                Err(error) => {
-                    app.internal("offering a torrent", &error);
-                    continue;
-                }
-            };
-            allowed.extend(seed.info_hashes());
-            if let (Some(seeder), Some(first)) = (seeder, seed.info_hashes().first().copied())
-                && !offered.contains_key(&first)
-            {
-                let seed = Arc::new(seed);
-                seeder.add(Arc::clone(&seed));
-                offered.insert(first, seed);
-            }
+    let given = published.torrents.values().filter(|torrent| torrent.whole && torrent.may_distribute);
+    let allowed: HashSet<Offer> = given.flat_map(|torrent| &torrent.variants).map(|variant| variant.offer).collect();
+    let hashes: HashSet<Sha1Hash> = allowed.iter().flat_map(Offer::info_hashes).collect();
+    app.tracker.serve_only(&hashes);
+    if let Some(seeder) = seeder {
+        for gone in offered.difference(&allowed) {
+            seeder.remove(&gone.key());
+        }
+        for new in allowed.difference(offered) {
+            seeder.add(*new);
         }
     }
-    app.tracker.serve_only(&allowed);
-    offered.retain(|hash, _| {
-        let stays = allowed.contains(hash);
-        if let (false, Some(seeder)) = (stays, seeder) {
-            seeder.remove(hash);
-        }
-        stays
-    });
-}
-
-/// A v1 twin that was read from disk does not tell its files' roots; the release does.
-fn seed_torrent(
-    torrent: &PublishedTorrent,
-    variant: &PublishedVariant,
-) -> Result<SeedTorrent, fonoteca_swarm::SwarmError> {
-    let root_of = |path: &[String]| -> Option<BlobId> { torrent.files.get(&path.join("/")).map(|file| file.root) };
-    SeedTorrent::with_roots(&variant.metainfo, |_, file| root_of(&file.path))
+    *offered = allowed;
 }

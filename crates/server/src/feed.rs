@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use fonoteca_archive::Located;
 use fonoteca_archive::feed::{channels, rss};
 use fonoteca_archive::health::{MAX_REPORT_BYTES, ReportRefused, SignedReport, take_report};
 use fonoteca_guard::{Decision, Observation, Subject};
@@ -158,14 +159,15 @@ async fn web_seed(
     let Some(torrent) = published.torrents.get(&torrent) else {
         return Ok(not_found("no published torrent has this name"));
     };
-    if path.starts_with(".pad/") {
-        let files = torrent.variants.iter().flat_map(|variant| &variant.metainfo.files);
-        let pad = files.into_iter().find(|file| file.pad && file.path.join("/") == path);
-        let Some(pad) = pad else { return Ok(not_found("the torrent has no such padding")) };
-        let counting = app.clone();
-        return Ok(zeros(pad.size, &headers, move |sent| counting.metrics.web_seed_bytes.add(sent)));
-    }
-    let Some(file) = torrent.files.get(&path) else { return Ok(not_found("the torrent has no such file")) };
+    let contents = app.archive.contents(&published, torrent).await;
+    let file = match contents.map_err(|error| app.internal("reading a torrent", &error))?.get(&path) {
+        None => return Ok(not_found("the torrent has no such file")),
+        Some(Located::Padding(size)) => {
+            let counting = app.clone();
+            return Ok(zeros(size, &headers, move |sent| counting.metrics.web_seed_bytes.add(sent)));
+        }
+        Some(Located::File(file)) => file,
+    };
     if file.withdrawn {
         let message = "This recording was withdrawn at its rights holder's request.\n";
         return Ok((StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS, message).into_response());

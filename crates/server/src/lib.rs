@@ -27,5 +27,6 @@ mod tracker;
 mod web;
 
 pub use error::ServerError;
+pub use fonoteca_swarm::SeederOptions;
 pub use options::{ServerOptions, TrackerLimits};
 pub use serve::{Bound, serve};

@@ -43,6 +43,7 @@ fn of_seeder(out: &mut String, stats: SeederStats) {
         ("read_errors_total", "counter", "Blocks that could not be read for a BitTorrent peer.", stats.read_errors),
         ("peers", "gauge", "BitTorrent peers connected now.", stats.peers as u64),
         ("torrents", "gauge", "Torrents offered to BitTorrent peers.", stats.torrents as u64),
+        ("open_torrents", "gauge", "Torrents that peers are at, or were lately.", stats.open_torrents as u64),
     ] {
         line(out, &format!("fonoteca_seeder_{name}"), kind, help, value);
     }

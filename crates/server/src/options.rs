@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fonoteca_guard::{Policy, Rate};
 use fonoteca_model::Timestamp;
+use fonoteca_swarm::SeederOptions;
 
 pub use crate::tracker::TrackerLimits;
 
@@ -15,6 +16,8 @@ pub struct ServerOptions {
     pub listen: SocketAddr,
     /// Where the BitTorrent seeder listens; `None` for no seeder.
     pub bittorrent: Option<SocketAddr>,
+    /// What the seeder may cost.
+    pub seeder: SeederOptions,
     /// The address under which others reach the server, such as `https://music.example.org`. With `https` the session
     /// cookie is never sent in the clear.
     pub public_url: Option<String>,
@@ -37,6 +40,7 @@ impl Default for ServerOptions {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 4747)),
             bittorrent: None,
+            seeder: SeederOptions::default(),
             public_url: None,
             session_ttl: Duration::from_hours(30 * 24),
             tracker: TrackerLimits::default(),

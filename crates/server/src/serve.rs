@@ -2,13 +2,12 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fonoteca_accounts::Accounts;
 use fonoteca_archive::Archive;
-use fonoteca_swarm::{Seeder, SeederOptions};
+use fonoteca_swarm::Seeder;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -48,10 +47,8 @@ pub async fn serve(
     let failed = |source| ServerError::Listen { address: listen, source };
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     let http = listener.local_addr().map_err(failed)?;
-    let upload = archive.settings().serve.upload.and_then(|rate| NonZeroU64::new(rate.0));
-    let seeding = SeederOptions { bytes_per_second: upload, ..SeederOptions::default() };
     let seeder = match options.bittorrent {
-        Some(address) => Some(Arc::new(Seeder::start(address, archive.blob_source(), seeding).await?)),
+        Some(address) => Some(Arc::new(Seeder::start(address, archive.seed_source(), options.seeder.clone()).await?)),
         None => None,
     };
     let bittorrent = seeder.as_ref().map(|seeder| seeder.local_addr());

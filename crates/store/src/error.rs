@@ -206,11 +206,18 @@ impl StoreError {
         if is_full(&source) { Self::Full { name, folder, source } } else { Self::Write { name, folder, source } }
     }
 
+    /// The database of places could not be used.
+    pub(crate) fn places(path: &Path, source: rusqlite::Error) -> Self {
+        if is_full_for_sqlite(&source) {
+            return Self::io("write", path, Errno::NOSPC.into());
+        }
+        Self::Places { path: path.to_path_buf(), source }
+    }
+
     /// Whether the disk is full: whatever is tried next will fail as well.
     pub fn is_full(&self) -> bool {
         match self {
             Self::Full { .. } => true,
-            Self::Places { source, .. } => source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
             Self::Object { source, .. } => {
                 let mut cause = std::error::Error::source(source);
                 while let Some(error) = cause {
@@ -254,6 +261,12 @@ impl StoreError {
 /// Whether this is what the system says of a disk that fails.
 pub fn is_io_error(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::IO.raw_os_error())
+}
+
+/// SQLite says of no room for its shared memory only that it could not get it.
+fn is_full_for_sqlite(error: &rusqlite::Error) -> bool {
+    let rusqlite::Error::SqliteFailure(error, _) = error else { return false };
+    error.code == rusqlite::ErrorCode::DiskFull || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
 }
 
 fn is_full(error: &io::Error) -> bool {

@@ -52,7 +52,7 @@ impl Places {
             prepare(&mut connection)?;
             Ok(connection)
         };
-        let connection = open().map_err(|source| StoreError::Places { path: path.to_path_buf(), source })?;
+        let connection = open().map_err(|source| StoreError::places(path, source))?;
         Ok(Self { path: path.to_path_buf(), connection: Mutex::new(connection) })
     }
 
@@ -179,7 +179,7 @@ impl Places {
     }
 
     fn failed(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::Places { path: self.path.clone(), source }
+        StoreError::places(&self.path, source)
     }
 }
 

@@ -34,5 +34,5 @@ pub use download::{FetchOptions, fetch_by_swarm};
 pub use error::SwarmError;
 pub use fetched::Fetched;
 pub use scrape::{ScrapeError, ScrapeOptions, Scraped, scrape};
-pub use seeder::{BlobSource, SeedTorrent, Seeder, SeederOptions, SeederStats};
+pub use seeder::{Offer, SeedSource, SeedTorrent, Seeder, SeederOptions, SeederStats};
 pub use webseed::{WebSeed, WebSeedOptions, fetch_by_web_seed, fetch_what_web_seed_has};

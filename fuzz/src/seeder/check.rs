@@ -1,8 +1,12 @@
 //! What a peer sends: cut into messages the same way however it arrives, and answered with messages that are well-formed.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
+use fonoteca_model::{BlobId, PIECE_BYTES, Sha256Hash};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::hashes::{REQUEST_BYTES, Trees};
 use super::metadata::{self, Extended};
 use super::wire::{self, Handshake, Incoming};
 use crate::frames::{Frames, HANDSHAKE_BYTES};
@@ -28,7 +32,7 @@ pub fn check(bytes: &[u8]) {
     let halves = runtime.block_on(messages((&rest[..middle]).chain(&rest[middle..])));
     assert_eq!(halves, found, "in two halves");
     found.into_iter().for_each(message);
-    metadata::info_of(&Bytes::copy_from_slice(bytes));
+    metadata::info_of(bytes);
 }
 
 async fn messages(from: impl AsyncRead + Unpin) -> Vec<Bytes> {
@@ -54,6 +58,7 @@ fn message(frame: Bytes) {
         }
         Ok(Incoming::HashRequest(request)) => {
             assert_eq!(is_message(&wire::hash_reject(&request)), Incoming::Other);
+            hashes(&request);
         }
         Ok(Incoming::Bitfield(bits)) => {
             let pieces = bits.len() as u32 * 8;
@@ -78,4 +83,17 @@ fn message(frame: Bytes) {
         },
         _ => {}
     }
+}
+
+/// A tree of five pieces, under whichever root is asked for: what is answered is as long as what was asked.
+fn hashes(request: &[u8]) {
+    let (root, numbers) = request.split_first_chunk::<32>().expect("the wire says how long a request is");
+    let trees = Trees::new(PIECE_BYTES as u64, &BTreeMap::from([(BlobId(*root), vec![Sha256Hash([7; 32]); 5])]));
+    let Some(answer) = trees.answer(request) else { return };
+    assert!(answer[5..].starts_with(request));
+    let sent = (answer.len() - 5 - REQUEST_BYTES) / 32;
+    let length = u32::from_be_bytes(numbers[8..12].try_into().expect("four bytes")) as usize;
+    let above = (8_usize / length).ilog2() as usize;
+    assert!((length..=length + above).contains(&sent), "{sent} hashes where {length} are asked for");
+    assert_eq!(u32::from_be_bytes(answer[..4].try_into().expect("four bytes")) as usize, answer.len() - 4);
 }

@@ -1,6 +1,9 @@
 //! The peer wire protocol. Its files are taken out of their crate, which brings a whole BitTorrent client with it.
 
 pub mod check;
+#[path = "../../../crates/swarm/src/seeder/hashes.rs"]
+#[allow(dead_code, reason = "the crate that it is of uses all of it")]
+mod hashes;
 #[path = "../../../crates/swarm/src/seeder/metadata.rs"]
 #[allow(dead_code, reason = "the crate that it is of uses all of it")]
 mod metadata;

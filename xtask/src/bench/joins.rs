@@ -6,13 +6,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::ingest::{Ours, once};
+use super::ingest::Ours;
 use super::{Outcome, Row, TargetIs};
 use crate::corpus;
 use crate::tools;
@@ -23,6 +26,8 @@ const DERIVED: usize = 1_020;
 const ENOUGH: usize = 1_000;
 /// Packages of real music have at least as many files.
 const ORIGINALS: usize = 400;
+/// Files that are derived at the same time.
+const WORKERS: usize = 2;
 /// What is shorter has no fingerprint that could tell it from anything: it is only given other tags.
 const SHORTEST: f64 = 3.0;
 /// Seconds of the originals that each round derives one more file from: what is long is encoded less often.
@@ -58,7 +63,10 @@ pub fn measure(workspace: &Workspace) -> Result<Outcome> {
         bail!("the corpus has only {} of {ORIGINALS} files", originals.len());
     }
     let originals = distinct(originals)?;
-    let folder = once(&workspace.cache("bench").join("joins"), |folder| derive(&originals, folder))?;
+    let folder = workspace.cache("bench").join("derived");
+    if !folder.join("list.json").exists() {
+        derive(&originals, &folder)?;
+    }
     let derived = listed(&folder)?;
     let ours = Ours::build(workspace)?;
     let archive = ours.archive()?;
@@ -88,36 +96,58 @@ fn distinct(files: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
     Ok(kept)
 }
 
-/// Makes the derived files, and a list of what each was made from. What ffmpeg cannot read is an original alone.
-fn derive(originals: &[PathBuf], folder: &Path) -> Result<()> {
+/// What is derived, from which original and how; what ffmpeg cannot read is an original alone.
+fn planned(originals: &[PathBuf]) -> Vec<(usize, String, &'static str)> {
     let readable = originals.iter().enumerate().filter_map(|(number, original)| Some((number, seconds(original)?)));
     let (long, short): (Vec<_>, Vec<_>) = readable.partition(|(_, length)| *length >= SHORTEST);
-    let mut list = Vec::new();
-    let mut derive = |original: usize, ending: &str, how: &str| {
-        let path = folder.join(format!("{:04}.{ending}", list.len()));
-        let mut bash = Command::new("bash");
-        bash.args(["-o", "pipefail", "-ec", &format!("{DECODED} {how}"), "bash"]).arg(&originals[original]).arg(&path);
-        if let Err(error) = run(bash.stdin(Stdio::null())) {
-            eprintln!("{error}");
-            return;
-        }
-        list.push(json!({"path": path, "original": original}));
-        if list.len() % 100 == 0 {
-            eprintln!("{} of {DERIVED} files derived", list.len());
-        }
-    };
-    for (original, _) in &short {
+    let retagged = short.iter().map(|(original, _)| {
         let ending = originals[*original].extension().unwrap_or_default().to_string_lossy().into_owned();
-        derive(*original, &ending, "-c copy -metadata title='Another title' \"$2\"");
-    }
+        (*original, ending, "-c copy -metadata title='Another title' \"$2\"")
+    });
     let rounds = ROUNDS.into_iter().chain(std::iter::repeat(ROUNDS[ROUNDS.len() - 1])).take(WAYS.len());
     let turns = rounds.enumerate().flat_map(|(round, most)| {
         let some = long.iter().filter(move |(_, length)| *length <= most);
-        some.map(move |(original, _)| (*original, WAYS[(*original + round) % WAYS.len()]))
+        some.map(move |(original, _)| {
+            let (ending, how) = WAYS[(*original + round) % WAYS.len()];
+            (*original, ending.to_owned(), how)
+        })
     });
-    for (original, (ending, how)) in turns.take(DERIVED.saturating_sub(short.len())) {
-        derive(original, ending, how);
-    }
+    retagged.chain(turns).take(DERIVED).collect()
+}
+
+/// Makes the derived files, two at a time, and a list of what each was made from; what is there is not made again.
+fn derive(originals: &[PathBuf], folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let planned = planned(originals);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut made = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some((original, ending, how)) = planned.get(number) else { return made };
+            let path = folder.join(format!("{number:04}.{ending}"));
+            if !path.exists() {
+                let partial = folder.join(format!("partial-{number:04}.{ending}"));
+                let mut bash = Command::new("bash");
+                bash.args(["-o", "pipefail", "-ec", &format!("{DECODED} {how}"), "bash"]);
+                bash.arg(&originals[*original]).arg(&partial).stdin(Stdio::null());
+                if let Err(error) = run(&mut bash).and_then(|()| Ok(fs::rename(&partial, &path)?)) {
+                    eprintln!("{error}");
+                    // It may not have been begun.
+                    let _ = fs::remove_file(&partial);
+                    continue;
+                }
+            }
+            made.push(json!({"path": path, "original": original}));
+            if number % 100 == 99 {
+                eprintln!("{} of {} files derived", number + 1, planned.len());
+            }
+        }
+    };
+    let list: Vec<Value> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
     if list.len() < ENOUGH {
         bail!("only {} of {DERIVED} files could be derived", list.len());
     }

@@ -9,6 +9,7 @@ mod ingest;
 mod joins;
 mod machine;
 mod release;
+mod seeder;
 
 use std::fs;
 use std::path::PathBuf;
@@ -34,12 +35,14 @@ pub enum Name {
     Identify,
     /// Torrents of a folder, against mktorrent and libtorrent; a release of a million files that only the tables know
     Release,
+    /// Offering many synthetic torrents to BitTorrent peers
+    Seeder,
 }
 
-/// What `bench catalog`, `bench identify` and `bench release` take besides.
+/// What `bench catalog`, `bench identify`, `bench release` and `bench seeder` take besides.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Scale {
-    /// Tracks (catalog), recordings (identify) or files (release)
+    /// Tracks (catalog), recordings (identify), files (release) or files in torrents of 100 (seeder)
     #[arg(long, default_value_t = 1_000_000)]
     rows: u64,
     /// Keep the data in this folder; phases that are done there are not done again (catalog)
@@ -108,6 +111,7 @@ pub fn run(workspace: &Workspace, name: Name, json: bool, scale: &Scale) -> Resu
         Name::Joins => ("joins".to_owned(), joins::measure(workspace)?),
         Name::Identify => (format!("identify-{}", scale.rows), identify::measure(workspace, scale)?),
         Name::Release => (format!("release-{}", scale.rows), release::measure(workspace, scale)?),
+        Name::Seeder => (format!("seeder-{}", scale.rows), seeder::measure(workspace, scale)?),
         Name::Catalog => (format!("catalog-{}", scale.rows), catalog::measure(workspace, scale)?),
     };
     if !json {

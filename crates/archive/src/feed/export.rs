@@ -16,6 +16,7 @@ use super::own::pages_folder;
 use super::{FEED, Own, SIGNATURE, channels, rss};
 use crate::archive::Archive;
 use crate::error::ArchiveError;
+use crate::published::Located;
 use crate::release::Manifest;
 
 /// How audio gets into the copy.
@@ -131,24 +132,26 @@ async fn files(
     let published = archive.published().await?;
     for torrent in &feed.torrents {
         let Some(given) = published.torrents.get(&torrent.name) else { continue };
-        for variant in &given.variants {
-            for pad in variant.metainfo.files.iter().filter(|file| file.pad) {
-                let to = format!("webseed/{}/{}", torrent.name, pad.path.join("/"));
-                if !writer.is_there(&to, pad.size) && how != WithFiles::No {
-                    writer.zeros(&to, pad.size)?;
-                }
-            }
-        }
-        let mut paths: Vec<_> = given.files.iter().filter(|(_, file)| file.may_distribute).collect();
-        paths.sort_by_key(|(path, _)| *path);
-        for (path, file) in paths {
+        let contents = archive.contents(&published, given).await?;
+        for (path, located) in contents.all() {
             if progress.cancelled() {
                 return Err(ArchiveError::Cancelled);
             }
             let to = format!("webseed/{}/{path}", torrent.name);
-            if !writer.is_there(&to, file.size) && how != WithFiles::No {
-                blob(archive, file.root, how, &to, writer).await?;
-                progress.advance(1);
+            let size = match located {
+                Located::Padding(size) => size,
+                Located::File(file) if file.may_distribute => file.size,
+                Located::File(_) => continue,
+            };
+            if writer.is_there(&to, size) || how == WithFiles::No {
+                continue;
+            }
+            match located {
+                Located::Padding(size) => writer.zeros(&to, size)?,
+                Located::File(file) => {
+                    blob(archive, file.root, how, &to, writer).await?;
+                    progress.advance(1);
+                }
             }
         }
     }

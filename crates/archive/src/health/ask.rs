@@ -35,9 +35,8 @@ pub async fn ask(
     let published = archive.published().await?;
     let mut trackers: BTreeMap<String, Vec<Sha1Hash>> = BTreeMap::new();
     for variant in published.torrents.values().flat_map(|torrent| &torrent.variants) {
-        let Some(hash) = variant.metainfo.info_hash_v1 else { continue };
-        for tracker in variant.metainfo.announce.iter().flatten() {
-            trackers.entry(tracker.clone()).or_default().push(hash);
+        for tracker in &variant.trackers {
+            trackers.entry(tracker.clone()).or_default().push(variant.offer.key());
         }
     }
     let mut report = AskReport::default();

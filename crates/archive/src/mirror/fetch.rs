@@ -10,6 +10,7 @@ use fonoteca_model::progress::Progress;
 use fonoteca_model::{BlobHashes, BlobId};
 use fonoteca_swarm::{FetchOptions, Fetched, SwarmError, WebSeedOptions, fetch_by_swarm, fetch_what_web_seed_has};
 use fonoteca_torrent::Metainfo;
+use futures::{StreamExt, TryStreamExt};
 
 use super::Mirror;
 use super::pull::{PullOptions, Via, roots};
@@ -19,6 +20,9 @@ use crate::error::ArchiveError;
 /// Without news from peers for so long, the web seed is asked; when there is no such way out, patience is longer.
 const STALL_AUTO: Duration = Duration::from_secs(15);
 const STALL_ALONE: Duration = Duration::from_mins(1);
+
+/// Files that are hashed and made durable at once: most of the time of a small one is waiting for the disk.
+const ADOPTED_AT_ONCE: usize = 8;
 
 /// What came in.
 pub(super) struct Blobs {
@@ -63,16 +67,20 @@ pub(super) async fn blobs(
     let staging = mirror.staging(archive, &metainfo.name);
     std::fs::create_dir_all(&staging).map_err(ArchiveError::io(&staging, "cannot be made"))?;
     blobs.moved = fetch(mirror, metainfo, &staging, wanted, options, progress).await?;
+    // The same bytes may stand at two paths of one torrent; the first takes them along.
+    let mut seen = HashSet::new();
+    lacking.retain(|(root, _)| seen.insert(*root));
+    let mut adopting = Vec::new();
     for (root, file) in lacking {
         let path = file.path.iter().fold(staging.clone(), |path, part| path.join(part));
-        // The same bytes may stand at two paths of one torrent; the first took them along.
-        if blobs.hashes.contains_key(&root) {
-            continue;
-        }
-        let put = archive.store().adopt(&path, root).await?;
+        adopting.push(async move { Ok::<_, ArchiveError>((root, archive.store().adopt(&path, root).await?)) });
+    }
+    let mut adopted = futures::stream::iter(adopting).buffer_unordered(ADOPTED_AT_ONCE);
+    while let Some((root, put)) = adopted.try_next().await? {
         blobs.added += u64::from(put.added);
         blobs.hashes.insert(root, put.hashes);
     }
+    drop(adopted);
     std::fs::remove_dir_all(&staging).map_err(ArchiveError::io(&staging, "cannot be removed"))?;
     Ok(blobs)
 }

@@ -9,6 +9,7 @@ use fonoteca_catalog::{Blob, BlobKind, Release, Snapshot};
 use fonoteca_model::progress::{Progress, Unit};
 use fonoteca_model::{BlobId, Sha1Hash, Sha256Hash};
 use fonoteca_torrent::File;
+use fonoteca_torrent::feed::Role;
 use sha2::{Digest, Sha256};
 
 use super::list::{Earlier, manifests, superseded};
@@ -67,7 +68,10 @@ pub(super) async fn write(
     replaced.extend(torrents.iter().flat_map(|torrent| &torrent.supersedes).copied());
     let is_live = |torrent: &&ManifestTorrent| {
         let hash = torrent.variants.iter().find_map(|variant| variant.infohash_v2);
-        earlier.is_live(&torrent.name) && !hash.is_some_and(|hash| replaced.contains(&hash))
+        // An earlier catalogue has rows as well: of things that may be gone by now.
+        torrent.role == Role::Audio
+            && earlier.is_live(&torrent.name)
+            && !hash.is_some_and(|hash| replaced.contains(&hash))
     };
     let live: Vec<&ManifestTorrent> =
         before.iter().flat_map(|manifest| &manifest.torrents).filter(is_live).chain(torrents).collect();

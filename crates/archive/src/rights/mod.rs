@@ -335,7 +335,7 @@ pub async fn plan_withdrawal(archive: &Archive, subject: &Subject) -> Result<Wit
     let roots = roots_of_subject(&archive.snapshot().await?, subject).await?;
     let published = archive.published().await?;
     let given_out: std::collections::HashSet<BlobId> =
-        published.torrents.values().flat_map(|torrent| torrent.files.values().map(|file| file.root)).collect();
+        published.torrents.values().flat_map(|torrent| torrent.roots().iter().copied()).collect();
     let published = roots.iter().filter(|root| given_out.contains(root)).count();
     Ok(WithdrawalPlan { subject: subject.clone(), roots, published })
 }

@@ -21,10 +21,12 @@ use super::document::{Kind, MAX_PARTS, RowAt, Standing};
 use super::error::IndexError;
 use super::fields::lay_words;
 use super::files::{DataFile, FileEntry, FileList, Files, joined_at, place, row_at};
+use super::ids::Ids;
 use super::known::Known;
 use super::make::Maker;
 use super::scan::{RowView, Scan};
-use super::tally::{Ids, Tally};
+use super::tally::Tally;
+use super::update::blocking;
 use super::words;
 use crate::keys::Keys;
 use crate::rowstore::Origin;
@@ -325,26 +327,28 @@ fn other_words(row: &RowView<'_>) -> Vec<Vec<String>> {
     missing.map(|(_, name)| words::words(name)).collect()
 }
 
-/// Makes documents of all tracks in the files, but those singled out; and rows and keys where they are missing.
+/// Makes documents of all tracks in the files, but those singled out; and rows and keys where they are missing. Gives the ids
+/// that are stated twice.
 pub(super) async fn add_tracks(
     work: &Arc<Work>,
     change: &Arc<Change>,
     known: &Arc<Known>,
+    tally: &Arc<Tally>,
     albums: Files,
     list: (&FileList, Vec<TableFile>),
     progress: &dyn Progress,
-) -> Result<Tally, IndexError> {
+) -> Result<Vec<Id>, IndexError> {
     let (list, files) = list;
     progress.stage("indexing tracks", files.iter().map(|file| file.rows).sum(), Unit::Items);
     let first = Arc::new(first_parts(list, Kind::Track));
-    let (change, known, albums) = (Arc::clone(change), Arc::clone(known), Arc::new(albums));
-    let act = move |work: &Work, file: &TableFile, tally: &mut Tally, done: &UnboundedSender<u64>| {
+    let (change, known, tally, albums) = (Arc::clone(change), Arc::clone(known), Arc::clone(tally), Arc::new(albums));
+    let act = move |work: &Work, file: &TableFile, ids: &mut Ids, done: &UnboundedSender<u64>| {
         let first = first.get(&file.path).copied().unwrap_or_default();
         let mut last = Last::new(&albums);
         let mut adding = Adding::to(&change);
         let (mut title, mut others) = (String::new(), String::new());
         read_file(work, Kind::Track, file, done, |number, row| {
-            tally.ids.add(row.id);
+            ids.add(row.id)?;
             if known.is_singled_out(row.id) {
                 return Ok(());
             }
@@ -368,10 +372,9 @@ pub(super) async fn add_tracks(
             let at = row_at(first, number);
             adding.add((Kind::Track, at), standing, facts, row.source, is_linked.then_some(group), (&title, &others))
         })?;
-        tally.ids.end_file();
         adding.send()
     };
-    Ok(Tally::together(each_file(work, files, progress, Tally::default, act).await?))
+    repeated_in_each(work, files, progress, act).await
 }
 
 /// Makes documents of all albums or artists in the files. Gives the ids that are stated twice.
@@ -393,7 +396,7 @@ pub(super) async fn add_containers(
         let mut adding = Adding::to(&change);
         let (mut title, mut others) = (String::new(), String::new());
         read_file(work, kind, file, done, |number, row| {
-            ids.add(row.id);
+            ids.add(row.id)?;
             let (group, is_linked) = known.group(kind, row.id);
             let Aggregate { standing, held, withdrawn } = tally.of((kind, row.id));
             title.clear();
@@ -406,12 +409,21 @@ pub(super) async fn add_containers(
             let at = row_at(first, number);
             adding.add((kind, at), standing, facts, row.source, is_linked.then_some(group), (&title, &others))
         })?;
-        ids.end_file();
         adding.send()
     };
-    let mut ids = Ids::default();
-    each_file(work, files, progress, Ids::default, act).await?.into_iter().for_each(|some| ids.append(some));
-    Ok(ids.repeated())
+    repeated_in_each(work, files, progress, act).await
+}
+
+/// Does something with each file, and gives the ids that were stated twice.
+async fn repeated_in_each(
+    work: &Arc<Work>,
+    files: Vec<TableFile>,
+    progress: &dyn Progress,
+    act: impl Fn(&Work, &TableFile, &mut Ids, &UnboundedSender<u64>) -> Result<(), IndexError> + Clone + Send + 'static,
+) -> Result<Vec<Id>, IndexError> {
+    let dir = work.dir.clone();
+    let ids = each_file(work, files, progress, move || Ids::new(&dir), act).await?;
+    blocking(move || Ids::repeated(ids)).await
 }
 
 /// Documents that are handed over at once: handing over each by itself costs 6 % of the time, in waiting.

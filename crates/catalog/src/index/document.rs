@@ -97,6 +97,15 @@ impl Standing {
         }
     }
 
+    /// As one number of 24 bits, in the same order.
+    pub(crate) fn bits(self) -> u32 {
+        u32::from(self.popularity) << 16 | u32::from(self.listens)
+    }
+
+    pub(crate) const fn from_bits(bits: u32) -> Self {
+        Self { popularity: (bits >> 16) as u8, listens: bits as u16 }
+    }
+
     pub(crate) fn is_nothing(self) -> bool {
         self == Self::default()
     }

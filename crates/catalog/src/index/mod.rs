@@ -53,6 +53,7 @@ mod fields;
 mod files;
 mod forget;
 mod generation;
+mod ids;
 mod join;
 mod known;
 mod latin;

@@ -1,177 +1,130 @@
-//! What a rebuild learns of all rows on the way, in as little memory as it gets.
+//! What the tracks say about albums and artists, as a rebuild learns it on the way: one list for all workers, 12 bytes an
+//! album or artist, which are known before the first track is read.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use fonoteca_model::Id;
+use arrow::array::AsArray as _;
+use arrow::datatypes::Int64Type;
+use futures::TryStreamExt as _;
 
+use super::by_id::ById;
 use super::change::{Aggregate, Container};
-use super::document::Kind;
+use super::document::{Kind, Standing};
+use crate::error::CatalogError;
+use crate::schema::Table;
+use crate::snapshot::Snapshot;
 
-/// What the tracks say about albums and artists.
-#[derive(Default)]
+/// What was told of each album and artist that there is.
 pub(super) struct Tally {
-    albums: Told,
-    artists: Told,
-    /// Ids of rows, to find those that are stated twice.
-    pub ids: Ids,
+    albums: ById<Told>,
+    artists: ById<Told>,
 }
 
 impl Tally {
-    pub(super) fn count(&mut self, (kind, id): Container, of_track: Aggregate) {
-        let told = if kind == Kind::Album { &mut self.albums } else { &mut self.artists };
-        told.add(id.0, of_track);
+    /// Of all albums and artists, of which nothing is told yet.
+    pub(super) async fn of_nothing(snapshot: &Snapshot) -> Result<Self, CatalogError> {
+        Ok(Self {
+            albums: read_ids(snapshot, Table::Albums).await?,
+            artists: read_ids(snapshot, Table::Artists).await?,
+        })
     }
 
-    pub(super) fn together(tallies: Vec<Self>) -> Self {
-        let mut all = Self::default();
-        for mut tally in tallies {
-            all.albums.append(&mut tally.albums);
-            all.artists.append(&mut tally.artists);
-            all.ids.append(tally.ids);
+    /// Counts a track of an album or artist; one that is in no table is nobody's concern.
+    pub(super) fn count(&self, container: Container, of_track: Aggregate) {
+        if let Some(told) = self.told(container) {
+            told.add(of_track);
         }
-        all.albums.settle();
-        all.artists.settle();
-        all
     }
 
-    pub(super) fn of(&self, (kind, id): Container) -> Aggregate {
-        let told = if kind == Kind::Album { &self.albums } else { &self.artists };
-        told.of(id.0)
+    pub(super) fn of(&self, container: Container) -> Aggregate {
+        self.told(container).map(Told::aggregate).unwrap_or_default()
+    }
+
+    fn told(&self, (kind, id): Container) -> Option<&Told> {
+        if kind == Kind::Album { self.albums.get(id.0) } else { self.artists.get(id.0) }
     }
 }
 
-/// What is told of many ids, some of them again and again: what was told of one is drawn together on the way.
+async fn read_ids(snapshot: &Snapshot, table: Table) -> Result<ById<Told>, CatalogError> {
+    let mut ids = Vec::with_capacity(snapshot.room_for(table)?);
+    let mut batches = snapshot.sql_stream(&format!("SELECT id FROM {}", table.name())).await?;
+    while let Some(batch) = batches.try_next().await? {
+        ids.extend_from_slice(batch.column(0).as_primitive::<Int64Type>().values());
+    }
+    Ok(by_ids(ids))
+}
+
+fn by_ids(mut ids: Vec<i64>) -> ById<Told> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids.shrink_to_fit();
+    let told = ids.iter().map(|_| Told::default()).collect();
+    ById::new(ids, told)
+}
+
+/// An [`Aggregate`] that grows under many hands: the best standing, and which sorts of tracks there were.
 #[derive(Default)]
-struct Told {
-    /// Up to `settled` in the order of ids, each once; then as it came.
-    all: Vec<(i64, Aggregate)>,
-    settled: usize,
-}
+struct Told(AtomicU32);
 
-/// Fewer are not worth drawing together.
-const MIN_UNSETTLED: usize = 1 << 20;
+const HELD: u32 = 1 << 29;
+const WITHDRAWN: u32 = 1 << 30;
+const GIVEN: u32 = 1 << 31;
+const SORTS: u32 = HELD | WITHDRAWN | GIVEN;
 
 impl Told {
-    fn add(&mut self, id: i64, of_track: Aggregate) {
-        match self.all[self.settled..].last_mut() {
-            Some((last, known)) if *last == id => *known = known.and(of_track),
-            _ => self.all.push((id, of_track)),
+    fn add(&self, of_track: Aggregate) {
+        let sort = match of_track {
+            Aggregate { withdrawn: true, .. } => WITHDRAWN,
+            Aggregate { held: true, .. } => GIVEN | HELD,
+            Aggregate { .. } => GIVEN,
+        };
+        let standing = of_track.standing.bits();
+        let with = |before: u32| {
+            let after = (before | sort) & SORTS | (before & !SORTS).max(standing);
+            (after != before).then_some(after)
+        };
+        // What it says already need not be written; and nothing else is read by it, so that any order will do.
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, with);
+    }
+
+    fn aggregate(&self) -> Aggregate {
+        let bits = self.0.load(Ordering::Relaxed);
+        Aggregate {
+            standing: Standing::from_bits(bits & !SORTS),
+            held: bits & HELD != 0,
+            withdrawn: bits & (WITHDRAWN | GIVEN) == WITHDRAWN,
         }
-        if self.all.len() >= self.settled.saturating_mul(2).max(MIN_UNSETTLED) {
-            self.settle();
-        }
-    }
-
-    fn settle(&mut self) {
-        self.all.sort_unstable_by_key(|(id, _)| *id);
-        self.all.dedup_by(|(id, of_track), (known_id, known)| {
-            let same = id == known_id;
-            if same {
-                *known = known.and(*of_track);
-            }
-            same
-        });
-        self.settled = self.all.len();
-    }
-
-    fn append(&mut self, other: &mut Self) {
-        self.all.reserve_exact(other.all.len());
-        self.all.append(&mut other.all);
-    }
-
-    /// Of what was settled.
-    fn of(&self, id: i64) -> Aggregate {
-        let place = self.all.binary_search_by_key(&id, |(id, _)| *id);
-        place.map_or_else(|_| Aggregate::default(), |place| self.all[place].1)
-    }
-}
-
-/// The ids of many rows, file by file: 8 bytes each, and no more while they grow.
-#[derive(Default)]
-pub(super) struct Ids {
-    files: Vec<Vec<i64>>,
-    /// Of the file that is being read.
-    latest: Vec<i64>,
-}
-
-impl Ids {
-    pub(super) fn add(&mut self, id: Id) {
-        self.latest.push(id.0);
-    }
-
-    pub(super) fn end_file(&mut self) {
-        let mut ids = std::mem::take(&mut self.latest);
-        ids.sort_unstable();
-        ids.shrink_to_fit();
-        self.files.push(ids);
-    }
-
-    pub(super) fn append(&mut self, mut other: Self) {
-        self.files.append(&mut other.files);
-    }
-
-    /// Those that are there more than once.
-    pub(super) fn repeated(self) -> Vec<Id> {
-        let mut files: Vec<_> = self.files.into_iter().map(Vec::into_iter).collect();
-        let first = files.iter_mut().enumerate().filter_map(|(file, ids)| Some(Reverse((ids.next()?, file))));
-        let mut next: BinaryHeap<Reverse<(i64, usize)>> = first.collect();
-        let mut repeated = Vec::new();
-        let mut last = None;
-        while let Some(mut least) = next.peek_mut() {
-            let Reverse((id, file)) = *least;
-            if last == Some(id) && repeated.last() != Some(&Id(id)) {
-                repeated.push(Id(id));
-            }
-            last = Some(id);
-            match files[file].next() {
-                Some(id) => *least = Reverse((id, file)),
-                None => drop(PeekMut::pop(least)),
-            }
-        }
-        repeated
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::document::Standing;
+    use fonoteca_model::Id;
+
     use super::*;
 
     #[test]
-    fn ids_that_are_stated_twice_are_found_wherever() {
-        let mut first = Ids::default();
-        for file in [&[5, 1, 9][..], &[], &[7, 5, 7, 7]] {
-            file.iter().for_each(|id| first.add(Id(*id)));
-            first.end_file();
-        }
-        let mut second = Ids::default();
-        for id in [-3, 9, 5] {
-            second.add(Id(id));
-        }
-        second.end_file();
-        first.append(second);
-        assert_eq!(first.repeated(), [Id(5), Id(7), Id(9)]);
-        assert_eq!(Ids::default().repeated(), []);
-    }
-
-    #[test]
     fn what_is_told_again_and_again_is_drawn_together() {
-        let told = |popularity, held| Aggregate { standing: Standing::new(popularity, 1), held, withdrawn: false };
-        let (mut one, mut other) = (Tally::default(), Tally::default());
-        for round in 0..3_i32 {
-            for id in 0..700_000 {
-                one.count((Kind::Album, Id(id * 3 % 700_000)), told(round, id == 7));
+        let told = |popularity, held, withdrawn| Aggregate { standing: Standing::new(popularity, 1), held, withdrawn };
+        let tally = Tally { albums: by_ids((0..1000).chain([21, 7]).collect()), artists: by_ids(vec![21]) };
+        std::thread::scope(|scope| {
+            for round in 0..3_i32 {
+                let tally = &tally;
+                scope.spawn(move || {
+                    for id in 0..1000 {
+                        tally.count((Kind::Album, Id(id * 3 % 1000)), told(round, id == 7, false));
+                    }
+                });
             }
-        }
-        other.count((Kind::Album, Id(21)), told(9, false));
-        other.count((Kind::Artist, Id(21)), told(4, false));
-        let all = Tally::together(vec![one, other]);
-        assert_eq!(all.of((Kind::Album, Id(21))), told(9, true));
-        assert_eq!(all.of((Kind::Album, Id(22))), told(2, false));
-        assert_eq!(all.of((Kind::Artist, Id(21))), told(4, false));
-        assert_eq!(all.of((Kind::Album, Id(700_000))), Aggregate::default());
-        assert_eq!(all.albums.all.len(), 700_000);
+        });
+        tally.count((Kind::Album, Id(21)), told(9, false, false));
+        tally.count((Kind::Artist, Id(21)), told(0, false, true));
+        assert_eq!(tally.of((Kind::Album, Id(21))), told(9, true, false));
+        assert_eq!(tally.of((Kind::Album, Id(22))), told(2, false, false));
+        assert!(tally.of((Kind::Artist, Id(21))).withdrawn);
+        tally.count((Kind::Artist, Id(21)), told(4, false, false));
+        assert_eq!(tally.of((Kind::Artist, Id(21))), told(4, false, false));
+        tally.count((Kind::Album, Id(-1)), told(4, false, false));
+        assert_eq!(tally.of((Kind::Album, Id(-1))), Aggregate::default(), "there is no such album");
     }
 }

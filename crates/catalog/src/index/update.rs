@@ -228,12 +228,12 @@ async fn fill(
 ) -> Result<(), IndexError> {
     let snapshot = &work.snapshot;
     let tracks = files.remove(&Kind::Track).unwrap_or_default();
-    let mut tally = bulk::add_tracks(work, change, known, albums, (list, tracks), progress).await?;
+    let tally = Arc::new(Tally::of_nothing(snapshot).await?);
+    let repeated = bulk::add_tracks(work, change, known, &tally, albums, (list, tracks), progress).await?;
     join_keys(work, Kind::Track, list, progress).await?;
     Arc::get_mut(change).ok_or(IndexError::Cancelled)?.open_files(list)?;
-    let repeated = std::mem::take(&mut tally.ids).repeated();
     remove_repeated(change, snapshot, Kind::Track, &repeated)?;
-    let tally = Arc::new(add_singled_out(change, snapshot, known, tally, progress).await?);
+    add_singled_out(change, snapshot, known, &tally, progress).await?;
     for kind in [Kind::Album, Kind::Artist] {
         let files: Vec<TableFile> = files.remove(&kind).unwrap_or_default();
         let repeated = bulk::add_containers(work, change, known, &tally, kind, (list, files), progress).await?;
@@ -262,11 +262,10 @@ async fn add_singled_out(
     change: &Change,
     snapshot: &Snapshot,
     known: &super::known::Known,
-    tally: Tally,
+    tally: &Tally,
     progress: &dyn Progress,
-) -> Result<Tally, IndexError> {
+) -> Result<(), IndexError> {
     progress.stage("indexing what is held or withdrawn", Some(known.singled_out().len() as u64), Unit::Items);
-    let mut tally = tally;
     for ids in known.singled_out().chunks(SINGLE_CHUNK) {
         stop_if_cancelled(progress)?;
         let ids: Vec<Id> = ids.iter().copied().map(Id).collect();
@@ -280,7 +279,7 @@ async fn add_singled_out(
         }
         progress.advance(ids.len() as u64);
     }
-    Ok(Tally::together(vec![tally]))
+    Ok(())
 }
 
 /// The ids in data files that went: what they say no longer counts.

@@ -1,13 +1,14 @@
 //! `fonoteca serve`: stream to accounts, publish to everybody.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use fonoteca_archive::error::said;
 use fonoteca_archive::mirror::{PullReport, keep_following};
 use fonoteca_archive::{Archive, ArchiveError};
-use fonoteca_server::{Bound, ServerOptions, serve};
+use fonoteca_server::{Bound, SeederOptions, ServerOptions, serve};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -17,6 +18,7 @@ use crate::environment;
 use crate::error::CommandError;
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::values;
 
 /// Serve the archive: web page, Subsonic apps, feed and torrents
 ///
@@ -37,6 +39,9 @@ pub struct Args {
     /// Where the BitTorrent seeder listens, or `off` [default: a free port beside --listen]
     #[arg(long, value_name = "ADDR|off")]
     bittorrent: Option<Seeding>,
+    /// Bytes a second that the seeder sends at most, as in `2MB`; peers share it evenly [default: the one in archive.toml]
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    upload_limit: Option<u64>,
     /// The address under which others reach the server [default: the one in archive.toml]
     #[arg(long)]
     url: Option<String>,
@@ -65,6 +70,7 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     if accounts.users().await?.is_empty() {
         output.note("nobody can log in yet: `fonoteca user add NAME` makes an account");
     }
+    let upload = args.upload_limit.or(archive.settings().serve.upload.map(|rate| rate.0));
     let options = ServerOptions {
         listen: args.listen,
         bittorrent: match args.bittorrent {
@@ -72,6 +78,7 @@ pub async fn run(args: Args, context: &Context) -> Ended {
             Some(Seeding::Off) => None,
             Some(Seeding::At(address)) => Some(address),
         },
+        seeder: SeederOptions { bytes_per_second: upload.and_then(NonZeroU64::new), ..SeederOptions::default() },
         minute_of_day: environment::minute_of_day,
         public_url: args.url.or_else(|| archive.settings().publish.url.clone()),
         ..ServerOptions::default()

@@ -1,6 +1,6 @@
 //! A library of ten thousand files in place, moved and renamed as a whole: nobody loses anything by it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Write;
@@ -8,7 +8,12 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 
+use fonoteca_accounts::{Accounts, ItemKind, NewPlaylist, Playlist, Star, User};
+use fonoteca_archive::Archive;
+use fonoteca_archive::keys::KeyRing;
+use fonoteca_model::{Id, Timestamp};
 use fonoteca_testkit::{http, noise, tagged};
 use serde_json::Value;
 
@@ -21,6 +26,8 @@ const SONGS: u32 = 10;
 const FILES: u32 = ALBUMS * SONGS;
 /// Songs that somebody starred, played and put into a list; few enough that each is of another album.
 const STARRED: usize = 20;
+const USER: &str = "ana";
+const NOW: Timestamp = Timestamp::from_seconds(1_793_620_800);
 
 #[test]
 fn ten_thousand_files_moved_and_renamed_keep_their_tracks_rights_and_what_accounts_hold() {
@@ -56,15 +63,18 @@ fn ten_thousand_files_moved_and_renamed_keep_their_tracks_rights_and_what_accoun
     let shown = |root: &str| world.here(&["rights", "show", root, "--json"]).ended(0).one();
     let rights: Vec<Value> = roots.iter().map(|root| shown(root)).collect();
     let login = add_user(&world);
-    let some: Vec<&String> = tracks.values().step_by(FILES as usize / STARRED).collect();
-    let before = {
-        let server = Server::start(&world);
-        let ids = |key: &str| some.iter().flat_map(|track| ["&", key, "=tr-", track]).collect::<String>();
-        ask(&server, &login, &format!("star?{}", ids("id")));
-        ask(&server, &login, &format!("createPlaylist?name=Evenings{}", ids("songId")));
-        ask(&server, &login, &format!("scrobble?{}", ids("id")));
-        held_by_the_account(&server, &login, some[0])
+    let some: Vec<Id> = tracks.values().step_by(FILES as usize / STARRED).map(|track| track.parse().unwrap()).collect();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(use_account(&world, &some));
+    let told = |world: &World| {
+        let server = Server::start(world);
+        let songs: Vec<Value> =
+            some.iter().map(|track| ask(&server, &login, &format!("getSong?id=tr-{track}"))["song"].clone()).collect();
+        let frequent = ask(&server, &login, "getAlbumList2?type=frequent&size=500")["albumList2"]["album"].clone();
+        assert_eq!(frequent.as_array().map(Vec::len), Some(STARRED), "{frequent}");
+        (songs, frequent)
     };
+    let before = (told(&world), runtime.block_on(held_by_the_account(&world)));
 
     // Every folder and every file gets another name, and everything lies elsewhere.
     fs::create_dir(world.path("shelf")).unwrap();
@@ -83,8 +93,7 @@ fn ten_thousand_files_moved_and_renamed_keep_their_tracks_rights_and_what_accoun
     assert_eq!((&summary(&second)["known"], &summary(&second)["added"]), (&FILES.into(), &0.into()));
     assert_eq!(tracks_of(&second), tracks, "the same tracks");
     assert_eq!(roots.iter().map(|root| shown(root)).collect::<Vec<_>>(), rights);
-    let after = held_by_the_account(&Server::start(&world), &login, some[0]);
-    assert_eq!(after, before);
+    assert_eq!((told(&world), runtime.block_on(held_by_the_account(&world))), before);
     assert_eq!(stamps(&world.path("shelf")), files, "no file was written to");
     assert_eq!(summary(&ingest("shelf"))["unchanged"], FILES);
     let stats = world.here(&["stats", "--json"]).one();
@@ -128,12 +137,12 @@ fn blobs(folder: &Path) -> usize {
 
 /// Adds an account: what its apps send to log in.
 fn add_user(world: &World) -> String {
-    let mut command = world.command(&["--archive", "archive", "user", "add", "ana", "--password-stdin", "--json"]);
+    let mut command = world.command(&["--archive", "archive", "user", "add", USER, "--password-stdin", "--json"]);
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"a long pass phrase").unwrap();
     let output = child.wait_with_output().unwrap();
     let user: Value = serde_json::from_slice(&output.stdout).unwrap();
-    format!("&u=ana&p={}&v=1.16.1&c=test&f=json", user["app_password"].as_str().unwrap())
+    format!("&u={USER}&p={}&v=1.16.1&c=test&f=json", user["app_password"].as_str().unwrap())
 }
 
 fn ask(server: &Server, login: &str, question: &str) -> Value {
@@ -145,15 +154,38 @@ fn ask(server: &Server, login: &str, question: &str) -> Value {
     answer.clone()
 }
 
-/// Stars, a playlist, plays, and what is told of a song that has all of them.
-fn held_by_the_account(server: &Server, login: &str, track: &str) -> [Value; 4] {
-    let starred = ask(server, login, "getStarred2?")["starred2"]["song"].clone();
-    let lists = ask(server, login, "getPlaylists?")["playlists"]["playlist"].clone();
-    let list = ask(server, login, &format!("getPlaylist?id={}", lists[0]["id"].as_str().unwrap()));
-    let entries = list["playlist"]["entry"].clone();
-    let frequent = ask(server, login, "getAlbumList2?type=frequent&size=500")["albumList2"]["album"].clone();
-    for held in [&starred, &entries, &frequent] {
-        assert_eq!(held.as_array().map(Vec::len), Some(STARRED), "{held}");
+async fn account(world: &World) -> (Accounts, User) {
+    let archive = Archive::open(&world.path("archive"), Arc::new(|| NOW)).await.unwrap();
+    let key = KeyRing::new(world.path("home/.config/fonoteca/keys")).accounts_key().unwrap();
+    let accounts = Accounts::open(&archive.accounts_path(), key).await.unwrap();
+    let user = accounts.user(USER).await.unwrap().unwrap();
+    (accounts, user)
+}
+
+/// Stars, rates and plays tracks, and makes a list of them.
+async fn use_account(world: &World, tracks: &[Id]) {
+    let (accounts, user) = account(world).await;
+    for track in tracks {
+        accounts.star(&user, ItemKind::Track, *track, NOW).await.unwrap();
+        accounts.set_rating(&user, ItemKind::Track, *track, 4, NOW).await.unwrap();
+        accounts.scrobble(&user, *track, NOW, true).await.unwrap();
     }
-    [starred, entries, frequent, ask(server, login, &format!("getSong?id=tr-{track}"))["song"].clone()]
+    let list = NewPlaylist { name: "Evenings".to_owned(), tracks: tracks.to_vec(), ..NewPlaylist::default() };
+    accounts.create_playlist(&user, &list, NOW).await.unwrap();
+    accounts.close().await;
+}
+
+/// Stars, ratings, plays and the list.
+async fn held_by_the_account(world: &World) -> (Vec<Star>, HashMap<Id, u8>, HashMap<Id, u64>, Playlist) {
+    let (accounts, user) = account(world).await;
+    let lists = accounts.playlists(&user).await.unwrap();
+    let held = (
+        accounts.starred(&user, ItemKind::Track).await.unwrap(),
+        accounts.ratings(&user, ItemKind::Track).await.unwrap(),
+        accounts.play_counts(&user).await.unwrap(),
+        accounts.playlist(&user, lists[0].id).await.unwrap().unwrap(),
+    );
+    accounts.close().await;
+    assert_eq!([held.0.len(), held.1.len(), held.2.len(), held.3.tracks.len()], [STARRED; 4]);
+    held
 }

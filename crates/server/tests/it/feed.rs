@@ -1,8 +1,6 @@
 //! What anyone gets: the feed, releases, web seeds, and peers from the tracker.
 
-use std::collections::BTreeMap;
-
-use fonoteca_archive::{feed, health, release, rights};
+use fonoteca_archive::{Located, feed, health, release, rights};
 use fonoteca_model::rights::{Subject, SubjectKind};
 use fonoteca_model::{BlobHasher, Silent};
 use fonoteca_torrent::{Limits, Metainfo, SigningKey};
@@ -41,7 +39,7 @@ async fn a_release_by_web_seed_and_tracker() {
     assert_eq!(feed.status(), 200);
     let feed: serde_json::Value = serde_json::from_str(&feed.text().await.expect("text")).expect("JSON");
     let pages = feed["torrents"]["pages"].as_array().expect("pages");
-    assert_eq!((feed["torrents"]["entries"].as_u64(), pages.len()), (Some(2), 1), "{feed:#}");
+    assert_eq!((feed["torrents"]["entries"].as_u64(), pages.len()), (Some(3), 1), "{feed:#}");
     let page = format!("/pages/{}.jsonl.zst", pages[0]["sha256"].as_str().expect("a hash"));
     let page = world.get(&page).await;
     assert!(page.headers()["cache-control"].to_str().expect("text").contains("immutable"));
@@ -57,17 +55,14 @@ async fn a_release_by_web_seed_and_tracker() {
 
     let published = world.archive.published().await.expect("published");
     let (name, torrent) = published.torrents.iter().next().expect("a torrent");
-    let variants: BTreeMap<&str, &Metainfo> =
-        torrent.variants.iter().map(|variant| (variant.file_name.as_str(), &*variant.metainfo)).collect();
-    assert_eq!(variants.len(), 2, "hybrid and twin");
-    for (file_name, metainfo) in variants {
-        let bytes = world.get(&format!("/releases/first/{file_name}")).await;
+    assert_eq!(torrent.variants.len(), 2, "hybrid and twin");
+    for variant in &torrent.variants {
+        let bytes = world.get(&format!("/releases/first/{}", variant.file_name)).await;
         assert_eq!(bytes.headers()["content-type"], "application/x-bittorrent");
         let bytes = bytes.bytes().await.expect("bytes");
-        assert_eq!(
-            &Metainfo::parse(&bytes, &Limits::default()).expect("a torrent").info_hash_v1,
-            &metainfo.info_hash_v1
-        );
+        let metainfo = Metainfo::parse(&bytes, &Limits::default()).expect("a torrent");
+        assert_eq!(metainfo.info_hash_v1, Some(variant.offer.key()));
+        assert_eq!(metainfo.announce.concat(), variant.trackers);
         // The whole torrent as a web-seed client reads it, padding included: its pieces must be right.
         let mut whole = Vec::new();
         for file in &metainfo.files {
@@ -225,13 +220,18 @@ async fn what_was_withdrawn_is_answered_with_451() {
     let world = World::new().await;
     publish(&world).await;
     let published = world.archive.published().await.expect("published");
-    let files =
-        published.torrents.iter().flat_map(|(name, torrent)| torrent.files.iter().map(move |file| (name, file)));
-    let files: Vec<_> = files.collect();
-    let roots: Vec<_> = files.iter().map(|(_, (_, file))| file.root).collect();
+    let roots: Vec<_> = published.torrents.values().flat_map(|torrent| torrent.roots()).copied().collect();
     let snapshot = world.archive.snapshot().await.expect("a snapshot");
     let held = snapshot.tracks_of_roots(&roots).await.expect("tracks");
-    let (name, (path, file)) = files.into_iter().find(|(_, (_, file))| held.contains_key(&file.root)).expect("audio");
+    let mut audio = Vec::new();
+    for (name, torrent) in &published.torrents {
+        let contents = world.archive.contents(&published, torrent).await.expect("read");
+        audio.extend(contents.all().filter_map(|(path, located)| match located {
+            Located::File(file) if held.contains_key(&file.root) => Some((name, path.to_owned(), file)),
+            Located::File(_) | Located::Padding(_) => None,
+        }));
+    }
+    let (name, path, file) = audio.into_iter().next().expect("audio");
     assert_eq!(world.get(&format!("/webseed/{name}/{path}")).await.status(), 200);
     let subject = Subject::new(SubjectKind::Blob, file.root.to_string());
     let plan = rights::plan_withdrawal(&world.archive, &subject).await.expect("planned");

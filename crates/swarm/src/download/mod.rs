@@ -280,9 +280,15 @@ impl Fetch {
             let from = sender.map_or_else(|| "a peer".to_owned(), |peer| format!("peer {peer}"));
             let torrent = &self.metainfo.name;
             progress.note(&format!("{torrent}: {from} sent wrong bytes; piece {piece} was thrown away"));
-            if let Some(liar) = sender.filter(|liar| !self.liars.contains(liar)) {
-                self.liars.push(liar);
+            if let Some(liar) = sender {
+                self.traffic.refused(liar);
+                if !self.liars.contains(&liar) {
+                    self.liars.push(liar);
+                }
             }
+        }
+        for (peer, what) in self.traffic.take_news() {
+            progress.note(&format!("{}: peer {peer} {what}; it is not asked again", self.metainfo.name));
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Which blocks of a torrent are nothing but padding, and what has gone by.
+//! Which blocks of a torrent are nothing but padding, what has gone by, and who misbehaved.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,22 @@ pub(super) struct Traffic {
     received_bytes: AtomicU64,
     answered_bytes: AtomicU64,
     senders: Mutex<HashMap<u64, SocketAddr>>,
+    peers: Mutex<Peers>,
 }
+
+/// Peers that did what they should not.
+#[derive(Default)]
+struct Peers {
+    /// How many pieces of each were refused.
+    refused: HashMap<SocketAddr, u32>,
+    banned: HashSet<SocketAddr>,
+    /// What has not been told yet.
+    news: Vec<(SocketAddr, &'static str)>,
+}
+
+/// Refused pieces after which a peer is left alone. The last block of one may have come from another peer than the wrong
+/// one, so the first is no proof.
+const REFUSED_PIECES: u32 = 3;
 
 impl Traffic {
     pub(super) fn new(metainfo: &Metainfo) -> Self {
@@ -33,6 +48,7 @@ impl Traffic {
             received_bytes: AtomicU64::new(0),
             answered_bytes: AtomicU64::new(0),
             senders: Mutex::default(),
+            peers: Mutex::default(),
         }
     }
 
@@ -62,6 +78,34 @@ impl Traffic {
         self.received_bytes.load(Ordering::Relaxed).max(engine_bytes.saturating_sub(answered))
     }
 
+    /// A peer did what no honest one does: it is not called again.
+    pub(super) fn misbehaved(&self, peer: SocketAddr, what: &'static str) {
+        let mut peers = self.peers.lock();
+        if peers.banned.insert(peer) {
+            peers.news.push((peer, what));
+        }
+    }
+
+    /// A piece that a peer sent was refused.
+    pub(super) fn refused(&self, peer: SocketAddr) {
+        let mut peers = self.peers.lock();
+        let refused = peers.refused.entry(peer).or_default();
+        *refused += 1;
+        if *refused >= REFUSED_PIECES && peers.banned.insert(peer) {
+            peers.news.push((peer, "sent wrong bytes again and again"));
+        }
+    }
+
+    /// Whether a peer is to be left alone.
+    pub(super) fn is_banned(&self, peer: &SocketAddr) -> bool {
+        self.peers.lock().banned.contains(peer)
+    }
+
+    /// Who is left alone since this was last asked, and why.
+    pub(super) fn take_news(&self) -> Vec<(SocketAddr, &'static str)> {
+        std::mem::take(&mut self.peers.lock().news)
+    }
+
     /// The peer that sent the last block of a piece.
     pub(super) fn sender(&self, piece: u64) -> Option<SocketAddr> {
         self.senders.lock().get(&piece).copied()
@@ -80,6 +124,7 @@ mod tests {
             received_bytes: AtomicU64::new(0),
             answered_bytes: AtomicU64::new(0),
             senders: Mutex::default(),
+            peers: Mutex::default(),
         };
         for (piece, begin, length, padding) in [
             (0, 30, 70, true),

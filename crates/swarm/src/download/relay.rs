@@ -4,11 +4,13 @@
 //! else: of 3 MB songs it would fetch a sixth more than they have, of small files several times as much. So its
 //! connections go through this relay, as a SOCKS5 proxy (RFC 1928) with a password (RFC 1929) on a loopback port: a
 //! request for a block of zeros is answered here, all else goes to the peer and back unchanged. The relay also sees
-//! which peer sent what, which librqbit does not tell. What is not BitTorrent (trackers) passes through untouched.
+//! which peer sent what, which librqbit does not tell, and does not connect again to one that sent garbage or what nobody
+//! asked for. What is not BitTorrent (trackers) passes through untouched.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -26,6 +28,8 @@ use crate::frames::{FrameError, Frames, HANDSHAKE_BYTES, PREFIX_BYTES, PROTOCOL}
 /// Longest message that is passed on.
 const MESSAGE_BYTES: usize = 2 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Where the info-hash stands in a handshake.
+const INFO_HASH: std::ops::Range<usize> = 28..48;
 const USER: &[u8] = b"fonoteca";
 const REQUEST: u8 = 6;
 const PIECE: u8 = 7;
@@ -68,7 +72,8 @@ pub(super) async fn start(traffic: Arc<Traffic>, until: CancellationToken) -> Re
 
 async fn connection(mut client: TcpStream, password: &[u8], traffic: &Traffic) -> Result<(), FrameError> {
     client.set_nodelay(true)?;
-    let target = timeout(CONNECT_TIMEOUT, negotiate(&mut client, password)).await.map_err(io::Error::from)??;
+    let mut target = timeout(CONNECT_TIMEOUT, negotiate(&mut client, password)).await.map_err(io::Error::from)??;
+    target.retain(|address| !traffic.is_banned(address));
     let connected = timeout(CONNECT_TIMEOUT, TcpStream::connect(&target[..])).await.map_err(io::Error::from);
     let (code, connected) = match connected.and_then(|connected| connected) {
         Ok(stream) => (0, Ok(stream)),
@@ -145,26 +150,42 @@ async fn between(
     let mut handshake = [0; HANDSHAKE_BYTES];
     client.read_exact(&mut handshake).await?;
     peer.write_all(&handshake).await?;
+    let asked = handshake;
     peer.read_exact(&mut handshake).await?;
+    if !handshake.starts_with(PROTOCOL) {
+        traffic.misbehaved(address, "does not speak BitTorrent");
+        return Err(broken("not BitTorrent").into());
+    }
+    if handshake[INFO_HASH] != asked[INFO_HASH] {
+        traffic.misbehaved(address, "answered for another torrent");
+        return Err(broken("another torrent").into());
+    }
     client.write_all(&handshake).await?;
     let (from_client, to_client) = client.into_split();
     let (from_peer, to_peer) = peer.into_split();
     let to_client = Mutex::new(to_client);
-    tokio::select! {
-        ended = outwards(from_client, to_peer, &to_client, traffic) => ended,
-        ended = inwards(from_peer, &to_client, address, traffic) => ended,
+    let asked_bytes = AtomicU64::new(0);
+    let ended = tokio::select! {
+        ended = outwards(from_client, to_peer, &to_client, &asked_bytes, traffic) => ended,
+        ended = inwards(from_peer, &to_client, &asked_bytes, address, traffic) => ended,
+    };
+    if matches!(ended, Err(FrameError::TooLong)) {
+        traffic.misbehaved(address, "sent a message longer than any that makes sense");
     }
+    ended
 }
 
 async fn outwards(
     from: OwnedReadHalf,
     mut to_peer: OwnedWriteHalf,
     to_client: &Mutex<OwnedWriteHalf>,
+    asked_bytes: &AtomicU64,
     traffic: &Traffic,
 ) -> Result<(), FrameError> {
     let mut frames = Frames::new(from, MESSAGE_BYTES);
     loop {
         let frame = frames.next().await?;
+        asked_bytes.fetch_add(requested(&frame).map_or(0, |[.., length]| u64::from(length)), Ordering::Relaxed);
         match padding_request(&frame, traffic) {
             Some((piece, begin, length)) => {
                 traffic.answered(u64::from(length));
@@ -181,30 +202,42 @@ async fn outwards(
     }
 }
 
-/// The block that a message asks for, if it does and the block is nothing but padding.
-fn padding_request(frame: &Bytes, traffic: &Traffic) -> Option<(u32, u32, u32)> {
+/// Piece, begin and length of the block that a message asks for, if it does.
+fn requested(frame: &Bytes) -> Option<[u32; 3]> {
     let (id, body) = frame[PREFIX_BYTES..].split_first()?;
     let ([piece, begin, length], []) = body.as_chunks::<4>() else {
         return None;
     };
-    let [piece, begin, length] = [piece, begin, length].map(|number| u32::from_be_bytes(*number));
-    (*id == REQUEST && length as usize <= MESSAGE_BYTES && traffic.is_padding(piece, begin, length))
-        .then_some((piece, begin, length))
+    (*id == REQUEST).then(|| [piece, begin, length].map(|number| u32::from_be_bytes(*number)))
+}
+
+/// The block that a message asks for, if it does and the block is nothing but padding.
+fn padding_request(frame: &Bytes, traffic: &Traffic) -> Option<(u32, u32, u32)> {
+    let [piece, begin, length] = requested(frame)?;
+    (length as usize <= MESSAGE_BYTES && traffic.is_padding(piece, begin, length)).then_some((piece, begin, length))
 }
 
 async fn inwards(
     from: OwnedReadHalf,
     to_client: &Mutex<OwnedWriteHalf>,
+    asked_bytes: &AtomicU64,
     address: SocketAddr,
     traffic: &Traffic,
 ) -> Result<(), FrameError> {
     let mut frames = Frames::new(from, MESSAGE_BYTES);
+    let mut got_bytes = 0;
     loop {
         let frame = frames.next().await?;
         if let Some((&PIECE, body)) = frame[PREFIX_BYTES..].split_first()
             && let Some((piece, rest)) = body.split_first_chunk::<4>()
         {
-            traffic.received(u32::from_be_bytes(*piece), rest.len().saturating_sub(4) as u64, address);
+            let bytes = rest.len().saturating_sub(4) as u64;
+            got_bytes += bytes;
+            if got_bytes > asked_bytes.load(Ordering::Relaxed) {
+                traffic.misbehaved(address, "sent what nobody asked for");
+                return Err(broken("what nobody asked for").into());
+            }
+            traffic.received(u32::from_be_bytes(*piece), bytes, address);
         }
         to_client.lock().await.write_all(&frame).await?;
     }

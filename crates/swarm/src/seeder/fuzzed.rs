@@ -1,6 +1,6 @@
 //! What the fuzzer kept and what it once found, through what it checks (`fuzz/src/seeder`).
 
-use super::{metadata, wire};
+use super::{hashes, metadata, wire};
 
 #[path = "../../../../fuzz/src/seeder/check.rs"]
 mod check;

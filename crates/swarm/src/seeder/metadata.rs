@@ -37,9 +37,8 @@ pub(super) fn read(body: &[u8]) -> Option<Extended> {
 }
 
 /// The `info` of a torrent file, as its bytes stand there; `None` if it is no torrent file.
-pub(super) fn info_of(torrent_file: &Bytes) -> Option<Bytes> {
-    let document = bencode::read_document(torrent_file, b"info", &bencode::Limits::default()).ok()?;
-    document.raw.map(|raw| torrent_file.slice_ref(raw))
+pub(super) fn info_of(torrent_file: &[u8]) -> Option<&[u8]> {
+    bencode::read_document(torrent_file, b"info", &bencode::Limits::default()).ok()?.raw
 }
 
 /// A piece of the metadata as a message, or a refusal where there is no such piece.

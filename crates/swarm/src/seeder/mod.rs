@@ -1,17 +1,24 @@
 //! An upload-only BitTorrent seeder that trusts the stored hashes.
 //!
-//! It speaks the peer wire protocol over TCP (BEP 3, the fast extension of BEP 6, metadata by BEP 9), answers to the v1
-//! info-hash and to the shortened v2 one (BEP 52), and reads blocks from a [`BlobSource`]; padding is zeros that nobody
-//! stores. Nothing is hashed on the way out: a fixity check is another job's task, and the peers check anyhow. A
-//! torrent that is removed stops at once, also for peers that are in the middle of it. A peer that sends garbage is
-//! dropped.
+//! It speaks the peer wire protocol over TCP (BEP 3, the fast extension of BEP 6, metadata by BEP 9, v2 by BEP 52 with
+//! hashes of the trees), answers to the v1 info-hash and to the shortened v2 one, and reads blocks from a [`SeedSource`];
+//! padding is zeros that nobody stores. Nothing is hashed on the way out: a fixity check is another job's task, and the
+//! peers check anyhow. A torrent that is removed stops at once, also for peers that are in the middle of it. A peer that
+//! sends garbage is dropped.
+//!
+//! Of a torrent on offer there is no more in memory than its info-hashes. It is opened when a peer asks for it, and what
+//! is open together is bounded ([`SeederOptions::torrents_bytes`]).
 
+mod fast;
 #[cfg(test)]
 mod fuzzed;
+mod hashes;
 mod metadata;
 mod options;
 mod peer;
+mod shelf;
 mod torrent;
+mod turns;
 mod wire;
 
 use std::collections::HashMap;
@@ -27,27 +34,27 @@ use bytes::Bytes;
 use fonoteca_model::{BlobId, Sha1Hash};
 use parking_lot::{Mutex, RwLock};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use options::SeederOptions;
-pub use torrent::SeedTorrent;
+pub use torrent::{Offer, SeedTorrent};
 
 use crate::error::SwarmError;
+use shelf::Shelf;
+use turns::Turns;
 
-/// Where a seeder finds the bytes of a blob.
+/// Where a seeder finds what it gives: a folder, an object store, anything that gives ranges of blobs.
 #[async_trait]
-pub trait BlobSource: Send + Sync {
-    /// Exactly the bytes of the range, which lies inside the blob.
+pub trait SeedSource: Send + Sync {
+    /// Exactly the bytes of the range, which lies inside the blob. At most [`SeederOptions::max_reads`] are asked for at
+    /// once.
     async fn read(&self, root: BlobId, range: Range<u64>) -> io::Result<Bytes>;
 
-    /// The `.torrent` file of a torrent on offer, for peers that came by a magnet link (BEP 9): `info_hash` is the
-    /// first of
-    /// [`SeedTorrent::info_hashes`]. `None`, if not overridden: such peers are refused.
-    async fn torrent_file(&self, info_hash: Sha1Hash) -> io::Result<Option<Bytes>> {
-        let _ = info_hash;
-        Ok(None)
-    }
+    /// The torrent whose [`Offer::key`] this is, read now; `None` where it is not there any more. It is kept for as
+    /// long as there is room, so it is asked for again only after a while.
+    async fn open(&self, key: Sha1Hash) -> io::Result<Option<SeedTorrent>>;
 }
 
 /// What a seeder has done so far.
@@ -55,17 +62,21 @@ pub trait BlobSource: Send + Sync {
 pub struct SeederStats {
     /// Torrents on offer.
     pub torrents: usize,
+    /// Those of them that are open, for peers that are there or were lately.
+    pub open_torrents: usize,
+    /// Bytes of memory that the open ones take.
+    pub open_torrents_bytes: usize,
     /// Peers connected now.
     pub peers: usize,
-    /// Bytes of blocks sent, padding included.
+    /// Bytes of blocks sent, padding included; metadata and hashes do not count.
     pub uploaded_bytes: u64,
     /// Connections accepted.
     pub connections: u64,
-    /// Connections turned away for lack of a place.
+    /// Connections turned away for lack of a place, or of room for their torrent.
     pub turned_away: u64,
     /// Peers dropped because of what they sent.
     pub garbage: u64,
-    /// Blocks that could not be read from the source.
+    /// Blocks and torrents that could not be read from the source.
     pub read_errors: u64,
 }
 
@@ -78,11 +89,13 @@ pub struct Seeder {
 
 struct Shared {
     options: SeederOptions,
-    source: Arc<dyn BlobSource>,
+    source: Arc<dyn SeedSource>,
     peer_id: [u8; 20],
-    torrents: RwLock<HashMap<Sha1Hash, Offer>>,
+    torrents: RwLock<HashMap<Sha1Hash, Arc<OnOffer>>>,
+    shelf: Shelf,
+    reads: Semaphore,
+    turns: Turns,
     places: Mutex<HashMap<IpAddr, usize>>,
-    throttle: Mutex<tokio::time::Instant>,
     uploaded_bytes: AtomicU64,
     connections: AtomicU64,
     turned_away: AtomicU64,
@@ -92,10 +105,9 @@ struct Shared {
 }
 
 /// A torrent on offer.
-#[derive(Clone)]
-struct Offer {
-    torrent: Arc<SeedTorrent>,
-    uploaded_bytes: Arc<AtomicU64>,
+struct OnOffer {
+    offer: Offer,
+    uploaded_bytes: AtomicU64,
     withdrawn: CancellationToken,
 }
 
@@ -103,7 +115,7 @@ impl Seeder {
     /// Listens on an address (port 0 takes any free one) and uploads in the background, on the current tokio runtime.
     pub async fn start(
         listen: SocketAddr,
-        source: Arc<dyn BlobSource>,
+        source: Arc<dyn SeedSource>,
         options: SeederOptions,
     ) -> Result<Self, SwarmError> {
         let failed = |source| SwarmError::Listen { address: listen, source };
@@ -112,12 +124,14 @@ impl Seeder {
         let mut peer_id = *b"-FN0010-............";
         peer_id[8..].copy_from_slice(&rand::random::<[u8; 12]>());
         let shared = Arc::new(Shared {
+            shelf: Shelf::new(options.torrents_bytes),
+            reads: Semaphore::new(options.max_reads.max(1)),
+            turns: Turns::new(options.bytes_per_second),
             options,
             source,
             peer_id,
             torrents: RwLock::default(),
             places: Mutex::default(),
-            throttle: Mutex::new(tokio::time::Instant::now()),
             uploaded_bytes: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
@@ -136,15 +150,15 @@ impl Seeder {
     }
 
     /// Offers a torrent under all its info-hashes; one that is on offer under the same hash is replaced.
-    pub fn add(&self, torrent: impl Into<Arc<SeedTorrent>>) {
-        let torrent = torrent.into();
+    pub fn add(&self, offer: Offer) {
         let withdrawn = self.shared.ended.child_token();
-        let offer = Offer { torrent: torrent.clone(), uploaded_bytes: Arc::default(), withdrawn };
+        let added = Arc::new(OnOffer { offer, uploaded_bytes: AtomicU64::new(0), withdrawn });
+        for hash in offer.info_hashes() {
+            self.remove(&hash);
+        }
         let mut torrents = self.shared.torrents.write();
-        for hash in torrent.info_hashes() {
-            if let Some(old) = torrents.insert(*hash, offer.clone()) {
-                old.withdrawn.cancel();
-            }
+        for hash in offer.info_hashes() {
+            torrents.insert(hash, Arc::clone(&added));
         }
     }
 
@@ -152,25 +166,30 @@ impl Seeder {
     /// offer.
     pub fn remove(&self, info_hash: &Sha1Hash) -> bool {
         let mut torrents = self.shared.torrents.write();
-        let Some(offer) = torrents.remove(info_hash) else {
+        let Some(removed) = torrents.get(info_hash).cloned() else {
             return false;
         };
-        offer.withdrawn.cancel();
-        torrents.retain(|_, other| !Arc::ptr_eq(&other.torrent, &offer.torrent));
+        for hash in removed.offer.info_hashes() {
+            torrents.remove(&hash);
+        }
+        removed.withdrawn.cancel();
+        self.shared.shelf.forget(removed.offer.key());
         true
     }
 
     /// Bytes uploaded of one torrent since it was added.
     pub fn uploaded_bytes(&self, info_hash: &Sha1Hash) -> Option<u64> {
-        self.shared.torrents.read().get(info_hash).map(|offer| offer.uploaded_bytes.load(Ordering::Relaxed))
+        self.shared.torrents.read().get(info_hash).map(|torrent| torrent.uploaded_bytes.load(Ordering::Relaxed))
     }
 
     /// Counts since the start.
     pub fn stats(&self) -> SeederStats {
         let shared = &self.shared;
-        let torrents = shared.torrents.read();
+        let (open_torrents, open_torrents_bytes) = shared.shelf.size();
         SeederStats {
-            torrents: torrents.iter().filter(|(hash, offer)| offer.torrent.info_hashes().first() == Some(hash)).count(),
+            torrents: shared.torrents.read().iter().filter(|(hash, torrent)| torrent.offer.key() == **hash).count(),
+            open_torrents,
+            open_torrents_bytes,
             peers: shared.places.lock().values().sum(),
             uploaded_bytes: shared.uploaded_bytes.load(Ordering::Relaxed),
             connections: shared.connections.load(Ordering::Relaxed),
@@ -223,10 +242,20 @@ async fn attend(stream: TcpStream, address: SocketAddr, place: Place) {
     let shared = &place.shared;
     let left = tokio::select! {
         () = shared.ended.cancelled() => return,
-        left = peer::serve(stream, shared) => left,
+        left = peer::serve(stream, address.ip(), shared) => left,
     };
-    if matches!(left, peer::PeerError::Garbage { .. }) {
-        shared.garbage.fetch_add(1, Ordering::Relaxed);
+    match &left {
+        peer::PeerError::Garbage { .. } => {
+            shared.garbage.fetch_add(1, Ordering::Relaxed);
+        }
+        peer::PeerError::NoRoom => {
+            shared.turned_away.fetch_add(1, Ordering::Relaxed);
+        }
+        peer::PeerError::Unopened(error) => {
+            shared.read_errors.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(%error, "a torrent cannot be opened");
+        }
+        _ => {}
     }
     tracing::debug!(%address, reason = %left, "a peer left");
 }

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -15,9 +17,9 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use super::metadata::{self, Extended};
-use super::torrent::Stretch;
+use super::torrent::{FileMap, Papers, Stretch};
 use super::wire::{self, Block, Handshake, Incoming};
-use super::{Offer, SeederOptions, Shared};
+use super::{OnOffer, SeederOptions, Shared, fast};
 use crate::frames::{FrameError, Frames, HANDSHAKE_BYTES};
 
 /// Why a peer left, or was shown the door.
@@ -41,8 +43,12 @@ pub(super) enum PeerError {
     Useless,
     #[error("it did not take what it asked for")]
     Slow,
-    #[error("a block could not be read")]
+    #[error("blocks could not be read")]
     Source,
+    #[error("the torrent could not be opened")]
+    Unopened(#[source] io::Error),
+    #[error("there is no room for one more torrent")]
+    NoRoom,
 }
 
 impl From<FrameError> for PeerError {
@@ -59,34 +65,55 @@ impl From<FrameError> for PeerError {
 const MESSAGE_BYTES: usize = 64 << 10;
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(100);
 
+/// Blocks of one connection in a row that cannot be read, before it is ended.
+const FAILED_READS: u32 = 100;
+
 /// Serves a peer to its end.
-pub(super) async fn serve(stream: TcpStream, shared: &Shared) -> PeerError {
-    let handshake = match timeout(shared.options.handshake_timeout, shake_hands(stream, shared)).await {
-        Ok(Ok(handshake)) => handshake,
+pub(super) async fn serve(stream: TcpStream, address: IpAddr, shared: &Shared) -> PeerError {
+    let shaken = match timeout(shared.options.handshake_timeout, shake_hands(stream, shared)).await {
+        Ok(Ok(shaken)) => shaken,
         Ok(Err(error)) => return error,
         Err(_) => return PeerError::Idle,
     };
-    let (read, write, theirs, offer) = handshake;
-    let pieces = offer.torrent.pieces();
-    let desk = Desk::new(&shared.options, theirs.fast, pieces);
-    if theirs.fast {
-        desk.say(wire::bare(wire::HAVE_ALL));
-    } else {
-        desk.say(wire::full_bitfield(pieces));
-    }
+    let Shaken { read, write, theirs, torrent, files } = shaken;
+    let pieces = files.pieces();
+    let allowed = match address.to_canonical() {
+        IpAddr::V4(address) if theirs.fast => {
+            fast::allowed_pieces(&theirs.info_hash, address, pieces, fast::ALLOWED_PIECES)
+        }
+        _ => Vec::new(),
+    };
+    let desk = Desk {
+        options: &shared.options,
+        fast: theirs.fast,
+        pieces,
+        allowed,
+        trays: Mutex::default(),
+        ring: Notify::new(),
+    };
+    desk.say(if theirs.fast { wire::bare(wire::HAVE_ALL) } else { wire::full_bitfield(pieces) });
     if theirs.extended {
-        desk.say(wire::extension_handshake(shared.options.queue, offer.torrent.info_bytes()));
+        desk.say(wire::extension_handshake(shared.options.queue, files.info_bytes()));
+    }
+    for piece in &desk.allowed {
+        desk.say(wire::allowed_fast(*piece));
     }
     let frames = Frames::new(read, MESSAGE_BYTES.max(1 + pieces.div_ceil(8) as usize));
     let ended = tokio::select! {
-        () = offer.withdrawn.cancelled() => Err(PeerError::Withdrawn),
+        () = torrent.withdrawn.cancelled() => Err(PeerError::Withdrawn),
         ended = listen(frames, &desk) => ended,
-        ended = answer(write, &desk, &offer, shared) => ended,
+        ended = answer(write, &desk, &torrent, &files, shared) => ended,
     };
     ended.err().unwrap_or(PeerError::Closed)
 }
 
-type Shaken = (OwnedReadHalf, OwnedWriteHalf, Handshake, Offer);
+struct Shaken {
+    read: OwnedReadHalf,
+    write: OwnedWriteHalf,
+    theirs: Handshake,
+    torrent: Arc<OnOffer>,
+    files: Arc<FileMap>,
+}
 
 async fn shake_hands(stream: TcpStream, shared: &Shared) -> Result<Shaken, PeerError> {
     stream.set_nodelay(true)?;
@@ -95,11 +122,15 @@ async fn shake_hands(stream: TcpStream, shared: &Shared) -> Result<Shaken, PeerE
     // The info-hash is looked at before the peer id comes: some clients wait with it for the answer (BEP 3).
     read.read_exact(&mut bytes[..48]).await.map_err(|_| PeerError::Closed)?;
     let asked = Handshake::parse(&bytes)?;
-    let offer = shared.torrents.read().get(&Sha1Hash(asked.info_hash)).cloned().ok_or(PeerError::NotOffered)?;
-    let ours = Handshake { fast: true, extended: true, info_hash: asked.info_hash, peer_id: shared.peer_id };
+    let torrent = shared.torrents.read().get(&Sha1Hash(asked.info_hash)).cloned().ok_or(PeerError::NotOffered)?;
+    let files = shared.shelf.files(torrent.offer.key(), &*shared.source).await?;
+    // Whoever asks for a hybrid by its v1 hash and knows v2 is answered by the v2 hash, and speaks v2 from here on.
+    let v2 = torrent.offer.v2();
+    let upgraded = v2.filter(|_| asked.v2).map_or(asked.info_hash, |hash| hash.0);
+    let ours = Handshake { fast: true, extended: true, v2: v2.is_some(), info_hash: upgraded, peer_id: shared.peer_id };
     write.write_all(&ours.write()).await?;
     read.read_exact(&mut bytes[48..]).await.map_err(|_| PeerError::Closed)?;
-    Ok((read, write, Handshake::parse(&bytes)?, offer))
+    Ok(Shaken { read, write, theirs: Handshake::parse(&bytes)?, torrent, files })
 }
 
 /// What lies between listening and answering: messages to send, and requests that wait.
@@ -107,6 +138,8 @@ struct Desk<'a> {
     options: &'a SeederOptions,
     fast: bool,
     pieces: u32,
+    /// Pieces that may be asked for before unchoking.
+    allowed: Vec<u32>,
     trays: Mutex<Trays>,
     ring: Notify,
 }
@@ -115,8 +148,7 @@ struct Desk<'a> {
 struct Trays {
     messages: VecDeque<Bytes>,
     requests: VecDeque<Block>,
-    /// Pieces of the metadata that are wanted.
-    metadata: VecDeque<u32>,
+    papers: VecDeque<Paper>,
     /// The number by which the peer wants to be written to about metadata.
     metadata_id: Option<u8>,
 }
@@ -124,14 +156,18 @@ struct Trays {
 enum Next {
     Say(Bytes),
     Send(Block),
-    Tell { piece: u32, metadata_id: u8 },
+    Tell(Paper),
 }
 
-impl<'a> Desk<'a> {
-    fn new(options: &'a SeederOptions, fast: bool, pieces: u32) -> Self {
-        Self { options, fast, pieces, trays: Mutex::default(), ring: Notify::new() }
-    }
+/// Something that the torrent's file says.
+enum Paper {
+    /// A piece of the metadata, as a message of this number.
+    Metadata { piece: u32, id: u8 },
+    /// Hashes, as they were asked for.
+    Hashes(Bytes),
+}
 
+impl Desk<'_> {
     fn say(&self, message: Bytes) {
         self.trays.lock().messages.push_back(message);
         self.ring.notify_one();
@@ -175,26 +211,29 @@ impl<'a> Desk<'a> {
         if let Some(message) = trays.messages.pop_front() {
             return Some(Next::Say(message));
         }
-        if let Some(metadata_id) = trays.metadata_id
-            && let Some(piece) = trays.metadata.pop_front()
-        {
-            return Some(Next::Tell { piece, metadata_id });
+        if let Some(paper) = trays.papers.pop_front() {
+            return Some(Next::Tell(paper));
         }
         trays.requests.pop_front().map(Next::Send)
     }
 
-    fn extended(&self, body: &[u8]) -> Result<(), PeerError> {
+    fn tell(&self, paper: Paper) -> Result<(), PeerError> {
         let mut trays = self.trays.lock();
-        match metadata::read(body) {
-            Some(Extended::Hello { metadata_id }) => trays.metadata_id = Some(metadata_id),
-            Some(Extended::Want { piece }) => {
-                if trays.metadata.len() >= self.options.queue {
-                    return Err(PeerError::Garbage { what: "more metadata requests than may wait" });
-                }
-                trays.metadata.push_back(piece);
-                self.ring.notify_one();
-            }
-            None => {}
+        if trays.papers.len() >= self.options.queue {
+            return Err(PeerError::Garbage { what: "more requests for metadata and hashes than may wait" });
+        }
+        trays.papers.push_back(paper);
+        self.ring.notify_one();
+        Ok(())
+    }
+
+    fn extended(&self, body: &[u8]) -> Result<(), PeerError> {
+        let known = self.trays.lock().metadata_id;
+        match (metadata::read(body), known) {
+            (Some(Extended::Hello { metadata_id }), _) => self.trays.lock().metadata_id = Some(metadata_id),
+            (Some(Extended::Want { piece }), Some(id)) => self.tell(Paper::Metadata { piece, id })?,
+            // Where the answer would have to go was not said.
+            (Some(Extended::Want { .. }), None) | (None, _) => {}
         }
         Ok(())
     }
@@ -212,7 +251,7 @@ async fn listen(mut frames: Frames<OwnedReadHalf>, desk: &Desk<'_>) -> Result<()
             }
             Incoming::Request(block) => {
                 last_request = Instant::now();
-                if unchoked {
+                if unchoked || desk.allowed.contains(&block.piece) {
                     desk.request(block)?;
                 } else {
                     desk.refuse(block, "a request before it was allowed to ask")?;
@@ -226,10 +265,8 @@ async fn listen(mut frames: Frames<OwnedReadHalf>, desk: &Desk<'_>) -> Result<()
                 None => return Err(PeerError::Garbage { what: "a bitfield of the wrong length" }),
             },
             Incoming::HashRequest(request) => {
-                if desk.trays.lock().messages.len() > desk.options.queue {
-                    return Err(PeerError::Garbage { what: "more hash requests than may wait" });
-                }
-                desk.say(wire::hash_reject(&request));
+                last_request = Instant::now();
+                desk.tell(Paper::Hashes(request))?;
             }
             Incoming::Extended(body) => desk.extended(&body)?,
             Incoming::Interested | Incoming::KeepAlive | Incoming::Other => {}
@@ -240,10 +277,17 @@ async fn listen(mut frames: Frames<OwnedReadHalf>, desk: &Desk<'_>) -> Result<()
     }
 }
 
-async fn answer(mut write: OwnedWriteHalf, desk: &Desk<'_>, offer: &Offer, shared: &Shared) -> Result<(), PeerError> {
+async fn answer(
+    mut write: OwnedWriteHalf,
+    desk: &Desk<'_>,
+    torrent: &OnOffer,
+    files: &FileMap,
+    shared: &Shared,
+) -> Result<(), PeerError> {
     let mut window = Window::default();
     let mut frame = BytesMut::new();
-    let mut info = None;
+    let mut papers = None;
+    let mut failed = 0;
     loop {
         let Some(next) = desk.next() else {
             if timeout(KEEP_ALIVE_EVERY, desk.ring.notified()).await.is_err() {
@@ -256,68 +300,51 @@ async fn answer(mut write: OwnedWriteHalf, desk: &Desk<'_>, offer: &Offer, share
                 within(desk.options.write_timeout, write.write_all(&message)).await?;
                 continue;
             }
-            Next::Tell { piece, metadata_id } => {
-                if info.is_none() {
-                    info = read_info(offer, shared).await;
-                }
-                let message = metadata::answer(info.as_ref(), piece, metadata_id);
+            Next::Tell(paper) => {
+                let papers = match &papers {
+                    Some(papers) => papers,
+                    None => papers.insert(shared.shelf.papers(torrent.offer.key(), &*shared.source).await?),
+                };
+                let message = message_of(&paper, papers);
+                shared.turns.wait(message.len() as u64).await;
                 within(desk.options.write_timeout, write.write_all(&message)).await?;
                 continue;
             }
             Next::Send(block) => block,
         };
-        let Some(stretches) = offer.torrent.locate(block.piece, block.begin, block.length) else {
+        let Some(stretches) = files.locate(block.piece, block.begin, block.length) else {
             desk.refuse(block, "a request for a block that does not exist")?;
             continue;
         };
-        throttle(shared, u64::from(block.length)).await;
+        shared.turns.wait(u64::from(block.length)).await;
         frame.clear();
         wire::piece_header(block, &mut frame);
-        let body = frame.len();
-        frame.resize(body + block.length as usize, 0);
-        for stretch in stretches {
-            let bytes = window.read(&stretch, shared).await.map_err(|error| {
-                tracing::warn!(root = %stretch.root, torrent = offer.torrent.name(), %error, "a blob cannot be read");
-                shared.read_errors.fetch_add(1, Ordering::Relaxed);
-                PeerError::Source
-            })?;
-            let at = body + stretch.at;
-            frame[at..at + bytes.len()].copy_from_slice(&bytes);
+        if let Err((root, error)) = window.fill(&stretches, block.length, &mut frame, shared).await {
+            tracing::warn!(%root, torrent = files.name(), %error, "a blob cannot be read");
+            shared.read_errors.fetch_add(1, Ordering::Relaxed);
+            failed += 1;
+            if !desk.fast || failed >= FAILED_READS {
+                return Err(PeerError::Source);
+            }
+            desk.say(wire::reject(block));
+            continue;
         }
+        failed = 0;
         within(desk.options.write_timeout, write.write_all(&frame)).await?;
-        offer.uploaded_bytes.fetch_add(u64::from(block.length), Ordering::Relaxed);
+        torrent.uploaded_bytes.fetch_add(u64::from(block.length), Ordering::Relaxed);
         shared.uploaded_bytes.fetch_add(u64::from(block.length), Ordering::Relaxed);
     }
 }
 
-async fn read_info(offer: &Offer, shared: &Shared) -> Option<Bytes> {
-    let hash = offer.torrent.info_hashes().first()?;
-    match shared.source.torrent_file(*hash).await {
-        Ok(file) => metadata::info_of(&file?),
-        Err(error) => {
-            tracing::warn!(torrent = offer.torrent.name(), %error, "a torrent file cannot be read");
-            shared.read_errors.fetch_add(1, Ordering::Relaxed);
-            None
-        }
+fn message_of(paper: &Paper, papers: &Papers) -> Bytes {
+    match paper {
+        Paper::Metadata { piece, id } => metadata::answer(papers.info.as_ref(), *piece, *id),
+        Paper::Hashes(request) => papers.trees.answer(request).unwrap_or_else(|| wire::hash_reject(request)),
     }
 }
 
 async fn within(limit: Duration, write: impl Future<Output = io::Result<()>>) -> Result<(), PeerError> {
     timeout(limit, write).await.map_err(|_| PeerError::Slow)?.map_err(PeerError::Io)
-}
-
-/// Waits until so many bytes may go, at the rate of all peers together.
-async fn throttle(shared: &Shared, bytes: u64) {
-    let Some(rate) = shared.options.bytes_per_second else {
-        return;
-    };
-    let turn = {
-        let mut free = shared.throttle.lock();
-        let turn = (*free).max(Instant::now());
-        *free = turn + Duration::from_secs_f64(bytes as f64 / rate.get() as f64);
-        turn
-    };
-    tokio::time::sleep_until(turn).await;
 }
 
 /// What was read of a blob beyond what was asked for.
@@ -329,6 +356,24 @@ struct Window {
 }
 
 impl Window {
+    /// Appends a block to a message; what no stretch covers is padding.
+    async fn fill(
+        &mut self,
+        stretches: &[Stretch],
+        length: u32,
+        message: &mut BytesMut,
+        shared: &Shared,
+    ) -> Result<(), (BlobId, io::Error)> {
+        let body = message.len();
+        message.resize(body + length as usize, 0);
+        for stretch in stretches {
+            let bytes = self.read(stretch, shared).await.map_err(|error| (stretch.root, error))?;
+            let at = body + stretch.at;
+            message[at..at + bytes.len()].copy_from_slice(&bytes);
+        }
+        Ok(())
+    }
+
     async fn read(&mut self, stretch: &Stretch, shared: &Shared) -> io::Result<Bytes> {
         let wanted = &stretch.range;
         let end = self.start + self.bytes.len() as u64;
@@ -337,7 +382,10 @@ impl Window {
             let range = wanted.start..ahead.max(wanted.end).min(stretch.size);
             let expected = range.end - range.start;
             self.root = None;
-            self.bytes = shared.source.read(stretch.root, range).await?;
+            self.bytes = {
+                let _reading = shared.reads.acquire().await.map_err(io::Error::other)?;
+                shared.source.read(stretch.root, range).await?
+            };
             if self.bytes.len() as u64 != expected {
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the blob is shorter than its size"));
             }

@@ -1,24 +1,87 @@
-//! What a seeder knows of a torrent: which blob lies at which offset.
+//! What a seeder knows of a torrent: always its info-hashes, and while peers are at it which blob lies at which offset.
 
 use std::ops::Range;
 
 use bytes::Bytes;
-use fonoteca_model::{BlobId, Sha1Hash};
+use fonoteca_model::{BlobId, Sha1Hash, Sha256Hash};
 use fonoteca_torrent::{MetaFile, Metainfo};
 
+use super::hashes::Trees;
 use super::metadata;
 use crate::error::SwarmError;
 
-/// A torrent that can be seeded from blobs; about 50 bytes a file.
+/// A torrent on offer: all that is in memory of one that no peer is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Offer {
+    v1: Option<Sha1Hash>,
+    v2: Option<Sha1Hash>,
+}
+
+impl Offer {
+    /// A torrent with these info-hashes; `None` where it has neither.
+    pub fn new(info_hash_v1: Option<Sha1Hash>, info_hash_v2: Option<Sha256Hash>) -> Option<Self> {
+        let truncated = |hash: Sha256Hash| {
+            let mut short = [0; 20];
+            short.copy_from_slice(&hash.0[..20]);
+            Sha1Hash(short)
+        };
+        let offer = Self { v1: info_hash_v1, v2: info_hash_v2.map(truncated) };
+        (offer.v1.is_some() || offer.v2.is_some()).then_some(offer)
+    }
+
+    /// The torrent of a metainfo.
+    pub fn of(metainfo: &Metainfo) -> Option<Self> {
+        Self::new(metainfo.info_hash_v1, metainfo.info_hash_v2)
+    }
+
+    /// The info-hashes under which peers ask: the v1 one, and the v2 one cut to 20 bytes (BEP 52), as far as it has
+    /// them.
+    pub fn info_hashes(&self) -> impl Iterator<Item = Sha1Hash> + use<> {
+        self.v1.into_iter().chain(self.v2)
+    }
+
+    /// The one that stands for the torrent: the first of [`info_hashes`](Self::info_hashes).
+    pub fn key(&self) -> Sha1Hash {
+        self.v1.or(self.v2).unwrap_or(Sha1Hash([0; 20]))
+    }
+
+    /// The shortened v2 info-hash.
+    pub(super) fn v2(&self) -> Option<Sha1Hash> {
+        self.v2
+    }
+}
+
+/// A torrent opened for peers.
 #[derive(Debug, Clone)]
 pub struct SeedTorrent {
+    files: FileMap,
+    papers: Papers,
+}
+
+/// Where everything lies in a torrent; 48 bytes a file.
+#[derive(Debug, Clone)]
+pub(super) struct FileMap {
     name: String,
-    info_hashes: Vec<Sha1Hash>,
     piece_bytes: u64,
     total_bytes: u64,
     pieces: u32,
     info_bytes: usize,
     files: Vec<SeedFile>,
+}
+
+/// What a torrent's file says, for peers that do not have it.
+#[derive(Debug, Clone)]
+pub(super) struct Papers {
+    /// The `info` dictionary (BEP 9).
+    pub info: Option<Bytes>,
+    /// The v2 hashes (BEP 52).
+    pub trees: Trees,
+}
+
+impl Papers {
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.info.as_ref().map_or(0, Bytes::len) + self.trees.bytes()
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,36 +123,39 @@ impl SeedTorrent {
                 .ok_or_else(|| SwarmError::NoRoot { torrent: metainfo.name.clone(), file: file.path.join("/") })?;
             files.push(SeedFile { offset: file.v1_offset, size: file.size, root });
         }
-        let truncated = metainfo.info_hash_v2.map(|hash| {
-            let mut short = [0; 20];
-            short.copy_from_slice(&hash.0[..20]);
-            Sha1Hash(short)
-        });
-        Ok(Self {
+        // A copy, so that the rest of the file is not kept with it.
+        let info = metadata::info_of(metainfo.to_bytes()).map(Bytes::copy_from_slice);
+        let files = FileMap {
             name: metainfo.name.clone(),
-            info_hashes: metainfo.info_hash_v1.into_iter().chain(truncated).collect(),
             piece_bytes: metainfo.piece_length,
             total_bytes: metainfo.total_bytes(),
             pieces: u32::try_from(metainfo.piece_count()).unwrap_or(u32::MAX),
-            info_bytes: metadata::info_of(&Bytes::copy_from_slice(metainfo.to_bytes())).map_or(0, |info| info.len()),
+            info_bytes: info.as_ref().map_or(0, Bytes::len),
             files,
-        })
+        };
+        let trees = Trees::new(metainfo.piece_length, &metainfo.piece_layers);
+        Ok(Self { files, papers: Papers { info, trees } })
     }
 
+    pub(super) fn into_parts(self) -> (FileMap, Papers) {
+        (self.files, self.papers)
+    }
+}
+
+impl FileMap {
     /// Name of the torrent.
-    pub fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.name
-    }
-
-    /// The info-hashes under which peers ask: the v1 one, and the v2 one cut to 20 bytes (BEP 52), as far as it has
-    /// them.
-    pub fn info_hashes(&self) -> &[Sha1Hash] {
-        &self.info_hashes
     }
 
     /// Bytes of the `info` dictionary.
     pub(super) fn info_bytes(&self) -> usize {
         self.info_bytes
+    }
+
+    /// About how much memory it takes.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.name.len() + self.files.len() * size_of::<SeedFile>()
     }
 
     pub(super) fn pieces(&self) -> u32 {
@@ -122,11 +188,10 @@ impl SeedTorrent {
 mod tests {
     use super::*;
 
-    fn torrent() -> SeedTorrent {
+    fn torrent() -> FileMap {
         let file = |offset, size, id| SeedFile { offset, size, root: BlobId([id; 32]) };
-        SeedTorrent {
+        FileMap {
             name: "t".to_owned(),
-            info_hashes: Vec::new(),
             piece_bytes: 100,
             total_bytes: 250,
             pieces: 3,

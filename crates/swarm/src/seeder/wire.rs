@@ -13,6 +13,8 @@ pub(super) struct Handshake {
     pub fast: bool,
     /// The peer knows the extension protocol (BEP 10).
     pub extended: bool,
+    /// The peer knows v2 (BEP 52), and may be answered with the v2 info-hash where it asked with the v1 one.
+    pub v2: bool,
     /// v1 info-hash, or the first 20 bytes of the v2 one.
     pub info_hash: [u8; 20],
     /// Who speaks.
@@ -24,8 +26,13 @@ impl Handshake {
         let Some(rest) = bytes.strip_prefix(PROTOCOL) else {
             return Err(PeerError::Garbage { what: "a handshake of another protocol" });
         };
-        let mut handshake =
-            Self { fast: rest[7] & 0x04 != 0, extended: rest[5] & 0x10 != 0, info_hash: [0; 20], peer_id: [0; 20] };
+        let mut handshake = Self {
+            fast: rest[7] & 0x04 != 0,
+            extended: rest[5] & 0x10 != 0,
+            v2: rest[7] & 0x10 != 0,
+            info_hash: [0; 20],
+            peer_id: [0; 20],
+        };
         handshake.info_hash.copy_from_slice(&rest[8..28]);
         handshake.peer_id.copy_from_slice(&rest[28..48]);
         Ok(handshake)
@@ -35,7 +42,7 @@ impl Handshake {
         let mut bytes = [0; HANDSHAKE_BYTES];
         bytes[..20].copy_from_slice(PROTOCOL);
         bytes[25] = if self.extended { 0x10 } else { 0 };
-        bytes[27] = if self.fast { 0x04 } else { 0 };
+        bytes[27] = if self.fast { 0x04 } else { 0 } | if self.v2 { 0x10 } else { 0 };
         bytes[28..48].copy_from_slice(&self.info_hash);
         bytes[48..].copy_from_slice(&self.peer_id);
         bytes
@@ -107,6 +114,15 @@ pub(super) const UNCHOKE: u8 = 1;
 pub(super) const HAVE_ALL: u8 = 14;
 pub(super) const KEEP_ALIVE: [u8; 4] = [0; 4];
 
+/// A piece may be asked for before unchoking (BEP 6).
+pub(super) fn allowed_fast(piece: u32) -> Bytes {
+    let mut frame = BytesMut::with_capacity(9);
+    frame.put_u32(5);
+    frame.put_u8(17);
+    frame.put_u32(piece);
+    frame.freeze()
+}
+
 /// A bitfield that says: all pieces.
 pub(super) fn full_bitfield(pieces: u32) -> Bytes {
     let bytes = pieces.div_ceil(8) as usize;
@@ -146,7 +162,7 @@ pub(super) fn reject(block: Block) -> Bytes {
     frame.freeze()
 }
 
-/// Hashes will not be sent (BEP 52); whoever holds the metainfo has them.
+/// Hashes will not be sent (BEP 52).
 pub(super) fn hash_reject(request: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(5 + request.len());
     frame.put_u32(1 + request.len() as u32);
@@ -181,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_handshake_survives_the_round_trip() {
-        let handshake = Handshake { fast: true, extended: false, info_hash: [7; 20], peer_id: [9; 20] };
+        let handshake = Handshake { fast: true, extended: false, v2: true, info_hash: [7; 20], peer_id: [9; 20] };
         let mut bytes = handshake.write();
         assert_eq!(Handshake::parse(&bytes).expect("own"), handshake);
         bytes[3] ^= 1;

@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::testbed::{Collection, MIB, seed, within};
 
-const LIBTORRENT: &str = r"
+pub const LIBTORRENT: &str = r"
 import sys, time
 import libtorrent as lt
 torrent, folder, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -31,7 +31,7 @@ while not handle.status().is_seeding:
 print(handle.status().total_payload_download, handle.status().total_failed_bytes)
 ";
 
-async fn run(command: &mut Command) -> String {
+pub async fn run(command: &mut Command) -> String {
     command.stdin(Stdio::null()).kill_on_drop(true);
     let output = within(60, command.output()).await.expect("the program is installed");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

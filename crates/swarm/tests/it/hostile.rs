@@ -1,63 +1,13 @@
 //! Peers that are not what they should be, at the seeder's door.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use fonoteca_swarm::SeederOptions;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::testbed::{Collection, seed, within};
-
-struct RawPeer {
-    stream: TcpStream,
-}
-
-impl RawPeer {
-    /// Shakes hands without any extension and takes the bitfield.
-    async fn meet(address: SocketAddr, info_hash: [u8; 20], reserved: [u8; 8]) -> Self {
-        let mut stream = TcpStream::connect(address).await.expect("a seeder");
-        let mut hello = b"\x13BitTorrent protocol".to_vec();
-        hello.extend_from_slice(&reserved);
-        hello.extend_from_slice(&info_hash);
-        hello.extend_from_slice(&[b'x'; 20]);
-        stream.write_all(&hello).await.expect("written");
-        let mut answer = [0; 68];
-        stream.read_exact(&mut answer).await.expect("a handshake");
-        assert_eq!(answer[28..48], info_hash);
-        Self { stream }
-    }
-
-    async fn say(&mut self, message: &[u8]) {
-        self.stream.write_all(&(message.len() as u32).to_be_bytes()).await.expect("written");
-        self.stream.write_all(message).await.expect("written");
-    }
-
-    async fn hear(&mut self) -> Vec<u8> {
-        let length = self.stream.read_u32().await.expect("a message");
-        let mut message = vec![0; length as usize];
-        self.stream.read_exact(&mut message).await.expect("a whole message");
-        message
-    }
-
-    /// Waits until the other end hangs up; what it said until then.
-    async fn until_dropped(mut self) -> Vec<u8> {
-        let mut rest = Vec::new();
-        // A reset is a hang-up too, where the seeder leaves bytes unread.
-        let _ = self.stream.read_to_end(&mut rest).await;
-        rest
-    }
-}
-
-fn request(piece: u32, begin: u32, length: u32) -> Vec<u8> {
-    let mut message = vec![6];
-    for number in [piece, begin, length] {
-        message.extend_from_slice(&number.to_be_bytes());
-    }
-    message
-}
-
-const FAST: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 4];
+use crate::raw::{FAST, RawPeer, request};
+use crate::testbed::{Collection, MIB, seed, within};
 
 #[tokio::test]
 async fn plain_peers_get_a_bitfield_and_their_blocks() {
@@ -117,21 +67,31 @@ async fn garbage_ends_a_connection_and_is_counted() {
 
 #[tokio::test]
 async fn what_cannot_be_given_is_rejected() {
-    let collection = Collection::of(&[200_000]);
+    let collection = Collection::of(&[16 * MIB + 200_000]);
     let seeder = seed(&collection, &collection.hybrid, SeederOptions::default()).await;
     let hash = collection.hybrid.info_hash_v1.expect("v1").0;
     let mut peer = within(5, RawPeer::meet(seeder.local_addr(), hash, FAST)).await;
     assert_eq!(peer.hear().await, [14], "have all comes first");
-    let before = request(0, 0, 16384);
-    peer.say(&before).await;
+    let mut allowed = Vec::new();
+    for _ in 0..10 {
+        let message = within(5, peer.hear()).await;
+        assert_eq!((message[0], message.len()), (17, 5), "an allowed piece");
+        allowed.push(u32::from_be_bytes(message[1..].try_into().expect("a number")));
+    }
     let rejected = |mut message: Vec<u8>| {
         message[0] = 16;
         message
     };
-    assert_eq!(within(5, peer.hear()).await, rejected(before));
+    // Choked, only those pieces are given.
+    peer.say(&request(allowed[0], 16384, 100)).await;
+    let at = allowed[0] as usize * MIB + 16384;
+    assert_eq!(within(5, peer.hear()).await[9..], collection.files[0].1[at..at + 100]);
+    let other = (0..17).find(|piece| !allowed.contains(piece)).expect("17 pieces, 10 of them allowed");
+    peer.say(&request(other, 0, 16384)).await;
+    assert_eq!(within(5, peer.hear()).await, rejected(request(other, 0, 16384)));
     peer.say(&[2]).await;
     assert_eq!(peer.hear().await, [1]);
-    for bad in [request(0, 0, 200_000), request(7, 0, 16384), request(0, u32::MAX, 1), request(0, 1 << 20, 1)] {
+    for bad in [request(0, 0, 200_000), request(17, 0, 16384), request(0, u32::MAX, 1), request(0, 1 << 20, 1)] {
         peer.say(&bad).await;
         assert_eq!(within(5, peer.hear()).await, rejected(bad));
     }
@@ -173,14 +133,28 @@ async fn places_and_patience_are_limited() {
 }
 
 #[tokio::test]
-async fn a_source_that_fails_ends_the_connection() {
+async fn a_blob_that_cannot_be_read_is_rejected_or_ends_the_connection() {
     let collection = Collection::of(&[1000]);
-    let other = Collection::of(&[2000]);
-    let seeder = crate::testbed::start(other.source(), &collection.hybrid, SeederOptions::default()).await;
+    let mut source = collection.source();
+    source.blobs.clear();
+    let seeder = crate::testbed::start(source, &collection.hybrid, SeederOptions::default()).await;
     let hash = collection.hybrid.info_hash_v1.expect("v1").0;
     let mut peer = within(5, RawPeer::meet(seeder.local_addr(), hash, [0; 8])).await;
     peer.say(&[2]).await;
     peer.say(&request(0, 0, 1000)).await;
     within(5, peer.until_dropped()).await;
     assert_eq!((seeder.stats().read_errors, seeder.stats().uploaded_bytes), (1, 0));
+
+    // Who understands a refusal gets one, and other blobs after it.
+    let mut peer = within(5, RawPeer::meet(seeder.local_addr(), hash, FAST)).await;
+    peer.say(&[2]).await;
+    let expected = [vec![14], vec![17, 0, 0, 0, 0], vec![1]];
+    for message in expected {
+        assert_eq!(within(5, peer.hear()).await, message);
+    }
+    for _ in 0..3 {
+        peer.say(&request(0, 0, 1000)).await;
+        assert_eq!(within(5, peer.hear()).await, [vec![16], request(0, 0, 1000)[1..].to_vec()].concat());
+    }
+    assert_eq!((seeder.stats().read_errors, seeder.stats().uploaded_bytes), (4, 0));
 }

@@ -2,9 +2,14 @@
 //! peers and servers that lie.
 
 mod clients;
+mod fair;
 mod hostile;
+mod liars;
+mod raw;
+mod scale;
 mod scrape;
 mod swarm;
 mod testbed;
 mod tiny_http;
+mod v2;
 mod web_seed;

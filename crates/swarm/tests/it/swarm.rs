@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fonoteca_model::Silent;
-use fonoteca_swarm::{SeedTorrent, Seeder, SeederOptions, SwarmError, fetch_by_swarm};
+use fonoteca_swarm::{SeedTorrent, SeederOptions, SwarmError, fetch_by_swarm};
 use fonoteca_torrent::{Limits, Metainfo};
 
-use crate::testbed::{Collection, LOCAL, MIB, Remember, fetch, kill_after, seed, slow, start, within};
+use crate::testbed::{Collection, MIB, Remember, fetch, kill_after, seed, slow, start, within};
 
 /// One byte, a block and its neighbours, a piece and its neighbours, several pieces.
 const BOUNDARIES: [usize; 8] = [1, 16383, 16384, 16385, MIB - 1, MIB, MIB + 1, 3 * MIB + 70_000];
@@ -181,9 +181,10 @@ async fn a_twin_read_from_disk_is_seeded_with_roots_given() {
     let read = Metainfo::parse(collection.twin.to_bytes(), &Limits::default()).expect("own torrent");
     let error = SeedTorrent::new(&read).expect_err("v1 does not tell roots");
     assert!(error.to_string().contains("has no known root"), "{error}");
-    let torrent = SeedTorrent::with_roots(&read, |index, _| collection.hybrid.files[index].root).expect("roots");
-    let seeder = Seeder::start(LOCAL, Arc::new(collection.source()), SeederOptions::default()).await.expect("a port");
-    seeder.add(Arc::new(torrent));
+    let mut source = collection.source();
+    let read = Arc::new(read);
+    source.torrents.insert(read.info_hash_v1.expect("v1"), read.clone());
+    let seeder = start(source, &read, SeederOptions::default()).await;
     let folder = tempfile::tempdir().expect("a folder");
     within(60, fetch_by_swarm(fetch(&read, folder.path(), &seeder), &Silent)).await.expect("all");
     collection.assert_in(folder.path());

@@ -7,14 +7,14 @@ use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use fonoteca_model::progress::Unit;
 use fonoteca_model::{BlobHasher, BlobId, Progress, Sha1Hash, Silent};
-use fonoteca_swarm::{BlobSource, FetchOptions, SeedTorrent, Seeder, SeederOptions, fetch_by_swarm};
+use fonoteca_swarm::{FetchOptions, Offer, SeedSource, SeedTorrent, Seeder, SeederOptions, fetch_by_swarm};
 pub use fonoteca_testkit::random_bytes as noise;
 use fonoteca_torrent::{File, Kind, Metainfo, Outside, Selection, build};
 use parking_lot::Mutex;
@@ -64,9 +64,9 @@ impl Collection {
             hasher.update(bytes);
             blobs.insert(hasher.finish().expect("not empty").root, bytes.clone());
         }
-        let torrents = [&self.hybrid, &self.twin]
-            .map(|torrent| (torrent.info_hash_v1.expect("v1"), Bytes::copy_from_slice(torrent.to_bytes())));
-        MemorySource { blobs, torrents: torrents.into(), lies: false }
+        let torrents = [&self.hybrid, &self.twin].map(|torrent| (torrent.info_hash_v1.expect("v1"), torrent.clone()));
+        let hybrid = self.hybrid.clone();
+        MemorySource { blobs, torrents: torrents.into(), hybrid, lies: false, opened: AtomicUsize::new(0) }
     }
 
     /// Index into the torrent's files of the nth file with content.
@@ -94,13 +94,17 @@ impl Collection {
 
 /// Blobs in memory; one that lies flips a bit in each block.
 pub struct MemorySource {
-    blobs: HashMap<BlobId, Bytes>,
-    torrents: HashMap<Sha1Hash, Bytes>,
+    pub blobs: HashMap<BlobId, Bytes>,
+    pub torrents: HashMap<Sha1Hash, Arc<Metainfo>>,
+    /// It knows the roots that a twin read from disk does not tell.
+    hybrid: Arc<Metainfo>,
     pub lies: bool,
+    /// How often a torrent was opened.
+    pub opened: AtomicUsize,
 }
 
 #[async_trait]
-impl BlobSource for MemorySource {
+impl SeedSource for MemorySource {
     async fn read(&self, root: BlobId, range: Range<u64>) -> io::Result<Bytes> {
         let blob = self.blobs.get(&root).ok_or(io::ErrorKind::NotFound)?;
         let bytes = blob.slice(range.start as usize..range.end as usize);
@@ -112,8 +116,11 @@ impl BlobSource for MemorySource {
         Ok(lie.into())
     }
 
-    async fn torrent_file(&self, info_hash: Sha1Hash) -> io::Result<Option<Bytes>> {
-        Ok(self.torrents.get(&info_hash).cloned())
+    async fn open(&self, key: Sha1Hash) -> io::Result<Option<SeedTorrent>> {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        let Some(torrent) = self.torrents.get(&key) else { return Ok(None) };
+        let opened = SeedTorrent::with_roots(torrent, |index, _| self.hybrid.files[index].root);
+        opened.map(Some).map_err(io::Error::other)
     }
 }
 
@@ -123,7 +130,7 @@ pub async fn seed(collection: &Collection, torrent: &Metainfo, options: SeederOp
 
 pub async fn start(source: MemorySource, torrent: &Metainfo, options: SeederOptions) -> Seeder {
     let seeder = Seeder::start(LOCAL, Arc::new(source), options).await.expect("a free port");
-    seeder.add(Arc::new(SeedTorrent::new(torrent).expect("roots")));
+    seeder.add(Offer::of(torrent).expect("info-hashes"));
     seeder
 }
 

@@ -64,7 +64,7 @@ fn pieces(workspace: &Workspace) -> Result<Vec<PathBuf>> {
 }
 
 /// Makes a folder, unless it was made to the end before.
-pub fn once(folder: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+fn once(folder: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let stamp = folder.with_extension("complete");
     if !stamp.exists() {
         eprintln!("making {} …", folder.display());

@@ -15,7 +15,6 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use self::cost::Cost;
-pub(super) use self::material::once;
 use self::material::{MANY, Material, SHORT};
 use super::{Outcome, Row, TargetIs, median};
 use crate::tools;

@@ -24,8 +24,8 @@ pub async fn is_dark(archive: &Archive, subject: &str) -> Result<bool, ArchiveEr
 /// Whether everything in the published torrents may be given to anyone; and there is something.
 pub async fn gives_only_what_it_may(archive: &Archive) -> Result<bool, ArchiveError> {
     let published = archive.published().await?;
-    let mut files = published.torrents.values().flat_map(|torrent| torrent.files.values()).peekable();
-    Ok(files.peek().is_some() && files.all(|file| file.may_distribute))
+    let mut torrents = published.torrents.values().peekable();
+    Ok(torrents.peek().is_some() && torrents.all(|torrent| torrent.may_distribute))
 }
 
 /// The public key that a mirror is told of.
@@ -48,5 +48,5 @@ pub async fn hold_the_same(here: &Archive, there: &Archive) -> Result<bool, Arch
 
 async fn roots(archive: &Archive) -> Result<HashSet<BlobId>, ArchiveError> {
     let published = archive.published().await?;
-    Ok(published.torrents.values().flat_map(|torrent| torrent.files.values().map(|file| file.root)).collect())
+    Ok(published.torrents.values().flat_map(|torrent| torrent.roots().iter().copied()).collect())
 }

@@ -1,5 +1,6 @@
 //! Other people's programs at our server.
 
 mod opensonic;
+mod table;
 mod taken_in;
 mod torrents;

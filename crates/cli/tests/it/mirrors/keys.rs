@@ -42,10 +42,10 @@ fn a_mirror_follows_the_key_that_the_old_one_names_and_reports_what_it_has() {
     let before = source.operator.json(&["feed", "health"]);
     assert!(before.iter().all(|line| line["health"]["risk"] == "unknown"), "{before:?}");
     let reported = mirror.object(&["mirror", "report", "--yes"]);
-    assert_eq!(reported["have"].as_array().map(Vec::len), Some(8), "two torrents of two releases, in two variants");
+    assert_eq!(reported["have"].as_array().map(Vec::len), Some(12), "three torrents of two releases, in two variants");
     let told = source.operator.json(&["feed", "health"]);
-    assert!(told[..4].iter().all(|line| line["health"]["risk"] == "none" && number(&line["health"], "mirrors") == 1));
-    assert_eq!(told[4]["mirror"]["key"], reported["key"]);
+    assert!(told[..6].iter().all(|line| line["health"]["risk"] == "none" && number(&line["health"], "mirrors") == 1));
+    assert_eq!(told[6]["mirror"]["key"], reported["key"]);
     let listed = source.operator.json(&["release", "list"]);
     assert_eq!(listed[0]["torrents"][0]["health"]["mirrors"], json!(1));
     let again = mirror.run(&["mirror", "report", "--yes"]).ended(1);
