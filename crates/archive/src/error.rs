@@ -195,14 +195,7 @@ impl ArchiveError {
     }
 
     fn is_caused_by(&self, is_it: impl Fn(&std::io::Error) -> bool) -> bool {
-        let mut cause: Option<&dyn std::error::Error> = Some(self);
-        while let Some(error) = cause {
-            if error.downcast_ref::<std::io::Error>().is_some_and(&is_it) {
-                return true;
-            }
-            cause = error.source();
-        }
-        false
+        fonoteca_store::is_caused_by(self, is_it)
     }
 
     pub(crate) fn io(path: impl Into<PathBuf>, what: &'static str) -> impl FnOnce(std::io::Error) -> Self {

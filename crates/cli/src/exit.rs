@@ -68,8 +68,8 @@ fn tell(panic: &PanicHookInfo<'_>) {
 }
 
 /// Where a disk refuses the end of a table's file, `deltalake` has `object_store` give it up, which panics, and catches that
-/// (its `datafile/writer.rs`): what the disk said is told as the error that it is. Where a disk does not give a table's log, a
-/// thread of its kernel may still wait for another read while the program ends with that error, and finds nobody to answer.
+/// (its `datafile/writer.rs`): what the disk said is told as the error that it is. Where a disk did not give
+/// a table's log, a thread of its kernel was seen to panic beside that error, which is told as well.
 fn is_foreseen(panic: &PanicHookInfo<'_>) -> bool {
     let place = panic.location().map_or("", std::panic::Location::file);
     let what = panic.payload_as_str().unwrap_or_default();

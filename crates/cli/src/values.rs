@@ -1,5 +1,6 @@
 //! How values are written on the command line: words, sizes, years, moments, shares.
 
+use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -17,6 +18,11 @@ use fonoteca_model::rights::{Basis, Layer, Use};
 use fonoteca_model::units::Bytes;
 
 use crate::commands::Form;
+
+/// How many things are done at once: as asked for, or one per processor.
+pub fn jobs(asked: Option<NonZeroUsize>) -> usize {
+    asked.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+}
 
 /// A word out of a few, each with a line of help.
 fn words<T: Copy + Send + Sync + 'static>(

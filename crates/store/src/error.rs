@@ -1,5 +1,6 @@
 //! What can go wrong with bytes, said so that whoever reads it knows which file and what to do.
 
+use std::error::Error;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -218,16 +219,7 @@ impl StoreError {
     pub fn is_full(&self) -> bool {
         match self {
             Self::Full { .. } => true,
-            Self::Object { source, .. } => {
-                let mut cause = std::error::Error::source(source);
-                while let Some(error) = cause {
-                    if error.downcast_ref::<io::Error>().is_some_and(is_full) {
-                        return true;
-                    }
-                    cause = error.source();
-                }
-                false
-            }
+            Self::Object { source, .. } => is_caused_by(source, is_full),
             _ => false,
         }
     }
@@ -237,14 +229,7 @@ impl StoreError {
         if let Self::Places { source, .. } = self {
             return source.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure);
         }
-        let mut cause: Option<&dyn std::error::Error> = Some(self);
-        while let Some(error) = cause {
-            if error.downcast_ref::<io::Error>().is_some_and(is_io_error) {
-                return true;
-            }
-            cause = error.source();
-        }
-        false
+        is_caused_by(self, is_io_error)
     }
 
     /// Whether the bytes themselves are what is wrong, so that trying again would change nothing.
@@ -256,6 +241,12 @@ impl StoreError {
     pub(crate) fn on<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
         move |source| Self::io(action, path, source)
     }
+}
+
+/// Whether an error, or what it came of, is an I/O error of this sort.
+pub fn is_caused_by(error: &(dyn Error + 'static), is_it: impl Fn(&io::Error) -> bool) -> bool {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    causes.filter_map(|error| error.downcast_ref::<io::Error>()).any(is_it)
 }
 
 /// Whether this is what the system says of a disk that fails.

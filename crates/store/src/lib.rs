@@ -41,7 +41,7 @@ mod walk;
 
 pub use check::{CheckOptions, Checker};
 pub use durable::{sync_folder, write_file};
-pub use error::{StoreError, is_io_error};
+pub use error::{StoreError, is_caused_by, is_io_error};
 pub use mend::Mending;
 pub use objects::DurableFs;
 pub use places::{Place, Places};

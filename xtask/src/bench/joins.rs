@@ -118,6 +118,8 @@ fn planned(originals: &[PathBuf]) -> Vec<(usize, String, &'static str)> {
 /// Makes the derived files, two at a time, and a list of what each was made from; what is there is not made again.
 fn derive(originals: &[PathBuf], folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    // Beside the others, so that what was stopped half-way is taken for none of them, nor stands in the way of a new one.
+    let making = tempfile::tempdir_in(folder.with_file_name("")).context("cannot create a temporary folder")?;
     let planned = planned(originals);
     let next = AtomicUsize::new(0);
     let work = || {
@@ -127,14 +129,12 @@ fn derive(originals: &[PathBuf], folder: &Path) -> Result<()> {
             let Some((original, ending, how)) = planned.get(number) else { return made };
             let path = folder.join(format!("{number:04}.{ending}"));
             if !path.exists() {
-                let partial = folder.join(format!("partial-{number:04}.{ending}"));
+                let partial = making.path().join(format!("{number:04}.{ending}"));
                 let mut bash = Command::new("bash");
                 bash.args(["-o", "pipefail", "-ec", &format!("{DECODED} {how}"), "bash"]);
                 bash.arg(&originals[*original]).arg(&partial).stdin(Stdio::null());
                 if let Err(error) = run(&mut bash).and_then(|()| Ok(fs::rename(&partial, &path)?)) {
                     eprintln!("{error}");
-                    // It may not have been begun.
-                    let _ = fs::remove_file(&partial);
                     continue;
                 }
             }

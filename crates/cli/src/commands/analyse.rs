@@ -44,12 +44,11 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     if args.nice {
         nice::give_way()?;
     }
-    let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     // Two that begin in one microsecond differ by their processes.
     let unique = format!("{}-{}", context.now().0, std::process::id());
     let options = Deepening {
         depth: args.depth,
-        jobs: args.jobs.map_or_else(processors, NonZeroUsize::get),
+        jobs: values::jobs(args.jobs),
         batch: args.batch_files.map_or(Deepening::BATCH, NonZeroUsize::get),
         ..Deepening::new(&unique)
     };

@@ -90,7 +90,6 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     if args.nice {
         nice::give_way()?;
     }
-    let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     // Two ingests that begin in one microsecond differ by their processes.
     let job = format!("ingest-{}-{}", context.now().0, std::process::id());
     let output = context.output();
@@ -103,7 +102,7 @@ pub async fn run(args: Args, context: &Context) -> Ended {
             _ => Keep::Copy,
         },
         depth: args.analyse,
-        jobs: args.jobs.map_or_else(processors, NonZeroUsize::get),
+        jobs: values::jobs(args.jobs),
         first_batch: args.batch_files.map_or(Options::FIRST_BATCH, NonZeroUsize::get),
         ..Options::new(paths, args.basis, context.person(), &job)
     };

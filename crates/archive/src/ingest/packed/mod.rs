@@ -75,14 +75,7 @@ pub(super) enum PackedError {
 impl PackedError {
     /// Whether it is the disk that fails: another attempt may do better.
     fn is_io_error(&self) -> bool {
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            if error.downcast_ref::<io::Error>().is_some_and(fonoteca_store::is_io_error) {
-                return true;
-            }
-            cause = error.source();
-        }
-        false
+        fonoteca_store::is_caused_by(self, fonoteca_store::is_io_error)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::commands::Ended;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Align, Table};
+use crate::values;
 
 /// Make the copies that a release with `--tail` gives out of what few people listen to
 ///
@@ -33,8 +34,7 @@ pub struct Args {
 pub async fn run(args: Args, context: &Context) -> Ended {
     let archive = context.open().await?;
     let options = options(&archive, args.name, args.choosing, args.cutting, None)?;
-    let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let encoder = Encoder { ffmpeg: "ffmpeg".into(), jobs: args.jobs.map_or_else(processors, NonZeroUsize::get) };
+    let encoder = Encoder { ffmpeg: "ffmpeg".into(), jobs: values::jobs(args.jobs) };
     let progress = context.job();
     let prepared = prepare(&archive, &options, &encoder, &progress).await?;
     drop(progress);
