@@ -1,11 +1,14 @@
 //! `archive.toml`: the name, the format version, public keys and policies. Never a secret.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use fonoteca_model::units::Rate;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ArchiveError;
 use crate::fixity::Schedule;
+use crate::mirror::Rules;
 
 /// The version of the folder's layout that this program writes and reads.
 pub const FORMAT: u32 = 1;
@@ -24,6 +27,21 @@ pub struct Settings {
     /// When `serve` checks what is held.
     #[serde(default, skip_serializing_if = "is_default")]
     pub fixity: Schedule,
+    /// What `serve` may use.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub serve: Serving,
+    /// How each mirror is kept, by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mirrors: BTreeMap<String, Rules>,
+}
+
+/// Limits of `serve`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Serving {
+    /// Bytes a second that are uploaded by BitTorrent at most; `serve --upload-limit` overrides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upload: Option<Rate>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -61,7 +79,14 @@ impl Settings {
 
     /// Settings of a new archive.
     pub fn new(name: &str) -> Self {
-        Self { format: FORMAT, name: name.to_owned(), publish: Publish::default(), fixity: Schedule::default() }
+        Self {
+            format: FORMAT,
+            name: name.to_owned(),
+            publish: Publish::default(),
+            fixity: Schedule::default(),
+            serve: Serving::default(),
+            mirrors: BTreeMap::new(),
+        }
     }
 
     /// Reads the file in `root`.

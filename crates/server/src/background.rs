@@ -77,8 +77,9 @@ pub(crate) async fn count(app: App) {
 
 /// Makes tracker and seeder serve these torrents and no others. What stays is left alone, with its peers.
 fn offer(app: &App, seeder: Option<&Seeder>, published: &Published, offered: &mut HashSet<Offer>) {
-    // A torrent with something in it that has gone dark is offered to nobody, whole or in parts.
-    let given = published.torrents.values().filter(|torrent| torrent.may_distribute);
+    // A torrent with something in it that has gone dark is offered to nobody, whole or in parts. One of which only a part is
+    // here is given out as a web seed, for a seeder says that it has everything.
+    let given = published.torrents.values().filter(|torrent| torrent.whole && torrent.may_distribute);
     let allowed: HashSet<Offer> = given.flat_map(|torrent| &torrent.variants).map(|variant| variant.offer).collect();
     let hashes: HashSet<Sha1Hash> = allowed.iter().flat_map(Offer::info_hashes).collect();
     app.tracker.serve_only(&hashes);

@@ -9,7 +9,7 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Json, Router};
 use fonoteca_archive::Located;
 use fonoteca_archive::feed::{channels, rss};
@@ -26,9 +26,11 @@ pub(crate) fn routes() -> Router<App> {
         .route("/feed.json.minisig", get(signature))
         .route("/pages/{file}", get(page))
         .route("/rss/{*path}", get(channel))
-        .route("/reports", post(report).layer(DefaultBodyLimit::max(2 * MAX_REPORT_BYTES)))
+        .route("/reports", get(reports).post(report).layer(DefaultBodyLimit::max(2 * MAX_REPORT_BYTES)))
         .route("/releases/{release}/{file}", get(release_file))
         .route("/webseed/{torrent}/{*path}", get(web_seed))
+        .route("/mirror/{name}/webseed/{torrent}/{*path}", get(relayed_web_seed))
+        .route("/mirror/{name}/{*path}", get(relayed))
 }
 
 async fn feed(State(app): State<App>) -> Result<Response<Body>, Internal> {
@@ -112,6 +114,34 @@ async fn report(State(app): State<App>, ClientAddress(address): ClientAddress, b
     }
 }
 
+/// What mirrors reported lately, each as its key signed it.
+async fn reports(State(app): State<App>) -> Response<Body> {
+    let archive = app.archive.clone();
+    match tokio::task::spawn_blocking(move || fonoteca_archive::health::reports(&archive)).await {
+        Ok(Ok(reports)) => Json(reports).into_response(),
+        Ok(Err(error)) => app.internal("reading reports", &error).into_response(),
+        Err(error) => app.internal("reading reports", &error).into_response(),
+    }
+}
+
+/// The feed that a mirror follows, as the origin signed it: for whom the origin is gone, or far.
+async fn relayed(State(app): State<App>, Path((name, path)): Path<(String, String)>) -> Response<Body> {
+    match app.archive.relayed(&name, &path).await {
+        Ok(Some(bytes)) => changing(mime_of(&path), bytes),
+        Ok(None) => not_found("no feed that is followed here has this"),
+        Err(error) => app.internal("reading a feed that is followed", &error).into_response(),
+    }
+}
+
+/// The files are the same, whichever feed they are asked for by.
+async fn relayed_web_seed(
+    state: State<App>,
+    Path((_, torrent, path)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Result<Response<Body>, Internal> {
+    web_seed(state, Path((torrent, path)), headers).await
+}
+
 async fn release_file(State(app): State<App>, Path((release, file)): Path<(String, String)>) -> Response<Body> {
     match app.archive.open_release_file(&release, &file).await {
         Ok(Some(bytes)) => changing(mime_of(&file), bytes),
@@ -144,6 +174,9 @@ async fn web_seed(
     }
     if !file.may_distribute {
         return Ok(not_found("the rights in force do not allow to give this to anyone"));
+    }
+    if !torrent.whole && matches!(app.archive.store().size(file.root).await, Ok(None)) {
+        return Ok(not_found("this mirror has a part of the torrent, and this file is not in it"));
     }
     let content = Content {
         root: file.root,

@@ -37,7 +37,7 @@ pub(crate) fn router(app: App) -> Router {
 
 /// What pages of other sites may read: it asks for no cookie, but for credentials in the address or for none at all. Music
 /// players and torrent clients that live in a browser need it.
-const OPEN_TO_PAGES: [&str; 6] = ["/rest/", "/feed.json", "/pages/", "/rss/", "/releases/", "/webseed/"];
+const OPEN_TO_PAGES: [&str; 7] = ["/rest/", "/feed.json", "/pages/", "/rss/", "/releases/", "/webseed/", "/mirror/"];
 
 async fn every_answer(State(app): State<App>, request: Request, next: Next) -> Response<Body> {
     let open = OPEN_TO_PAGES.iter().any(|prefix| request.uri().path().starts_with(prefix));

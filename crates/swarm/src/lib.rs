@@ -35,4 +35,4 @@ pub use error::SwarmError;
 pub use fetched::Fetched;
 pub use scrape::{ScrapeError, ScrapeOptions, Scraped, scrape};
 pub use seeder::{Offer, SeedSource, SeedTorrent, Seeder, SeederOptions, SeederStats};
-pub use webseed::{WebSeed, WebSeedOptions, fetch_by_web_seed};
+pub use webseed::{WebSeed, WebSeedOptions, fetch_by_web_seed, fetch_what_web_seed_has};

@@ -1,4 +1,4 @@
-//! `state/health.sqlite`, version 1; the format is told in `docs/formats/health.md`.
+//! `state/health.sqlite`, version 2; the format is told in `docs/formats/health.md`.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,11 @@ use fonoteca_swarm::Scraped;
 use fonoteca_torrent::feed::PublicKey;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::ReportingMirror;
+use super::{PartsOf, Report, ReportingMirror, SignedReport};
 use crate::archive::Archive;
 use crate::error::ArchiveError;
 
-const FORMAT_VERSION: i64 = 1;
+const FORMAT_VERSION: i64 = 2;
 /// How long a writer waits for another process's writer.
 const BUSY: Duration = Duration::from_secs(30);
 /// Days for which counts are kept.
@@ -35,6 +35,9 @@ pub(super) struct Counted {
 pub(super) struct Seen {
     pub counted: Option<Counted>,
     pub mirrors: u32,
+    /// Mirrors that have parts of it, and which parts they have between them.
+    pub in_part: u32,
+    pub parts: u64,
     pub last_copy: Option<Timestamp>,
 }
 
@@ -46,6 +49,8 @@ impl Seen {
             (a, b) => a.or(b),
         };
         self.mirrors = self.mirrors.max(other.mirrors);
+        self.in_part = self.in_part.max(other.in_part);
+        self.parts |= other.parts;
         self.last_copy = self.last_copy.max(other.last_copy);
     }
 }
@@ -131,32 +136,65 @@ impl Database {
         ask().map(|at| at.map(Timestamp::from_seconds)).map_err(|source| failed(&self.path, source))
     }
 
-    /// Takes a report in the place of the one before it.
+    /// The last report of a mirror, as it was signed.
+    pub fn signed(&self, key: &PublicKey) -> Result<Option<SignedReport>, ArchiveError> {
+        let query = "SELECT report, signature FROM signed WHERE key = ?1";
+        let ask = self.connection.query_row(query, [key.to_string()], |row| {
+            Ok(SignedReport { report: row.get(0)?, signature: row.get(1)? })
+        });
+        ask.optional().map_err(|source| failed(&self.path, source))
+    }
+
+    /// The last reports of all mirrors that reported after `since`, the latest first.
+    pub fn all_signed(&self, since: Timestamp) -> Result<Vec<SignedReport>, ArchiveError> {
+        let ask = || -> rusqlite::Result<Vec<SignedReport>> {
+            let mut query = self.connection.prepare(
+                "SELECT s.report, s.signature FROM signed s JOIN reports r ON r.key = s.key
+                 WHERE r.at >= ?1 ORDER BY r.at DESC, s.key",
+            )?;
+            let signed = |row: &rusqlite::Row| Ok(SignedReport { report: row.get(0)?, signature: row.get(1)? });
+            query.query_map([since.as_seconds()], signed)?.collect()
+        };
+        ask().map_err(|source| failed(&self.path, source))
+    }
+
+    /// Takes a report in the place of the one before it; `have` and `parts` are what of it the feed lists.
     pub fn report(
         &mut self,
-        key: &PublicKey,
-        serial: u64,
-        at: Timestamp,
+        report: &Report,
         have: &[Sha1Hash],
+        parts: &[PartsOf],
+        signed: &SignedReport,
     ) -> Result<(), ArchiveError> {
-        let (key, seconds) = (key.to_string(), at.as_seconds());
+        let (key, seconds, serial) = (report.key.to_string(), report.at.as_seconds(), report.serial.cast_signed());
         self.write(|transaction| {
             transaction.execute("DELETE FROM holdings WHERE key = ?1", [&key])?;
+            transaction.execute("DELETE FROM parts WHERE key = ?1", [&key])?;
             transaction.execute(
                 "INSERT OR REPLACE INTO reports (key, serial, at, torrents) VALUES (?1, ?2, ?3, ?4)",
-                params![key, serial.cast_signed(), seconds, have.len() as i64],
+                params![key, serial, seconds, have.len() as i64],
+            )?;
+            transaction.execute(
+                "INSERT OR REPLACE INTO signed (key, report, signature) VALUES (?1, ?2, ?3)",
+                params![key, signed.report, signed.signature],
             )?;
             let mut insert = transaction.prepare("INSERT OR IGNORE INTO holdings (key, hash) VALUES (?1, ?2)")?;
             for hash in have {
                 insert.execute(params![key, hash.as_bytes()])?;
             }
+            let mut insert =
+                transaction.prepare("INSERT OR REPLACE INTO parts (key, hash, have, want) VALUES (?1, ?2, ?3, ?4)")?;
+            for of in parts {
+                let (have, want) = (of.have.0.cast_signed(), of.want.0.cast_signed());
+                insert.execute(params![key, of.torrent.as_bytes(), have, want])?;
+            }
             transaction.execute(
                 "INSERT OR REPLACE INTO report_days (key, day, at, serial, torrents) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![key, seconds.div_euclid(DAY), seconds, serial.cast_signed(), have.len() as i64],
+                params![key, seconds.div_euclid(DAY), seconds, serial, have.len() as i64],
             )?;
             transaction.execute("DELETE FROM report_days WHERE day < ?1", [seconds.div_euclid(DAY) - KEEP_DAYS])?;
             let forgotten = "SELECT key FROM reports ORDER BY at DESC, key LIMIT -1 OFFSET ?1";
-            for table in ["holdings", "report_days"] {
+            for table in ["holdings", "parts", "signed", "report_days"] {
                 transaction.execute(&format!("DELETE FROM {table} WHERE key IN ({forgotten})"), [MAX_MIRRORS])?;
             }
             transaction.execute(&format!("DELETE FROM reports WHERE key IN ({forgotten})"), [MAX_MIRRORS])?;
@@ -200,6 +238,16 @@ impl Database {
                 let seen = all.entry(Sha1Hash(row.get(0)?)).or_default();
                 seen.mirrors = row.get(1)?;
                 seen.last_copy = seen.last_copy.max(Some(Timestamp::from_seconds(row.get(2)?)));
+            }
+            let mut parts = self.connection.prepare(
+                "SELECT p.hash, p.have FROM parts p JOIN reports r ON r.key = p.key
+                 WHERE r.at >= ?1 AND r.at <= ?2 AND p.have != 0",
+            )?;
+            let mut rows = parts.query([since.as_seconds(), until])?;
+            while let Some(row) = rows.next()? {
+                let seen = all.entry(Sha1Hash(row.get(0)?)).or_default();
+                seen.in_part += 1;
+                seen.parts |= row.get::<_, i64>(1)?.cast_unsigned();
             }
             Ok(all)
         };
@@ -249,10 +297,10 @@ fn failed(path: &Path, source: rusqlite::Error) -> ArchiveError {
     ArchiveError::Io { path: path.to_owned(), what: "cannot be used", source }
 }
 
-/// Makes the tables where there are none.
+/// Makes the tables where there are none, and those that version 1 did not have.
 fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version != 0 {
+    if version >= FORMAT_VERSION {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -275,6 +323,14 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
              torrents INTEGER NOT NULL
          ) WITHOUT ROWID;
          CREATE TABLE IF NOT EXISTS holdings (key TEXT NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (key, hash)) WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS parts (
+             key TEXT NOT NULL,
+             hash BLOB NOT NULL,
+             have INTEGER NOT NULL,
+             want INTEGER NOT NULL,
+             PRIMARY KEY (key, hash)
+         ) WITHOUT ROWID;
+         CREATE TABLE IF NOT EXISTS signed (key TEXT PRIMARY KEY, report TEXT NOT NULL, signature TEXT NOT NULL);
          CREATE TABLE IF NOT EXISTS report_days (
              key TEXT NOT NULL,
              day INTEGER NOT NULL,
@@ -283,7 +339,7 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
              torrents INTEGER NOT NULL,
              PRIMARY KEY (key, day)
          ) WITHOUT ROWID;
-         PRAGMA user_version = 1;",
+         PRAGMA user_version = 2;",
     )?;
     transaction.commit()
 }

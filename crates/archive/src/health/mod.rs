@@ -15,8 +15,10 @@ use serde::Serialize;
 
 pub use ask::{AskReport, ask};
 pub use fonoteca_swarm::ScrapeOptions;
+pub(crate) use report::read_report;
 pub use report::{
-    Accepted, MAX_REPORT_BYTES, Report, ReportRefused, SignedReport, make_report, send_report, take_report,
+    Accepted, MAX_REPORT_BYTES, PartSet, PartsOf, Report, ReportRefused, Reports, SignedReport, make_report, reports,
+    send_report, take_report,
 };
 
 use crate::archive::Archive;
@@ -53,6 +55,10 @@ pub struct Health {
     pub counted_ms: Option<i64>,
     /// Mirrors that reported to have all of it within [`RISK_DAYS`].
     pub mirrors: u32,
+    /// Mirrors that reported to have some of it within [`RISK_DAYS`].
+    pub mirrors_in_part: u32,
+    /// Of its 64 parts, those that no mirror reported to have within [`RISK_DAYS`].
+    pub parts_lacking: u32,
     /// When somebody else was last seen with all of it, in milliseconds since 1970.
     pub last_copy_ms: Option<i64>,
     /// What follows.
@@ -84,9 +90,10 @@ impl Healths {
             all.add(seen);
         }
         let since = self.now.plus_seconds(-RISK_DAYS * 86_400);
-        let risk = if all.last_copy.is_some_and(|at| at >= since) {
+        // Mirrors that have all of it between them are as good as one.
+        let risk = if all.last_copy.is_some_and(|at| at >= since) || all.parts == u64::MAX {
             Risk::None
-        } else if all.counted.is_none() && all.last_copy.is_none() {
+        } else if all.counted.is_none() && all.last_copy.is_none() && all.in_part == 0 {
             Risk::Unknown
         } else if has_web_seed {
             Risk::WebSeedOnly
@@ -98,6 +105,8 @@ impl Healths {
             leechers: all.counted.map(|counted| counted.leechers),
             counted_ms: all.counted.map(|counted| counted.at.as_millis()),
             mirrors: all.mirrors,
+            mirrors_in_part: all.in_part,
+            parts_lacking: if all.mirrors > 0 { 0 } else { all.parts.count_zeros() },
             last_copy_ms: all.last_copy.map(Timestamp::as_millis),
             risk,
         }

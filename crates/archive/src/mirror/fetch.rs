@@ -1,13 +1,14 @@
 //! Getting the blobs of one torrent into the store.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use fonoteca_model::progress::Progress;
 use fonoteca_model::{BlobHashes, BlobId};
-use fonoteca_swarm::{FetchOptions, Fetched, SwarmError, WebSeedOptions, fetch_by_swarm, fetch_by_web_seed};
+use fonoteca_swarm::{FetchOptions, Fetched, SwarmError, WebSeedOptions, fetch_by_swarm, fetch_what_web_seed_has};
 use fonoteca_torrent::Metainfo;
 use futures::{StreamExt, TryStreamExt};
 
@@ -33,17 +34,25 @@ pub(super) struct Blobs {
     pub hashes: HashMap<BlobId, BlobHashes>,
 }
 
-/// Fetches the torrent's files whose blobs the store lacks, and moves each into the store, proving its root once more.
+/// The lowest rate that peers can be asked at: a block is 16 KiB.
+const LOWEST_RATE: u32 = 32 << 10;
+
+/// Fetches the torrent's files whose blobs the store lacks, of all of them or of `files`, and moves each into the store, proving
+/// its root once more.
 pub(super) async fn blobs(
     archive: &Archive,
     mirror: &Mirror,
     metainfo: &Metainfo,
+    files: Option<&HashSet<BlobId>>,
     options: &PullOptions,
     progress: &dyn Progress,
 ) -> Result<Blobs, ArchiveError> {
     let mut wanted = Vec::new();
     let mut lacking = Vec::new();
     for (index, root, file) in roots(metainfo) {
+        if files.is_some_and(|files| !files.contains(&root)) {
+            continue;
+        }
         if archive.store().size(root).await? == Some(file.size) {
             progress.advance(file.size);
         } else {
@@ -84,38 +93,77 @@ async fn fetch(
     options: &PullOptions,
     progress: &dyn Progress,
 ) -> Result<Fetched, ArchiveError> {
-    if options.via == Via::WebSeed {
-        return by_web_seed(mirror, metainfo, staging, wanted, progress).await;
+    let via = options.via.or(mirror.rules.via).unwrap_or(Via::Auto);
+    if via == Via::WebSeed {
+        return by_web_seeds(mirror, metainfo, staging, wanted, progress).await;
     }
     let mut peers = FetchOptions::new(metainfo.to_bytes().to_vec(), staging);
     peers.wanted = Some(wanted.clone());
     peers.initial_peers.clone_from(&options.peers);
     peers.listen = options.listen;
     peers.dht = options.dht;
-    peers.stall = if options.via == Via::Auto { STALL_AUTO } else { STALL_ALONE };
+    peers.stall = if via == Via::Auto { STALL_AUTO } else { STALL_ALONE };
+    peers.max_peers = mirror.rules.peers.map_or(peers.max_peers, usize::from);
+    let rate = mirror.rules.download.map(|rate| u32::try_from(rate.0).unwrap_or(u32::MAX).max(LOWEST_RATE));
+    peers.bytes_per_second = rate.and_then(NonZeroU32::new);
     match fetch_by_swarm(peers, progress).await {
         Ok(fetched) => Ok(fetched),
         Err(SwarmError::Cancelled) => Err(ArchiveError::Cancelled),
-        Err(error) if options.via == Via::Auto => {
+        Err(error) if via == Via::Auto && !is_full(&error) => {
             progress.note(&format!("{}: {error}; asking the web seed", metainfo.name));
-            by_web_seed(mirror, metainfo, staging, wanted, progress).await
+            by_web_seeds(mirror, metainfo, staging, wanted, progress).await
         }
         Err(error) => Err(error.into()),
     }
 }
 
-async fn by_web_seed(
+/// Asks one address of the feed after the other; each may have some of the files.
+async fn by_web_seeds(
     mirror: &Mirror,
     metainfo: &Metainfo,
-    staging: &PathBuf,
-    wanted: Vec<usize>,
+    staging: &Path,
+    mut wanted: Vec<usize>,
     progress: &dyn Progress,
 ) -> Result<Fetched, ArchiveError> {
-    let mut options = WebSeedOptions::new(Arc::new(metainfo.clone()), mirror.address("webseed/"), staging);
-    options.wanted = Some(wanted);
-    match fetch_by_web_seed(options, progress).await {
-        Ok(fetched) => Ok(fetched),
-        Err(SwarmError::Cancelled) => Err(ArchiveError::Cancelled),
-        Err(error) => Err(error.into()),
+    let metainfo = Arc::new(metainfo.clone());
+    let mut all = Fetched::default();
+    let mut last = None;
+    for base in mirror.addresses() {
+        let base = format!("{base}/webseed/");
+        let mut options = WebSeedOptions::new(metainfo.clone(), &base, staging);
+        options.wanted = Some(wanted.clone());
+        options.bytes_per_second = mirror.rules.download.and_then(|rate| NonZeroU64::new(rate.0));
+        match fetch_what_web_seed_has(options, progress).await {
+            Ok((fetched, lacking)) => {
+                all.bytes_downloaded += fetched.bytes_downloaded;
+                all.bytes_already += fetched.bytes_already;
+                if let Some(index) = lacking.first() {
+                    let file = metainfo.files[*index].path.join("/");
+                    let reason =
+                        format!("{} files of {} are not there, {file} among them", lacking.len(), metainfo.name);
+                    last = Some(ArchiveError::Fetch { url: base, reason });
+                }
+                wanted = lacking;
+            }
+            Err(SwarmError::Cancelled) => return Err(ArchiveError::Cancelled),
+            Err(error) if is_full(&error) => return Err(error.into()),
+            Err(error) => {
+                let there = |index: &usize| {
+                    let path = &metainfo.files[*index].path;
+                    path.iter().fold(staging.to_path_buf(), |folder, part| folder.join(part)).is_file()
+                };
+                wanted.retain(|index| !there(index));
+                last = Some(error.into());
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(all);
+        }
     }
+    Err(last.unwrap_or_else(|| ArchiveError::Bug("a mirror without an address".to_owned())))
+}
+
+/// Another source is of no use when there is no room.
+fn is_full(error: &SwarmError) -> bool {
+    matches!(error, SwarmError::Staging { source, .. } if source.kind() == std::io::ErrorKind::StorageFull)
 }

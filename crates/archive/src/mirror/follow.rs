@@ -5,10 +5,11 @@ use std::path::Path;
 
 use fonoteca_torrent::feed::{Document, Feed, MAX_FEED_BYTES, PageRef, PublicKey, Seen, Trust};
 
-use super::{Mirror, SeenFeed, http};
+use super::{Mirror, Rules, SeenFeed, http};
 use crate::archive::Archive;
 use crate::error::ArchiveError;
 use crate::feed::{Believed, FEED, SIGNATURE, assemble, check, remote};
+use crate::rights::stable_id;
 
 const SIGNATURE_BYTES: usize = 64 * 1024;
 
@@ -39,11 +40,7 @@ struct Fetched {
 /// Reads the feed at `url` without believing more of it than its signature proves.
 pub async fn look(archive: &Archive, url: &str, keys: &[PublicKey]) -> Result<Offer, ArchiveError> {
     let url = url.trim_end_matches('/').trim_end_matches(FEED).trim_end_matches('/').to_owned();
-    let parsed =
-        url::Url::parse(&url).map_err(|error| ArchiveError::Usage(format!("{url:?} is not a URL: {error}")))?;
-    if !matches!(parsed.scheme(), "http" | "https") || !parsed.username().is_empty() || parsed.password().is_some() {
-        return Err(ArchiveError::Usage(format!("{url:?}: give an http or https URL without a login")));
-    }
+    check_url(&url)?;
     let client = http::client()?;
     let (bytes, signature) = fetch(&client, &url).await?;
     let trusted = if keys.is_empty() {
@@ -60,8 +57,17 @@ pub async fn look(archive: &Archive, url: &str, keys: &[PublicKey]) -> Result<Of
     Ok(Offer { url, feed, keys: trust.keys.clone(), keys_given: !keys.is_empty(), fetched, trust })
 }
 
-/// Follows the offer from now on, under `name`.
-pub fn add(archive: &Archive, offer: Offer, name: &str, budget_bytes: Option<u64>) -> Result<Mirror, ArchiveError> {
+/// Refuses what cannot be the address of a feed.
+pub(super) fn check_url(url: &str) -> Result<(), ArchiveError> {
+    let parsed = url::Url::parse(url).map_err(|error| ArchiveError::Usage(format!("{url:?} is not a URL: {error}")))?;
+    if !matches!(parsed.scheme(), "http" | "https") || !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(ArchiveError::Usage(format!("{url:?}: give an http or https URL without a login")));
+    }
+    Ok(())
+}
+
+/// Follows the offer from now on, under `name`, by these rules.
+pub fn add(archive: &Archive, offer: Offer, name: &str, rules: &Rules) -> Result<Mirror, ArchiveError> {
     let fine = !name.is_empty()
         && name.len() <= 60
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
@@ -78,36 +84,88 @@ pub fn add(archive: &Archive, offer: Offer, name: &str, budget_bytes: Option<u64
         former: offer.trust.former,
         revoked: offer.trust.revoked,
         seen: None,
-        budget_bytes,
+        budget_bytes: None,
+        seed: stable_id(&["mirror", &archive.root().display().to_string(), name, &archive.now().0.to_string()]),
+        rules: rules.clone(),
     };
+    rules.write(archive, name)?;
     remember(archive, &mut mirror, offer.fetched)?;
     Ok(mirror)
 }
 
-/// Reads the feed again. A new one is remembered; one that is not to be believed is refused, and the old one stays.
+/// Follows the feed at another address from now on, if what is there goes on from what was believed so far.
+pub async fn move_to(archive: &Archive, mirror: &mut Mirror, url: &str) -> Result<(), ArchiveError> {
+    let url = url.trim_end_matches('/').trim_end_matches(FEED).trim_end_matches('/');
+    check_url(url)?;
+    let mut moved = Mirror { url: url.to_owned(), ..mirror.clone() };
+    refresh_from(archive, &mut moved, url).await?;
+    moved.write(archive)?;
+    *mirror = moved;
+    Ok(())
+}
+
+/// Reads the feed again, from the first of its addresses that answers. A new one is remembered; one that is not to be believed
+/// is refused, and the old one stays. When the first address does not answer and no other one has anything newer, what was
+/// believed last goes on to be believed until it expires: the others may still have its files.
 pub(super) async fn refresh(archive: &Archive, mirror: &mut Mirror) -> Result<Feed, ArchiveError> {
+    let addresses: Vec<String> = mirror.addresses().map(str::to_owned).collect();
+    let several = addresses.len() > 1;
+    let mut first = None;
+    for url in addresses {
+        match refresh_from(archive, mirror, &url).await {
+            Ok(feed) => return Ok(feed),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    let error = first.unwrap_or_else(|| ArchiveError::Bug("a mirror without an address".to_owned()));
+    if several && matches!(error, ArchiveError::Fetch { .. }) {
+        let believed = remembered(archive, mirror)?.filter(|feed| feed.expires > archive.now());
+        return believed.ok_or(error);
+    }
+    Err(error)
+}
+
+async fn refresh_from(archive: &Archive, mirror: &mut Mirror, url: &str) -> Result<Feed, ArchiveError> {
     let client = http::client()?;
     let (seen, trust) = (mirror.seen.map(Seen::from), mirror.trust());
     let held = crate::feed::read(&mirror.folder(archive))?;
     if let Some((bytes, signature)) = held
-        && fetch_signature(&client, &mirror.url).await? == signature.as_bytes()
+        && fetch_signature(&client, url).await? == signature.as_bytes()
     {
         // The same signature is the same feed, which may have expired meanwhile.
-        let believed = check(&bytes, &signature, &trust, seen.as_ref(), archive.now(), &mirror.url)?;
+        let believed = check(&bytes, &signature, &trust, seen.as_ref(), archive.now(), url)?;
         // After a kill the feed may be newer than what is noted as seen, or a page may be torn.
         let is_seen = mirror.seen.is_some_and(|seen| seen.sha256 == believed.sha256);
         if let (true, Ok(Some(feed))) = (is_seen, remembered(archive, mirror)) {
             return Ok(feed);
         }
     }
-    let (bytes, signature) = fetch(&client, &mirror.url).await?;
-    let believed = check(&bytes, &signature, &trust, seen.as_ref(), archive.now(), &mirror.url)?;
+    let (bytes, signature) = fetch(&client, url).await?;
+    let believed = check(&bytes, &signature, &trust, seen.as_ref(), archive.now(), url)?;
     let folder = mirror.pages(archive);
     let known = |page: &PageRef| std::fs::read(folder.join(page.file_name())).ok();
-    let pages = remote::pages(&client, &mirror.url, &believed.document, known).await?;
-    let feed = believed.whole(&mirror.url, archive.now(), remote::from(&pages))?;
+    let pages = remote::pages(&client, url, &believed.document, known).await?;
+    let feed = believed.whole(url, archive.now(), remote::from(&pages))?;
     remember(archive, mirror, Fetched { bytes, signature, believed, pages })?;
     Ok(feed)
+}
+
+/// Whether any of its addresses seems to have a later feed than the one believed last. Nothing of it is believed here.
+pub(super) async fn has_changed(archive: &Archive, mirror: &Mirror) -> bool {
+    let Ok(client) = http::client() else { return false };
+    let Ok(Some((_, held))) = crate::feed::read(&mirror.folder(archive)) else { return true };
+    for url in mirror.addresses() {
+        let Ok(signature) = fetch_signature(&client, url).await else { continue };
+        if signature == held.as_bytes() {
+            continue;
+        }
+        let Ok(bytes) = http::get(&client, &format!("{url}/{FEED}"), MAX_FEED_BYTES).await else { continue };
+        let serial = Document::from_bytes(&bytes).ok().map(|document| document.outline().serial);
+        if serial > mirror.seen.map(|seen| seen.serial) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The feed as it was last believed, without asking anybody.

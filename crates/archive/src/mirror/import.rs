@@ -12,6 +12,7 @@ use fonoteca_torrent::Metainfo;
 
 use super::Mirror;
 use super::pull::{is_audio, roots};
+use super::shed::back_again;
 use crate::archive::Archive;
 use crate::error::ArchiveError;
 use crate::hashing::hash_file;
@@ -19,27 +20,29 @@ use crate::ingest::{AGENT, blob_row};
 use crate::release::{ManifestTorrent, Parts};
 use crate::rights::stable_id;
 
-/// Commits everything about the torrent's blobs in one batch.
+/// Commits everything about the torrent's blobs that are here in one batch; `whole`: they are all of it.
 pub(super) async fn rows(
     archive: &Archive,
     mirror: &Mirror,
     torrent: &ManifestTorrent,
     metainfo: &Metainfo,
+    here: &HashSet<BlobId>,
+    whole: bool,
     hashes: &HashMap<BlobId, BlobHashes>,
 ) -> Result<(), ArchiveError> {
     let mut batch = Batch::default();
     if is_audio(torrent) {
-        batch = proved(Parts::read(archive, torrent).await?, metainfo, mirror);
+        batch = proved(Parts::read(archive, torrent).await?, metainfo, here, mirror);
     }
     let writer = archive.catalog().writer().await?;
     let snapshot = writer.snapshot().clone();
     drop_known(&snapshot, &mut batch).await?;
     let audio: HashMap<BlobId, String> = batch.files.iter().map(|file| (file.root, file.mime.clone())).collect();
-    let all: Vec<BlobId> = roots(metainfo).into_iter().map(|(_, root, _)| root).collect();
+    let all: Vec<BlobId> = here.iter().copied().collect();
     let known = snapshot.blobs(&all).await?;
     let mut seen = HashSet::new();
     for (_, root, file) in roots(metainfo) {
-        if known.contains_key(&root) || !seen.insert(root) {
+        if known.contains_key(&root) || !here.contains(&root) || !seen.insert(root) {
             continue;
         }
         let (mime, kind) = match (audio.get(&root), file.path.first().map(String::as_str)) {
@@ -51,18 +54,25 @@ pub(super) async fn rows(
         };
         batch.blobs.push(blob_row(&held_hashes(archive, root, hashes).await?, &mime, kind));
     }
-    let now = archive.now();
+    let now = super::later(archive, &snapshot).await?;
+    let back = back_again(&snapshot, mirror, here, now).await?;
+    // A batch of a name that the tables have is passed over, which is right after a kill. What came in part, or came again,
+    // has a name of its own each time.
+    let again = !whole || !back.is_empty();
+    let part =
+        if again { format!("-{}", stable_id(&[&now.0.to_string(), &here.len().to_string()])) } else { String::new() };
+    batch.events.extend(back);
     batch.events.push(Event {
-        id: stable_id(&["replication", &mirror.name, &torrent.name]),
+        id: stable_id(&["replication", &mirror.name, &torrent.name, &part]),
         at: now,
         kind: "replication".to_owned(),
         subject_kind: "torrent".to_owned(),
         subject: torrent.name.clone(),
         outcome: Outcome::Success,
-        detail: Some(format!("{} files from {}", torrent.files, mirror.url)),
+        detail: Some(format!("{} of {} files from {}", here.len(), torrent.files, mirror.url)),
         agent: AGENT.to_owned(),
     });
-    let job = format!("{}{}", mirror.job_prefix(), torrent.name);
+    let job = format!("{}{}{part}", mirror.job_prefix(), torrent.name);
     writer.commit(&job, 0, batch).await?;
     Ok(())
 }
@@ -97,10 +107,10 @@ fn image_mime(path: &[String]) -> &'static str {
 }
 
 /// What can be believed of the rows.
-fn proved(parts: Parts, metainfo: &Metainfo, mirror: &Mirror) -> Batch {
+fn proved(parts: Parts, metainfo: &Metainfo, here: &HashSet<BlobId>, mirror: &Mirror) -> Batch {
     let mut sizes: HashMap<BlobId, u64> = HashMap::new();
     let mut covers: HashSet<BlobId> = HashSet::new();
-    for (_, root, file) in roots(metainfo) {
+    for (_, root, file) in roots(metainfo).into_iter().filter(|(_, root, _)| here.contains(root)) {
         match file.path.len() {
             2 => drop(sizes.insert(root, file.size)),
             3 => drop(covers.insert(root)),

@@ -2,34 +2,57 @@
 //!
 //! A mirror is an archive. It follows a feed whose keys it was told to trust, fetches what it does not hold, checks every
 //! blob by its root, takes in the rows about it, and drops what the feed withdraws. The states of one torrent are disjoint:
-//! *wanted* (nothing here), *partial* (bytes in staging), *held* (every blob in the store, rows committed, listed in the
-//! release's `mirrored.json`). Each step can be killed and is done again without fetching a byte twice.
+//! *wanted* (nothing here), *partial* (bytes in staging, or some files in the store and listed in the release's
+//! `mirrored.json`), *held* (every blob in the store, rows committed, listed there as whole). Each step can be killed and is
+//! done again without fetching a byte twice.
+//!
+//! What is fetched and what is dropped follows from a plan: [`survey`] looks at what there is, [`others`] at what other
+//! mirrors say, [`choose`] decides, and [`plan`](fn@plan) tells why. [`keep_following`] does it again and again.
 
+mod choose;
 mod fetch;
 mod follow;
+mod held;
 pub(crate) mod http;
 mod import;
+mod keep;
+mod only;
+mod open;
+mod others;
 mod plan;
 mod pull;
+mod relay;
 mod renew;
+mod reuse;
+mod rules;
+mod shed;
+mod state;
 mod status;
+mod survey;
 mod withdraw;
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fonoteca_model::{Sha1Hash, Sha256Hash};
+use fonoteca_catalog::Snapshot;
+use fonoteca_model::{Sha256Hash, Timestamp};
 use fonoteca_torrent::feed::{PublicKey, Seen, Trust};
 use serde::{Deserialize, Serialize};
 
-pub use follow::{Offer, add, look};
-pub use plan::{Plan, PlannedTorrent, plan};
-pub(crate) use pull::held_torrents;
+pub use choose::{PARTS, Strategy};
+pub use follow::{Offer, add, look, move_to};
+pub(crate) use held::{held_torrents, torrents_in_part};
+pub use keep::keep_following;
+pub(crate) use plan::{Held, held};
+pub use plan::{Plan, PlannedDrop, PlannedTorrent, plan};
 pub use pull::{PullOptions, PullReport, Via, pull};
+pub use rules::{KEYS, Key, Rules, Size};
+pub use state::{Doing, Live};
 pub use status::{State, Status, status};
 
 use crate::archive::Archive;
 use crate::error::ArchiveError;
+use crate::settings::Settings;
 
 /// A feed that this archive follows: `state/mirrors/<name>/mirror.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,9 +72,15 @@ pub struct Mirror {
     /// The feed believed last.
     #[serde(default)]
     pub seen: Option<SeenFeed>,
-    /// Bytes that may be spent on it; none: all there are.
-    #[serde(default)]
+    /// Bytes that may be spent on it, where `archive.toml` does not say; earlier programs wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_bytes: Option<u64>,
+    /// What its own order of things begins with; empty: its name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub seed: String,
+    /// What `archive.toml` says of it.
+    #[serde(skip)]
+    pub rules: Rules,
 }
 
 /// The feed believed last, so that an older one is not believed again.
@@ -107,8 +136,33 @@ impl Mirror {
                 all.push(mirror);
             }
         }
+        let mut rules = if all.is_empty() { BTreeMap::default() } else { Settings::read(archive.root())?.mirrors };
+        for mirror in &mut all {
+            mirror.rules = rules.remove(&mirror.name).unwrap_or_default();
+        }
         all.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(all)
+    }
+
+    /// Bytes that may be spent on it; none: all there are.
+    pub fn budget(&self) -> Option<u64> {
+        self.rules.budget.map(|size| size.0).or(self.budget_bytes)
+    }
+
+    /// Every address that has the feed and its files, the one that it was added by first.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.url).chain(&self.rules.sources).map(|url| url.trim_end_matches('/'))
+    }
+
+    /// What its own order of things begins with.
+    fn id(&self) -> &str {
+        if self.seed.is_empty() { &self.name } else { &self.seed }
+    }
+
+    /// The name by which other mirrors know it: the key that signs its reports.
+    fn known_as(&self, archive: &Archive) -> Result<String, ArchiveError> {
+        let key = crate::keys::public_keys(archive)?.first().map(ToString::to_string);
+        Ok(key.unwrap_or_else(|| self.id().to_owned()))
     }
 
     /// Whom to believe.
@@ -156,18 +210,9 @@ impl Mirror {
     }
 }
 
-/// The torrents of the feed believed last that are here whole, by the v1 info-hashes of their variants, and its serial.
-pub(crate) fn whole_torrents(archive: &Archive, mirror: &Mirror) -> Result<(u64, Vec<Sha1Hash>), ArchiveError> {
-    let Some(feed) = follow::remembered(archive, mirror)? else { return Ok((0, Vec::new())) };
-    let whole: HashSet<(String, String)> = plan::plan_feed(archive, mirror, &feed, Some(u64::MAX))
-        .torrents
-        .into_iter()
-        .filter(|planned| planned.held)
-        .map(|planned| (planned.release, planned.name))
-        .collect();
-    let here = feed.torrents.iter().filter(|torrent| whole.contains(&(torrent.release.clone(), torrent.name.clone())));
-    let hashes = here.flat_map(|torrent| &torrent.variants).map(|variant| variant.infohash_v1);
-    Ok((feed.serial, hashes.collect()))
+/// A moment for events that come after all that there are: however the clock is set, what is said last counts.
+async fn later(archive: &Archive, snapshot: &Snapshot) -> Result<Timestamp, ArchiveError> {
+    crate::moment::later_than(archive, snapshot, "events", "at").await
 }
 
 fn folder(archive: &Archive) -> PathBuf {

@@ -1,43 +1,48 @@
-//! Pulling: every torrent of the plan, one after the other, until each is held.
+//! Pulling: what the plan drops goes, what it wants comes, one torrent after the other.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use fonoteca_model::BlobId;
 use fonoteca_model::progress::{Progress, Unit};
-use fonoteca_torrent::feed::{Feed, FeedTorrent, Role, verify_bytes};
-use fonoteca_torrent::{Kind, Limits, Metainfo};
+use fonoteca_torrent::Metainfo;
+use fonoteca_torrent::feed::{Feed, Role, SigningKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::plan::{Plan, plan_feed};
-use super::{Mirror, fetch, follow, http, import, renew, withdraw};
+use super::held::{Marker, mark};
+use super::open::{fetch_metainfo, open_release};
+use super::others::Others;
+use super::plan::{Work, look_around, plan_feed};
+use super::state::Told;
+use super::{Mirror, fetch, follow, import, others, renew, reuse, shed, state, withdraw};
 use crate::archive::Archive;
 use crate::error::{ArchiveError, said};
-use crate::published::MIRRORED;
+use crate::health::{make_report, send_report};
 use crate::release::{Manifest, ManifestTorrent};
 
-const MANIFEST_BYTES: usize = 64 << 20;
-const SIGNATURE_BYTES: usize = 64 << 10;
-const TORRENT_BYTES: usize = 64 << 20;
+/// The same is reported again after six hours, so that the origin knows that it is still so.
+const SAY_AGAIN_MS: i64 = 6 * 3600 * 1000;
 
 /// By which way blobs are fetched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Via {
     /// From peers, and from the web seed when they give nothing.
     Auto,
     /// From peers alone.
+    #[serde(rename = "bittorrent")]
     BitTorrent,
     /// From the web seed alone.
     WebSeed,
 }
 
 /// How to pull.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct PullOptions {
-    /// The way.
-    pub via: Via,
+    /// The way; none: as the mirror's rules say, or from peers first.
+    pub via: Option<Via>,
     /// Bytes that may be spent; none: the mirror's own budget.
     pub budget_bytes: Option<u64>,
     /// Where to listen for peers while fetching; none: only connect to others.
@@ -46,12 +51,10 @@ pub struct PullOptions {
     pub peers: Vec<SocketAddr>,
     /// Find peers by DHT as well.
     pub dht: bool,
-}
-
-impl Default for PullOptions {
-    fn default() -> Self {
-        Self { via: Via::Auto, budget_bytes: None, listen: None, peers: Vec::new(), dht: false }
-    }
+    /// What signs reports, where the rules say that the origin is told what is here.
+    pub key: Option<Arc<SigningKey>>,
+    /// Read the feed and honour its withdrawals, and fetch nothing.
+    pub obey_only: bool,
 }
 
 /// What a pull did.
@@ -69,19 +72,25 @@ pub struct PullReport {
     pub resumed_bytes: u64,
     /// Pieces that came with wrong bytes and were thrown away.
     pub pieces_refused: u64,
+    /// Bytes that were found in folders of this machine.
+    pub reused_bytes: u64,
     /// Blobs dropped because the feed withdrew them.
     pub withdrawn: u64,
+    /// Bytes dropped because the plan has no room for them.
+    pub dropped_bytes: u64,
     /// Torrents that could not be fetched, and why.
     pub failed: Vec<(String, String)>,
 }
 
-/// Reads the feed, obeys its withdrawals, and fetches what the plan wants. A torrent that fails is named, the others go on.
+/// Reads the feed, obeys its withdrawals, drops what the plan drops and fetches what it wants. A torrent that fails is named,
+/// the others go on.
 pub async fn pull(
     archive: &Archive,
     mirror: &mut Mirror,
     options: &PullOptions,
     progress: &dyn Progress,
 ) -> Result<PullReport, ArchiveError> {
+    let _alone = state::alone(archive, mirror, progress).await?;
     let feed = follow::refresh(archive, mirror).await?;
     archive.store().sweep_staging()?;
     let mut report = PullReport { serial: feed.serial, ..PullReport::default() };
@@ -90,201 +99,183 @@ pub async fn pull(
         // What is held stays proved by the feed; `release verify` will say so until the next pull.
         progress.note(&said(&error));
     }
-    let plan: Plan = plan_feed(archive, mirror, &feed, options.budget_bytes);
-    let listed: HashMap<(&str, &str), &FeedTorrent> =
-        feed.torrents.iter().map(|torrent| ((torrent.release.as_str(), torrent.name.as_str()), torrent)).collect();
-    let wanted: Vec<&FeedTorrent> = plan
-        .torrents
-        .iter()
-        .filter(|planned| !planned.held)
-        .filter_map(|planned| listed.get(&(planned.release.as_str(), planned.name.as_str())).copied())
-        .collect();
-    let mut releases: BTreeMap<String, Manifest> = BTreeMap::new();
-    for torrent in wanted {
-        if progress.cancelled() {
-            return Err(ArchiveError::Cancelled);
-        }
-        let done = pull_torrent(archive, mirror, &feed, torrent, &mut releases, options, progress, &mut report).await;
-        match done {
-            Ok(()) => report.torrents += 1,
-            Err(ArchiveError::Cancelled) => return Err(ArchiveError::Cancelled),
-            Err(ArchiveError::Store(error)) if error.is_full() => return Err(error.into()),
-            Err(error) => {
-                let said = said(&error);
-                progress.note(&format!("{}: {said}", torrent.name));
-                report.failed.push((torrent.name.clone(), said));
-            }
-        }
+    if !mirror.rules.pause && !options.obey_only {
+        let others = look_around(archive, mirror, options.budget_bytes, progress).await?;
+        let mut pull = Pull { archive, mirror, feed: &feed, options, progress, releases: BTreeMap::new(), report };
+        pull.all(&others).await?;
+        report = pull.report;
     }
     archive.refresh_index_with(progress).await?;
     Ok(report)
 }
 
-#[expect(clippy::too_many_arguments, reason = "the state of one pull; a struct would only rename it")]
-async fn pull_torrent(
-    archive: &Archive,
-    mirror: &Mirror,
-    feed: &Feed,
-    torrent: &FeedTorrent,
-    releases: &mut BTreeMap<String, Manifest>,
-    options: &PullOptions,
-    progress: &dyn Progress,
-    report: &mut PullReport,
-) -> Result<(), ArchiveError> {
-    if !releases.contains_key(&torrent.release) {
-        let manifest = open_release(archive, mirror, feed, &torrent.release).await?;
-        releases.insert(torrent.release.clone(), manifest);
-    }
-    let manifest = &releases[&torrent.release];
-    let listed =
-        manifest.torrents.iter().find(|listed| listed.name == torrent.name).ok_or_else(|| ArchiveError::Foreign {
-            name: format!("release {}", torrent.release),
-            reason: format!("its manifest does not list {}, which the feed does", torrent.name),
-        })?;
-    let metainfo = fetch_metainfo(archive, mirror, torrent).await?;
-    progress.stage(&torrent.name, Some(torrent.bytes), Unit::Bytes);
-    let fetched = fetch::blobs(archive, mirror, &metainfo, options, progress).await?;
-    report.fetched_bytes += fetched.moved.bytes_downloaded;
-    report.resumed_bytes += fetched.moved.bytes_already;
-    report.pieces_refused += fetched.moved.pieces_refused;
-    report.blobs += fetched.added;
-    import::rows(archive, mirror, listed, &metainfo, &fetched.hashes).await?;
-    mark_held(archive, mirror, manifest, listed)?;
-    Ok(())
+/// One pull.
+struct Pull<'a> {
+    archive: &'a Archive,
+    mirror: &'a Mirror,
+    feed: &'a Feed,
+    options: &'a PullOptions,
+    progress: &'a dyn Progress,
+    releases: BTreeMap<String, Manifest>,
+    report: PullReport,
 }
 
-/// Fetches and checks a release's manifest, and lays its folder out as it is with its maker.
-async fn open_release(
-    archive: &Archive,
-    mirror: &Mirror,
-    feed: &Feed,
-    release: &str,
-) -> Result<Manifest, ArchiveError> {
-    let folder = archive.releases_path().join(release);
-    if folder.exists() && owner(archive, release)?.as_deref() != Some(&mirror.name) {
-        return Err(ArchiveError::Usage(format!(
-            "this archive has another release called {release:?}: mirror this feed into an archive of its own"
-        )));
-    }
-    let client = http::client()?;
-    let base = mirror.address(&format!("releases/{release}"));
-    let bytes = http::get(&client, &format!("{base}/{}", Manifest::FILE), MANIFEST_BYTES).await?;
-    let signature = http::get(&client, &format!("{base}/{}", Manifest::SIGNATURE), SIGNATURE_BYTES).await?;
-    let name = format!("{base}/{}", Manifest::FILE);
-    match feed.releases.iter().find(|listed| listed.release == release) {
-        // The signed feed names its hash, which is worth more than a signature of its own.
-        Some(listed) if Sha256::digest(&bytes)[..] == listed.manifest_sha256.0 => {}
-        Some(_) => {
-            let reason = "is not the manifest that the signed feed names".to_owned();
-            return Err(ArchiveError::Foreign { name, reason });
-        }
-        None => verify_bytes(&bytes, &String::from_utf8_lossy(&signature), &mirror.keys)
-            .map_err(|source| ArchiveError::Feed { url: name.clone(), source })?,
-    }
-    let manifest = Manifest::parse(&bytes, &name)?;
-    if manifest.release != release {
-        return Err(ArchiveError::Foreign { name, reason: format!("is the manifest of {:?}", manifest.release) });
-    }
-    std::fs::create_dir_all(&folder).map_err(ArchiveError::io(&folder, "cannot be made"))?;
-    if owner(archive, release)?.is_none() {
-        write_marker(archive, release, &Marker { mirror: mirror.name.clone(), torrents: BTreeSet::new() })?;
-    }
-    for torrent in feed.torrents.iter().filter(|torrent| torrent.release == release) {
-        for variant in &torrent.variants {
-            let file = variant.path.rsplit('/').next().unwrap_or_default();
-            let path = folder.join(file);
-            let held = std::fs::read(&path).ok().filter(|bytes| Sha256::digest(bytes)[..] == variant.torrent_sha256.0);
-            if held.is_none() {
-                let bytes = http::get(&client, &mirror.address(&variant.path), TORRENT_BYTES).await?;
-                if Sha256::digest(&bytes)[..] != variant.torrent_sha256.0 {
-                    return Err(ArchiveError::Foreign {
-                        name: mirror.address(&variant.path),
-                        reason: "is not the torrent that the signed feed names".to_owned(),
-                    });
-                }
-                fonoteca_store::write_file(&path, &bytes)?;
+impl Pull<'_> {
+    async fn all(&mut self, others: &Others) -> Result<(), ArchiveError> {
+        let mut failed = HashSet::new();
+        let mut work = self.opened_plan(others, &mut failed).await?;
+        self.tell().await;
+        self.shed(&work).await?;
+        // Metadata first: it tells what is in the rest.
+        let metadata: Vec<usize> = work.fetch.iter().map(|(index, _)| *index).collect();
+        let is_metadata = |index: &usize| self.feed.torrents[*index].role == Role::Metadata;
+        let metadata: Vec<usize> = metadata.into_iter().filter(is_metadata).collect();
+        for index in &metadata {
+            if !self.torrent(*index, None).await? {
+                failed.insert(self.feed.torrents[*index].name.clone());
             }
         }
+        if !metadata.is_empty() {
+            work = self.opened_plan(others, &mut failed).await?;
+            self.shed(&work).await?;
+        }
+        let unread: HashSet<String> = work.unopened.into_iter().collect();
+        for (index, files) in work.fetch {
+            let torrent = &self.feed.torrents[index];
+            let is_unread = files.is_some() && unread.contains(&torrent.release);
+            if !is_unread && !failed.contains(&torrent.name) {
+                self.torrent(index, files).await?;
+            }
+        }
+        if self.report.torrents > 0 || self.report.blobs > 0 || self.report.dropped_bytes > 0 {
+            self.tell().await;
+        }
+        Ok(())
     }
-    fonoteca_store::write_file(&folder.join(Manifest::CHECKSUMS), manifest.checksums(&bytes).as_bytes())?;
-    // One that is here may have been signed again since, for this archive's own mirrors.
-    if std::fs::read(folder.join(Manifest::FILE)).ok().as_ref() != Some(&bytes) {
-        fonoteca_store::write_file(&folder.join(Manifest::SIGNATURE), &signature)?;
-        fonoteca_store::write_file(&folder.join(Manifest::FILE), &bytes)?;
-    }
-    Ok(manifest)
-}
 
-/// The hybrid variant, which names the roots.
-async fn fetch_metainfo(archive: &Archive, mirror: &Mirror, torrent: &FeedTorrent) -> Result<Metainfo, ArchiveError> {
-    let url = mirror.address(&torrent.name);
-    let hybrid =
-        torrent.variants.iter().find(|variant| variant.kind == Kind::Hybrid).ok_or_else(|| ArchiveError::Foreign {
-            name: url.clone(),
-            reason: "has no hybrid torrent, so its blobs have no roots".to_owned(),
+    /// A plan for which every torrent that has to be was read.
+    async fn opened_plan(&mut self, others: &Others, failed: &mut HashSet<String>) -> Result<Work, ArchiveError> {
+        let mut work = self.plan(others).await?;
+        loop {
+            let unopened = work.unopened.iter().filter(|release| !failed.contains(*release));
+            let unopened: Vec<String> =
+                unopened.filter(|release| !self.releases.contains_key(*release)).cloned().collect();
+            if unopened.is_empty() {
+                return Ok(work);
+            }
+            for release in unopened {
+                if let Err(error) = self.release(&release).await {
+                    self.failed(&release, error)?;
+                    failed.insert(release);
+                }
+            }
+            work = self.plan(others).await?;
+        }
+    }
+
+    async fn shed(&mut self, work: &Work) -> Result<(), ArchiveError> {
+        self.report.dropped_bytes += shed::shed(self.archive, self.mirror, &work.drop, self.progress).await?;
+        Ok(())
+    }
+
+    async fn plan(&self, others: &Others) -> Result<Work, ArchiveError> {
+        plan_feed(self.archive, self.mirror, self.feed, others, self.options.budget_bytes).await
+    }
+
+    /// Tells the origin what is here and what is about to be, where the operator says so.
+    async fn tell(&self) {
+        let Some(key) = self.options.key.as_ref().filter(|_| self.mirror.rules.report) else { return };
+        if let Err(error) = tell(self.archive, self.mirror, key).await {
+            self.progress.note(&format!("the origin could not be told what is here: {}", said(&error)));
+        }
+    }
+
+    async fn release(&mut self, release: &str) -> Result<(), ArchiveError> {
+        if !self.releases.contains_key(release) {
+            let manifest = open_release(self.archive, self.mirror, self.feed, release).await?;
+            self.releases.insert(release.to_owned(), manifest);
+        }
+        Ok(())
+    }
+
+    /// Fetches a torrent, or these files of it; whether it went well.
+    async fn torrent(&mut self, index: usize, files: Option<HashSet<BlobId>>) -> Result<bool, ArchiveError> {
+        if self.progress.cancelled() {
+            return Err(ArchiveError::Cancelled);
+        }
+        let name = self.feed.torrents[index].name.clone();
+        match self.fetch(index, files).await {
+            Ok(()) => Ok(true),
+            Err(error) => self.failed(&name, error).map(|()| false),
+        }
+    }
+
+    fn failed(&mut self, name: &str, error: ArchiveError) -> Result<(), ArchiveError> {
+        if matches!(error, ArchiveError::Cancelled) || error.is_full() {
+            return Err(error);
+        }
+        let said = said(&error);
+        self.progress.note(&format!("{name}: {said}"));
+        self.report.failed.push((name.to_owned(), said));
+        Ok(())
+    }
+
+    async fn fetch(&mut self, index: usize, wanted: Option<HashSet<BlobId>>) -> Result<(), ArchiveError> {
+        let (archive, mirror) = (self.archive, self.mirror);
+        let torrent = &self.feed.torrents[index];
+        self.release(&torrent.release).await?;
+        let manifest = &self.releases[&torrent.release];
+        let listed = manifest.torrents.iter().find(|listed| listed.name == torrent.name).ok_or_else(|| {
+            ArchiveError::Foreign {
+                name: format!("release {}", torrent.release),
+                reason: format!("its manifest does not list {}, which the feed does", torrent.name),
+            }
         })?;
-    let file = hybrid.path.rsplit('/').next().unwrap_or_default();
-    let path = archive.releases_path().join(&torrent.release).join(file);
-    let bytes = tokio::fs::read(&path).await.map_err(ArchiveError::io(&path, "cannot be read"))?;
-    let metainfo = Metainfo::parse(&bytes, &Limits::default())
-        .map_err(|source| ArchiveError::Metainfo { name: url.clone(), source })?;
-    if metainfo.info_hash_v1 != Some(hybrid.infohash_v1) || metainfo.name != torrent.name {
-        return Err(ArchiveError::Foreign {
-            name: url,
-            reason: "is not the torrent that the feed describes".to_owned(),
-        });
+        let metainfo = fetch_metainfo(archive, mirror, torrent).await?;
+        let all = roots(&metainfo);
+        let is_wanted = |root: &BlobId| wanted.as_ref().is_none_or(|wanted| wanted.contains(root));
+        let bytes = all.iter().filter(|(_, root, _)| is_wanted(root)).map(|(_, _, file)| file.size).sum();
+        self.progress.stage(&torrent.name, Some(bytes), Unit::Bytes);
+        if !mirror.rules.reuse.is_empty() {
+            let lacking: HashMap<u64, Vec<BlobId>> = all.iter().filter(|(_, root, _)| is_wanted(root)).fold(
+                HashMap::new(),
+                |mut sizes: HashMap<u64, Vec<BlobId>>, (_, root, file)| {
+                    sizes.entry(file.size).or_default().push(*root);
+                    sizes
+                },
+            );
+            self.report.reused_bytes += reuse::take(archive, &mirror.rules.reuse, lacking, self.progress).await?;
+        }
+        let fetched = fetch::blobs(archive, mirror, &metainfo, wanted.as_ref(), self.options, self.progress).await?;
+        self.report.fetched_bytes += fetched.moved.bytes_downloaded;
+        self.report.resumed_bytes += fetched.moved.bytes_already;
+        self.report.pieces_refused += fetched.moved.pieces_refused;
+        self.report.blobs += fetched.added;
+        let before =
+            Marker::read(archive, &manifest.release)?.and_then(|mut marker| marker.files.remove(&torrent.name));
+        let mut here: HashSet<BlobId> = before.into_iter().flatten().collect();
+        here.extend(all.iter().map(|(_, root, _)| *root).filter(is_wanted));
+        let whole = all.iter().all(|(_, root, _)| here.contains(root));
+        import::rows(archive, mirror, listed, &metainfo, &here, whole, &fetched.hashes).await?;
+        mark(archive, mirror, &manifest.release, &torrent.name, &here, whole)?;
+        self.report.torrents += u64::from(whole);
+        Ok(())
     }
-    Ok(metainfo)
 }
 
-/// `mirrored.json` in the folder of a release that came from elsewhere.
-#[derive(Debug, Serialize, Deserialize)]
-struct Marker {
-    mirror: String,
-    /// Torrents that are held whole.
-    torrents: BTreeSet<String>,
-}
-
-fn read_marker(archive: &Archive, release: &str) -> Result<Option<Marker>, ArchiveError> {
-    let path: PathBuf = archive.releases_path().join(release).join(MIRRORED);
-    match std::fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|error| ArchiveError::Foreign { name: path.display().to_string(), reason: error.to_string() }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(ArchiveError::Io { path, what: "cannot be read", source }),
+/// Sends a report, unless the same was said lately.
+async fn tell(archive: &Archive, mirror: &Mirror, key: &SigningKey) -> Result<(), ArchiveError> {
+    let (report, signed) = make_report(archive, mirror, key).await?;
+    let content = serde_json::to_vec(&(report.serial, &report.have, &report.parts));
+    let content = content.map_err(|error| ArchiveError::Bug(error.to_string()))?;
+    let told = Told { at_ms: report.at.as_millis(), said: hex::encode(Sha256::digest(&content)) };
+    let before = Told::read(archive, mirror);
+    if before.said == told.said && (before.at_ms..before.at_ms + SAY_AGAIN_MS).contains(&told.at_ms) {
+        return Ok(());
     }
-}
-
-fn write_marker(archive: &Archive, release: &str, marker: &Marker) -> Result<(), ArchiveError> {
-    let bytes = serde_json::to_vec_pretty(marker).map_err(|error| ArchiveError::Bug(error.to_string()))?;
-    Ok(fonoteca_store::write_file(&archive.releases_path().join(release).join(MIRRORED), &bytes)?)
-}
-
-pub(super) fn owner(archive: &Archive, release: &str) -> Result<Option<String>, ArchiveError> {
-    Ok(read_marker(archive, release)?.map(|marker| marker.mirror))
-}
-
-fn mark_held(
-    archive: &Archive,
-    mirror: &Mirror,
-    manifest: &Manifest,
-    torrent: &ManifestTorrent,
-) -> Result<(), ArchiveError> {
-    let mut marker = read_marker(archive, &manifest.release)?
-        .unwrap_or_else(|| Marker { mirror: mirror.name.clone(), torrents: BTreeSet::new() });
-    marker.torrents.insert(torrent.name.clone());
-    write_marker(archive, &manifest.release, &marker)?;
-    // The folder's own time is what `published` looks at; a marker renamed into place moves the release's, not this one.
-    let now = std::fs::FileTimes::new().set_modified(std::time::SystemTime::now());
-    std::fs::File::open(archive.releases_path())
-        .and_then(|folder| folder.set_times(now))
-        .map_err(ArchiveError::io(archive.releases_path(), "cannot be touched"))
-}
-
-/// The torrents of a mirrored release that are here whole; none for a release of one's own.
-pub(crate) fn held_torrents(archive: &Archive, release: &str) -> Option<BTreeSet<String>> {
-    read_marker(archive, release).ok().flatten().map(|marker| marker.torrents)
+    others::add(archive, mirror, signed.clone())?;
+    send_report(mirror, &signed).await?;
+    told.write(archive, mirror)
 }
 
 /// The audio of a torrent, as far as the metainfo tells: what a role stands for.

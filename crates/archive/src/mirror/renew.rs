@@ -3,7 +3,7 @@
 use fonoteca_torrent::feed::{Feed, verify_bytes};
 use sha2::{Digest, Sha256};
 
-use super::pull::owner;
+use super::held::owner;
 use super::{Mirror, http};
 use crate::archive::Archive;
 use crate::error::ArchiveError;

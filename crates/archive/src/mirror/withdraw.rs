@@ -15,7 +15,8 @@ use crate::ingest::AGENT;
 use crate::rights::stable_id;
 
 /// Applies the withdrawals to blobs that came from this mirror's feed, and to no others: a feed has no say over what
-/// this archive took in itself. Returns how many blobs were dropped.
+/// this archive took in itself. What the operator holds for legal reasons goes dark and stays. Returns how many blobs were
+/// dropped.
 pub(super) async fn obey(
     archive: &Archive,
     mirror: &Mirror,
@@ -36,21 +37,26 @@ pub(super) async fn obey(
         .filter(|(_, decisions)| decisions.iter().any(|decision| decision.asserted_by == asserted_by))
         .map(|(root, _)| root)
         .collect();
-    let now = archive.now();
+    let taken_in = snapshot.taken_in(&ours.iter().copied().collect::<Vec<_>>()).await?;
+    let ours: BTreeSet<BlobId> = ours.difference(&taken_in).copied().collect();
+    let now = super::later(archive, &snapshot).await?;
     let mut batch = Batch::default();
     let mut dropped = Vec::new();
     for withdrawal in &feed.withdrawals {
+        let subject = format!("{}:{}", withdrawal.subject_kind, withdrawal.subject);
         for root in withdrawal.roots.iter().filter(|root| ours.contains(root)) {
+            let held = mirror.rules.holds(&subject, *root);
             let decision = decision(mirror, withdrawal, *root, now);
             let known = snapshot.decisions_on(&decision.subject).await?.iter().any(|known| known.id == decision.id);
             if !known {
                 let mut row = Rights::from(&decision);
                 row.note = Some(withdrawal.reason.clone());
                 batch.rights.push(row);
+                let kind = if held { "legal hold" } else { "deletion" };
                 batch.events.push(Event {
-                    id: stable_id(&["deletion", &root.to_string(), &decision.id]),
+                    id: stable_id(&[kind, &root.to_string(), &decision.id]),
                     at: now,
-                    kind: "deletion".to_owned(),
+                    kind: kind.to_owned(),
                     subject_kind: "blob".to_owned(),
                     subject: root.to_string(),
                     outcome: Outcome::Success,
@@ -58,7 +64,9 @@ pub(super) async fn obey(
                     agent: AGENT.to_owned(),
                 });
             }
-            dropped.push(*root);
+            if !held {
+                dropped.push(*root);
+            }
         }
     }
     if !batch.rights.is_empty() {

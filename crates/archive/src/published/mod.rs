@@ -76,6 +76,8 @@ pub struct PublishedTorrent {
     pub variants: Vec<PublishedVariant>,
     /// Whether all that is in it may be given to anyone.
     pub may_distribute: bool,
+    /// Whether all of it is here; a mirror may have some files only, which its web seed gives.
+    pub whole: bool,
     roots: Arc<TorrentRoots>,
 }
 
@@ -167,19 +169,26 @@ impl Archive {
             in_feed = listed.torrents.iter().map(|torrent| (torrent.release.clone(), torrent.name.clone())).collect();
             published.feed = Some(SignedFeed { bytes: own.bytes.into(), signature: own.signature, listed });
         }
-        let mut torrents = Vec::new();
+        let (mut torrents, mut whole) = (Vec::new(), Vec::new());
         for manifest in crate::release::manifests(self)? {
             let mirrored = crate::mirror::held_torrents(self, &manifest.release).unwrap_or_default();
+            let in_part = crate::mirror::torrents_in_part(self, &manifest.release);
             let release = &manifest.release;
-            let given = manifest.torrents.iter().filter(|torrent| {
-                mirrored.contains(&torrent.name) || in_feed.contains(&(release.clone(), torrent.name.clone()))
-            });
-            torrents.extend(given.map(|torrent| (release.clone(), torrent.clone())));
+            for torrent in &manifest.torrents {
+                let is_whole = !in_part.contains(&torrent.name);
+                if mirrored.contains(&torrent.name)
+                    || !is_whole
+                    || in_feed.contains(&(release.clone(), torrent.name.clone()))
+                {
+                    torrents.push((release.clone(), torrent.clone()));
+                    whole.push(is_whole);
+                }
+            }
         }
         let roots = roots_of(self, &torrents).await?;
         published.given =
             self.given(&torrents.iter().map(|(_, torrent)| torrent.role).zip(&roots).collect::<Vec<_>>()).await?;
-        for ((release, torrent), roots) in torrents.into_iter().zip(roots) {
+        for (((release, torrent), whole), roots) in torrents.into_iter().zip(whole).zip(roots) {
             let variants: Vec<PublishedVariant> = torrent.variants.into_iter().filter_map(published_variant).collect();
             for (index, variant) in variants.iter().enumerate() {
                 published.by_key.insert(variant.offer.key(), (torrent.name.clone(), index));
@@ -187,7 +196,7 @@ impl Archive {
             // What is in no hybrid is not known, and so not given.
             let may_distribute =
                 !roots.all().is_empty() && roots.all().iter().all(|root| published.given[root].may_distribute);
-            let torrent = PublishedTorrent { release, name: torrent.name, variants, may_distribute, roots };
+            let torrent = PublishedTorrent { release, name: torrent.name, variants, may_distribute, whole, roots };
             published.torrents.insert(torrent.name.clone(), Arc::new(torrent));
         }
         Ok(published)

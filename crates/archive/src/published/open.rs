@@ -188,7 +188,9 @@ impl SeedSource for PublishedBlobs {
         let Some((name, index)) = published.by_key.get(&key).cloned() else {
             return Ok(None);
         };
-        let Some(torrent) = published.torrents.get(&name).filter(|torrent| torrent.may_distribute).cloned() else {
+        // A seeder says that it has everything.
+        let given = |torrent: &&Arc<PublishedTorrent>| torrent.whole && torrent.may_distribute;
+        let Some(torrent) = published.torrents.get(&name).filter(given).cloned() else {
             return Ok(None);
         };
         let archive = self.archive.clone();

@@ -291,18 +291,31 @@ pub async fn show(archive: &Archive, subject: &Subject) -> Result<Vec<Shown>, Ar
     let snapshot = archive.snapshot().await?;
     let now = archive.now();
     let roots = roots_of_subject(&snapshot, subject).await?;
-    if roots.is_empty() {
+    let mut shown = if roots.is_empty() {
         let decisions = snapshot.decisions_on(subject).await?;
-        return Ok(vec![Shown::new(subject, decide(&decisions, now), decisions)]);
-    }
-    let mut found = archive.decisions_for(&snapshot, &roots).await?;
-    Ok(roots
-        .into_iter()
-        .map(|root| {
+        vec![Shown::new(subject, decide(&decisions, now), decisions)]
+    } else {
+        let mut found = archive.decisions_for(&snapshot, &roots).await?;
+        let of_root = |root: BlobId| {
             let decisions = found.remove(&root).unwrap_or_default();
             Shown::new(&Subject::new(SubjectKind::Blob, root.to_string()), decide(&decisions, now), decisions)
-        })
-        .collect())
+        };
+        roots.into_iter().map(of_root).collect()
+    };
+    let is_withdrawn = |decision: &Decision| decision.status == ClaimStatus::Withdrawn;
+    if shown.iter().flat_map(|shown| &shown.decisions).any(is_withdrawn) {
+        let reasons: HashMap<String, String> = snapshot
+            .withdrawals()
+            .await?
+            .into_iter()
+            .filter_map(|(decision, note)| Some((decision.id, format!("withdrawn, as is said: {}", note?))))
+            .collect();
+        for shown in &mut shown {
+            let said = shown.decisions.iter().filter_map(|decision| reasons.get(&decision.id)).cloned();
+            shown.why.extend(said);
+        }
+    }
+    Ok(shown)
 }
 
 /// What a withdrawal would reach.

@@ -266,7 +266,15 @@ async fn a_static_copy_is_incremental_and_drops_what_is_withdrawn() {
 
 fn report_of(key: &SigningKey, to: &Publisher, at: Timestamp, have: Vec<Sha1Hash>) -> Report {
     let to = public_keys(to.archive()).expect("keys")[0].clone();
-    Report { format: "fonoteca-report/1".to_owned(), key: key.public().clone(), to, serial: 1, at, have }
+    Report {
+        format: "fonoteca-report/1".to_owned(),
+        key: key.public().clone(),
+        to,
+        serial: 1,
+        at,
+        have,
+        parts: Vec::new(),
+    }
 }
 
 fn signed(report: &Report, key: &SigningKey) -> SignedReport {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use fonoteca_archive::mirror::{Mirror, add, look, plan};
+use fonoteca_archive::mirror::{Mirror, Rules, add, look, plan};
 use fonoteca_model::{Sha1Hash, Sha256Hash, Timestamp};
 use fonoteca_testkit::{Relay, Wire};
 use fonoteca_torrent::Kind;
@@ -125,7 +125,7 @@ async fn it_is_loaded_once_and_then_costs_little() {
     let began = Instant::now();
     let offer = look(&world.archive, &relay.url(), &[key.public().clone()]).await.expect("read");
     assert_eq!(offer.feed.torrents.len(), TORRENTS as usize);
-    let mut mirror = add(&world.archive, offer, "large", None).expect("followed");
+    let mut mirror = add(&world.archive, offer, "large", &Rules::default()).expect("followed");
     let (loaded, seconds) = (relay.sent_bytes(), began.elapsed().as_secs_f32());
 
     let began = Instant::now();

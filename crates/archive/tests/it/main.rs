@@ -10,6 +10,7 @@ mod folders;
 mod in_place;
 mod joins;
 mod large_feed;
+mod mirror_rules;
 mod packing;
 mod rights;
 mod sheets;

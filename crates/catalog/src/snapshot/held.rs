@@ -146,13 +146,18 @@ impl HeldQuery<'_> {
         }
         format!(
             "WITH {HOP}, {BY_POPULARITY} SELECT {columns} FROM audio{joins}
+            WHERE audio.root NOT IN ({DELETED})
             ORDER BY audio.popularity DESC, audio.listens DESC, audio.root"
         )
     }
 }
 
-/// Blobs that a mirror dropped when their feed withdrew them: known, and rightly gone.
-pub(super) const DELETED: &str = "SELECT subject FROM events WHERE kind = 'deletion' AND subject_kind = 'blob'";
+/// Blobs that a mirror dropped, because their feed withdrew them or for want of room: known, and rightly gone. Some are
+/// fetched again later.
+pub(super) const DELETED: &str = "SELECT subject FROM (
+        SELECT subject, last_value(kind ORDER BY at, id) AS last FROM events
+        WHERE kind IN ('deletion', 'replication') AND subject_kind = 'blob' GROUP BY subject)
+    WHERE last = 'deletion'";
 
 impl Snapshot {
     /// All held audio, most popular first, then most listened, then by root: an order without ties.
@@ -240,6 +245,40 @@ impl Snapshot {
                 Ok(rows.into_iter().map(|row| row.subject).collect())
             })
             .boxed())
+    }
+
+    /// Those of these blobs that a mirror dropped, and that did not come again.
+    pub async fn deleted(&self, roots: &[BlobId]) -> Result<BTreeSet<BlobId>, CatalogError> {
+        self.among(roots, |_| format!("SELECT subject FROM ({DELETED})")).await
+    }
+
+    /// Those of these blobs that this archive took in itself, as audio or with audio: covers and words.
+    pub async fn taken_in(&self, roots: &[BlobId]) -> Result<BTreeSet<BlobId>, CatalogError> {
+        const TAKEN_IN: &str = "SELECT subject FROM events WHERE kind = 'ingestion' AND subject_kind = 'blob'";
+        self.among(roots, |list| {
+            format!(
+                "{TAKEN_IN} AND subject IN ({list})
+                UNION SELECT cover_root FROM files WHERE cover_root IN ({list}) AND root IN ({TAKEN_IN})
+                UNION SELECT lyrics_root FROM files WHERE lyrics_root IN ({list}) AND root IN ({TAKEN_IN})"
+            )
+        })
+        .await
+    }
+
+    /// Those of `roots` that a query finds, whose only column is `subject`; it is given them as a list of literals.
+    async fn among(&self, roots: &[BlobId], query: impl Fn(&str) -> String) -> Result<BTreeSet<BlobId>, CatalogError> {
+        let mut found = BTreeSet::new();
+        for some in roots.chunks(1_000) {
+            let list = some.iter().map(|root| format!("'{root}'")).collect::<Vec<_>>().join(", ");
+            let text = format!("SELECT subject FROM ({}) WHERE subject IN ({list})", query(&list));
+            let mut batches = self.sql_stream(&text).await?;
+            while let Some(batch) = batches.try_next().await? {
+                let rows: Vec<OfBlob> =
+                    serde_arrow::from_record_batch(&batch).map_err(CatalogError::rows(Table::Events))?;
+                found.extend(rows.into_iter().map(|row| row.subject));
+            }
+        }
+        Ok(found)
     }
 
     /// Blobs whose last fixity check failed.

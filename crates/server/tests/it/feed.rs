@@ -158,8 +158,15 @@ async fn reports_of_mirrors_and_the_page_that_shows_them() {
     let have: Vec<_> = published.torrents[0].variants.iter().map(|variant| variant.infohash_v1).collect();
     let at = fonoteca_model::Timestamp::from_millis(world.archive.now().as_millis());
     let to = published.keys[0].clone();
-    let report =
-        health::Report { format: "fonoteca-report/1".into(), key: key.public().clone(), to, serial: 1, at, have };
+    let report = health::Report {
+        format: "fonoteca-report/1".into(),
+        key: key.public().clone(),
+        to,
+        serial: 1,
+        at,
+        have,
+        parts: Vec::new(),
+    };
     let text = serde_json::to_string(&report).expect("JSON");
     let signature = fonoteca_torrent::sign(text.as_bytes(), &key, "").expect("signed");
     let post = async |body: serde_json::Value| {

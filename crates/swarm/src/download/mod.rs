@@ -5,6 +5,7 @@ mod relay;
 mod storage;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use fonoteca_model::Progress;
 use fonoteca_model::progress::Unit;
 use fonoteca_torrent::{Limits, Metainfo};
+use librqbit::limits::LimitsConfig;
 use librqbit::storage::StorageFactoryExt;
 use librqbit::{
     AddTorrent, AddTorrentOptions, ConnectionOptions, DhtSessionConfig, ListenerMode, ListenerOptions, ManagedTorrent,
@@ -45,6 +47,8 @@ pub struct FetchOptions {
     pub listen: Option<SocketAddr>,
     /// Peers at once.
     pub max_peers: usize,
+    /// Bytes a second at most.
+    pub bytes_per_second: Option<NonZeroU32>,
     /// Longest time in which nothing new arrives.
     pub stall: Duration,
     /// What a torrent may cost to read.
@@ -63,6 +67,7 @@ impl FetchOptions {
             dht: false,
             listen: None,
             max_peers: 50,
+            bytes_per_second: None,
             stall: Duration::from_mins(1),
             limits: Limits::default(),
         }
@@ -143,6 +148,7 @@ impl Fetch {
             }),
             connect: Some(ConnectionOptions { proxy_url: Some(proxy_url), ..ConnectionOptions::default() }),
             cancellation_token: Some(until),
+            ratelimits: LimitsConfig { download_bps: options.bytes_per_second, upload_bps: None },
             ..SessionOptions::default()
         };
         let session = Session::new_with_opts(options.staging.clone(), session_options).await.map_err(failed)?;

@@ -2,11 +2,13 @@
 
 mod range;
 mod response;
+mod throttle;
 mod url;
 
 pub use range::WebSeed;
 
 use std::fs::File;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,12 +19,14 @@ use fonoteca_model::Progress;
 use fonoteca_model::progress::Unit;
 use fonoteca_torrent::Metainfo;
 use futures::{StreamExt, TryStreamExt};
+use parking_lot::Mutex;
 use reqwest::{Client, Response, Url, header, redirect};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::SwarmError;
 use crate::fetched::Fetched;
 use crate::staging::{FilePieces, Staging, wanted_files};
+use throttle::Throttle;
 
 /// What to fetch from which web seed, and how long to wait for it.
 #[derive(Debug, Clone)]
@@ -41,6 +45,8 @@ pub struct WebSeedOptions {
     pub stall: Duration,
     /// Longest time for one piece, so that a trickle is no way to hold a mirror up.
     pub piece_timeout: Duration,
+    /// Bytes a second at most, of all files together.
+    pub bytes_per_second: Option<NonZeroU64>,
 }
 
 impl WebSeedOptions {
@@ -54,6 +60,7 @@ impl WebSeedOptions {
             parallel: 4,
             stall: Duration::from_secs(30),
             piece_timeout: Duration::from_mins(10),
+            bytes_per_second: None,
         }
     }
 }
@@ -64,6 +71,23 @@ impl WebSeedOptions {
 /// verified until then is kept, so the same call again, or [`fetch_by_swarm`](crate::fetch_by_swarm), goes on from
 /// there.
 pub async fn fetch_by_web_seed(options: WebSeedOptions, progress: &dyn Progress) -> Result<Fetched, SwarmError> {
+    fetch(options, false, progress).await.map(|(fetched, _)| fetched)
+}
+
+/// The same of a web seed that may have a part of the torrent only. Also returns the indices of the files that it does not
+/// have, or does not give by law (HTTP 404, 410, 451).
+pub async fn fetch_what_web_seed_has(
+    options: WebSeedOptions,
+    progress: &dyn Progress,
+) -> Result<(Fetched, Vec<usize>), SwarmError> {
+    fetch(options, true, progress).await
+}
+
+async fn fetch(
+    options: WebSeedOptions,
+    in_part: bool,
+    progress: &dyn Progress,
+) -> Result<(Fetched, Vec<usize>), SwarmError> {
     let metainfo = &options.metainfo;
     let wanted = wanted_files(metainfo, options.wanted.as_deref())?;
     let total = wanted.iter().map(|index| metainfo.files[*index].size).sum();
@@ -73,6 +97,8 @@ pub async fn fetch_by_web_seed(options: WebSeedOptions, progress: &dyn Progress)
         staging: Staging::new(&options.staging),
         options: &options,
         progress,
+        throttle: Throttle::new(options.bytes_per_second),
+        lacking: in_part.then(Mutex::default),
         downloaded: AtomicU64::new(0),
         already: AtomicU64::new(0),
     };
@@ -81,11 +107,14 @@ pub async fn fetch_by_web_seed(options: WebSeedOptions, progress: &dyn Progress)
         .buffer_unordered(options.parallel.max(1))
         .try_collect::<()>()
         .await?;
-    Ok(Fetched {
+    let mut lacking = visit.lacking.map(Mutex::into_inner).unwrap_or_default();
+    lacking.sort_unstable();
+    let fetched = Fetched {
         bytes_downloaded: visit.downloaded.into_inner(),
         bytes_already: visit.already.into_inner(),
         ..Fetched::default()
-    })
+    };
+    Ok((fetched, lacking))
 }
 
 fn client(base_url: &str, stall: Duration) -> Result<Client, SwarmError> {
@@ -113,6 +142,9 @@ struct Visit<'a> {
     staging: Staging,
     options: &'a WebSeedOptions,
     progress: &'a dyn Progress,
+    throttle: Throttle,
+    /// Files that the seed does not have, when that is no error.
+    lacking: Option<Mutex<Vec<usize>>>,
     downloaded: AtomicU64,
     already: AtomicU64,
 }
@@ -143,7 +175,13 @@ impl Visit<'_> {
         self.already.fetch_add(bytes, Ordering::Relaxed);
         self.progress.advance(bytes);
         while let Some(first) = making.sound.iter().position(|sound| !sound) {
-            self.run(&mut making, first as u64).await?;
+            match (self.run(&mut making, first as u64).await, &self.lacking) {
+                (Err(SwarmError::Missing { .. } | SwarmError::Withdrawn { .. }), Some(lacking)) => {
+                    lacking.lock().push(index);
+                    return Ok(());
+                }
+                (ran, _) => ran?,
+            }
         }
         let staging = self.staging.clone();
         blocking(move || {
@@ -193,6 +231,7 @@ impl Visit<'_> {
                 break;
             };
             self.downloaded.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            self.throttle.take(chunk.len() as u64).await;
             if position + chunk.len() as u64 > body.end {
                 return Err(body_error(
                     making,

@@ -54,7 +54,8 @@ impl Serialize for Source {
 
 /// The servers of the feeds that are followed.
 pub(super) fn followed(archive: &Archive) -> Result<Vec<Source>, ArchiveError> {
-    Ok(Mirror::all(archive)?.into_iter().map(|mirror| Source::Url(mirror.url)).collect())
+    let mirrors = Mirror::all(archive)?;
+    Ok(mirrors.iter().flat_map(Mirror::addresses).map(|url| Source::Url(url.to_owned())).collect())
 }
 
 /// All that are asked in one repair.

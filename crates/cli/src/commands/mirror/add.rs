@@ -1,23 +1,25 @@
 //! `fonoteca mirror add`: begin to follow a feed.
 
 use fonoteca_archive::keys::parse_public;
-use fonoteca_archive::mirror::{Offer, add, look};
+use fonoteca_archive::mirror::{Offer, Rules, add, look};
 use fonoteca_model::units::Bytes;
 use serde_json::json;
 
 use super::Ended;
+use crate::commands::feed::signing_key;
 use crate::confirm::Yes;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::Table;
-use crate::values;
 
 /// Begin to follow another archive's feed
 ///
 /// Everything rests on the key that signs the feed. Give the one that you were told with --key; without it, the key
 /// that the feed itself names is shown, and you are asked whether to trust it from now on.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  fonoteca mirror add https://music.example.org --key RWQ… --budget 4TB")]
+#[command(
+    after_help = "Example:\n  fonoteca mirror add https://music.example.org --key RWQ… --budget 4TB --set strategy=rarest"
+)]
 pub struct Args {
     /// Where the other archive is served
     url: String,
@@ -28,8 +30,11 @@ pub struct Args {
     #[arg(long)]
     name: Option<String>,
     /// Space that may be spent on it: 500GB, 4TB [default: all there is]
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
-    budget: Option<u64>,
+    #[arg(long, value_name = "SIZE")]
+    budget: Option<String>,
+    /// Any setting that `mirror set` has; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     #[command(flatten)]
     yes: Yes,
 }
@@ -37,6 +42,11 @@ pub struct Args {
 pub async fn run(args: Args, context: &Context) -> Ended {
     let archive = context.open().await?;
     let keys = args.key.iter().map(|key| parse_public(key)).collect::<Result<Vec<_>, _>>()?;
+    let budget = args.budget.as_ref().map(|budget| format!("budget={budget}"));
+    let mut rules = Rules::default();
+    for setting in budget.iter().chain(&args.set) {
+        rules = rules.with(setting)?;
+    }
     let offer = look(&archive, &args.url, &keys).await?;
     let output = context.output();
     output.plan(&described(&offer));
@@ -47,13 +57,16 @@ pub async fn run(args: Args, context: &Context) -> Ended {
         }
     }
     let name = args.name.unwrap_or_else(|| short_name(&offer.feed.name));
-    let mirror = add(&archive, offer, &name, args.budget)?;
+    if rules.report {
+        signing_key(context, &archive)?;
+    }
+    let mirror = add(&archive, offer, &name, &rules)?;
     let told = json!({
         "mirror": mirror.name,
         "feed": mirror.url,
         "keys": mirror.keys,
         "serial": mirror.seen.map(|seen| seen.serial),
-        "budget_bytes": mirror.budget_bytes,
+        "budget_bytes": mirror.budget(),
     });
     output.result(&told, |output| {
         output.line(format_args!("following {} as {:?}; `fonoteca mirror pull` fetches it", mirror.url, mirror.name));

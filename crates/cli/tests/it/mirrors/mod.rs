@@ -7,6 +7,7 @@ mod pulling;
 mod refusals;
 mod repair;
 mod resuming;
+mod spread;
 mod static_host;
 mod withdrawal;
 
