@@ -1,9 +1,11 @@
 //! What a release costs; `cargo xtask bench release` runs the phases.
 //!
-//! `material` writes files that do not repeat; `torrents` hashes them once, as an ingest does, and then builds hybrid and
+//! `material` writes sound that does not repeat; `torrents` hashes it once, as an ingest does, and then builds hybrid and
 //! twin from the hashes, again and again. `tables` makes an archive whose tables know any number of files that are nowhere;
-//! `build` makes a release of them.
+//! `build` makes a release of them. `feed` follows a feed of 20,000 torrents.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints what it measured")]
+
+mod feed;
 
 use std::error::Error;
 use std::io::Read;
@@ -17,10 +19,12 @@ use fonoteca_archive::{Archive, Clock};
 use fonoteca_catalog::{Batch, Blob, BlobKind, File, FileState, Holding, Listens, Track};
 use fonoteca_model::rights::{Basis, Subject, SubjectKind};
 use fonoteca_model::{BlobHasher, BlobHashes, Id, PIECE_BYTES, Sha1Hash, Sha256Hash, Silent, Timestamp, merkle};
-use fonoteca_testkit::random_bytes;
+use fonoteca_testkit::noise;
 use fonoteca_torrent::{Kind, Outside, Selection, SigningKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+use self::feed::{LargeFeed, TORRENTS};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -28,23 +32,26 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 const SIZE: u64 = 3_500_000;
 /// Rows of one commit.
 const BATCH: u64 = 50_000;
+/// Of noise.
+const BYTES_OF_A_MILLISECOND: u64 = 16;
 const NOW: i64 = 1_800_000_000;
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let [phase, dir, numbers @ ..] = &arguments[..] else {
         // As `cargo bench` calls it.
-        eprintln!("usage: release material|torrents|tables|build DIR NUMBER…");
+        eprintln!("usage: release material|torrents|tables|build|feed DIR NUMBER…");
         return Ok(());
     };
     let number = |at: usize| -> Outcome<u64> { Ok(numbers.get(at).ok_or("a number is missing")?.parse()?) };
     let dir = Path::new(dir);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut figures = match phase.as_str() {
-        "material" => material(dir, number(0)?, number(1)?)?,
+        "material" => material(dir, number(0)?, number(1)?, number(2)?)?,
         "torrents" => torrents(dir, number(0)?)?,
         "tables" => runtime.block_on(tables(dir, number(0)?))?,
         "build" => runtime.block_on(build(dir))?,
+        "feed" => runtime.block_on(follow(dir))?,
         other => return Err(format!("{other} is no phase").into()),
     };
     figures["peak_memory_mb"] = json!(peak_memory_mb());
@@ -52,16 +59,17 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// `files` files of about `bytes` bytes each, in folders of twelve.
-fn material(dir: &Path, files: u64, bytes: u64) -> Outcome<Value> {
+/// Files from number `first` on, of about `bytes` bytes each: WAV, in folders of twelve.
+fn material(dir: &Path, first: u64, files: u64, bytes: u64) -> Outcome<Value> {
     let mut all = 0;
-    for number in 0..files {
+    for number in first..first + files {
         let folder = dir.join(format!("album {:04}", number / 12));
         std::fs::create_dir_all(&folder)?;
         // Sizes differ, and few end with a piece.
         let size = bytes - bytes / 4 + number * 7_919 % (bytes / 2).max(1);
-        std::fs::write(folder.join(format!("{:02}.flac", number % 12)), random_bytes(number + 1, size as usize))?;
-        all += size;
+        let wav = noise(number as u32 + 1, (size / BYTES_OF_A_MILLISECOND) as u32);
+        all += wav.len();
+        std::fs::write(folder.join(format!("{:02}.wav", number % 12)), wav)?;
     }
     Ok(json!({"files": files, "bytes": all}))
 }
@@ -224,6 +232,19 @@ async fn build(dir: &Path) -> Outcome<Value> {
     let seconds = start.elapsed().as_secs_f64();
     let files: u64 = manifest.torrents.iter().map(|torrent| torrent.files).sum();
     Ok(json!({"torrents": manifest.torrents.len(), "files": files, "seconds": seconds}))
+}
+
+/// A feed of many torrents, read for the first time and after a change.
+async fn follow(dir: &Path) -> Outcome<Value> {
+    let archive = Archive::init(dir, "Bench", clock()).await?;
+    let mut large = LargeFeed::publish();
+    let (mut mirror, first) = large.first_load(&archive).await;
+    large.change();
+    let (_, update) = large.poll(&archive, &mut mirror).await;
+    Ok(json!({
+        "torrents": TORRENTS, "first_s": first.seconds, "first_bytes": first.bytes,
+        "update_s": update.seconds, "update_bytes": update.bytes,
+    }))
 }
 
 fn peak_memory_mb() -> f64 {

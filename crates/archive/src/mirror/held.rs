@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use fonoteca_model::BlobId;
+use fonoteca_torrent::Metainfo;
 use serde::{Deserialize, Serialize};
 
 use super::Mirror;
+use super::pull::roots;
 use crate::archive::Archive;
 use crate::error::ArchiveError;
 use crate::published::MIRRORED;
@@ -65,8 +67,13 @@ pub(super) fn every(archive: &Archive) -> Result<BTreeMap<String, Marker>, Archi
     let folder = archive.releases_path();
     let mut all = BTreeMap::new();
     for entry in std::fs::read_dir(&folder).map_err(ArchiveError::io(&folder, "cannot be read"))? {
-        let name = entry.map_err(ArchiveError::io(&folder, "cannot be read"))?.file_name();
+        let entry = entry.map_err(ArchiveError::io(&folder, "cannot be read"))?;
+        let name = entry.file_name();
         let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
+        // The feed of one's own lies beside the releases.
+        if !entry.path().is_dir() {
+            continue;
+        }
         if let Some(marker) = Marker::read(archive, name)? {
             all.insert(name.to_owned(), marker);
         }
@@ -99,9 +106,21 @@ pub(super) fn mark(
     marker.write(archive, release)
 }
 
-/// The torrents of a mirrored release that are here whole; none for a release of one's own.
+/// The torrents of a mirrored release that are here whole; none for a release of one's own. Where that cannot be read,
+/// nothing is known to be here.
 pub(crate) fn held_torrents(archive: &Archive, release: &str) -> Option<BTreeSet<String>> {
-    Marker::read(archive, release).ok().flatten().map(|marker| marker.torrents)
+    match Marker::read(archive, release) {
+        Ok(marker) => marker.map(|marker| marker.torrents),
+        Err(_) => Some(BTreeSet::new()),
+    }
+}
+
+/// The blobs of a mirrored torrent that are here by its release's marker.
+pub(super) fn roots_here(marker: &Marker, torrent: &str, metainfo: &Metainfo) -> HashSet<BlobId> {
+    if marker.torrents.contains(torrent) {
+        return roots(metainfo).into_iter().map(|(_, root, _)| root).collect();
+    }
+    marker.files.get(torrent).into_iter().flatten().copied().collect()
 }
 
 /// The torrents of a mirrored release of which some files are here.

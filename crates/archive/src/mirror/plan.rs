@@ -193,7 +193,7 @@ fn add(work: &mut Work, torrent: &OfTorrent<'_>, decided: &[(&Unit, Action)], st
         {
             work.unopened.push(torrent.release.clone());
         }
-        if to_fetch != 0 || (wanted_parts != 0 && !planned.held) {
+        if to_fetch != 0 || (wanted_parts != 0 && !planned.held && !torrent.is_gone()) {
             work.fetch.push((feed_index, torrent.files_of(wanted_parts)));
         }
     }
@@ -201,11 +201,12 @@ fn add(work: &mut Work, torrent: &OfTorrent<'_>, decided: &[(&Unit, Action)], st
         decided.iter().filter(|(_, action)| *action == Action::Drop).map(|(unit, _)| *unit).collect();
     if !going.is_empty() {
         let parts = going.iter().fold(0, |all, unit| all | unit.parts);
-        let last_copy = going.iter().any(|unit| unit.copies == 0) && torrent.listed.is_some();
-        let why = match (torrent.listed, last_copy) {
-            (None, _) => "the feed lists it no more, and the room is needed",
-            (_, true) => "beyond the budget; nobody else is known to have it",
-            (_, false) => "others have it, and the room is needed",
+        let last_copy = going.iter().any(|unit| unit.copies == 0) && !torrent.is_gone();
+        let why = match (torrent.listed, torrent.replaced, last_copy) {
+            (None, ..) => "the feed lists it no more, and the room is needed",
+            (_, true, _) => "a later torrent replaces it, and the room is needed",
+            (_, _, true) => "beyond the budget; nobody else is known to have it",
+            (_, _, false) => "others have it, and the room is needed",
         };
         let bytes = going.iter().map(|unit| unit.here).sum();
         work.plan.drop_bytes += bytes;
@@ -239,6 +240,10 @@ fn why(
 ) -> String {
     if torrent.listed.is_none() {
         return "the feed lists it no more; it stays while there is room".to_owned();
+    }
+    if torrent.replaced {
+        let stays = if wanted_parts == 0 { "" } else { "; it stays while there is room" };
+        return format!("a later torrent replaces it{stays}");
     }
     if torrent.is_metadata {
         return "metadata, which all else needs".to_owned();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use fonoteca_model::BlobId;
 use fonoteca_model::progress::{Progress, Unit};
 use fonoteca_torrent::Metainfo;
-use fonoteca_torrent::feed::{Feed, Role, SigningKey};
+use fonoteca_torrent::feed::{Feed, FeedTorrent, Role, SigningKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -125,7 +125,10 @@ impl Pull<'_> {
         let mut failed = HashSet::new();
         let mut work = self.opened_plan(others, &mut failed).await?;
         self.tell().await;
-        self.shed(&work).await?;
+        let heirs = self.heirs(&work);
+        if heirs.is_empty() {
+            self.shed(&work).await?;
+        }
         // Metadata first: it tells what is in the rest.
         let metadata: Vec<usize> = work.fetch.iter().map(|(index, _)| *index).collect();
         let is_metadata = |index: &usize| self.feed.torrents[*index].role == Role::Metadata;
@@ -135,7 +138,10 @@ impl Pull<'_> {
                 failed.insert(self.feed.torrents[*index].name.clone());
             }
         }
-        if !metadata.is_empty() {
+        if !heirs.is_empty() {
+            self.inherit(&heirs, &work).await?;
+        }
+        if !metadata.is_empty() || !heirs.is_empty() {
             work = self.opened_plan(others, &mut failed).await?;
             self.shed(&work).await?;
         }
@@ -149,6 +155,36 @@ impl Pull<'_> {
         }
         if self.report.torrents > 0 || self.report.blobs > 0 || self.report.dropped_bytes > 0 {
             self.tell().await;
+        }
+        Ok(())
+    }
+
+    /// Torrents of audio to be fetched that replace others, where something goes.
+    fn heirs(&self, work: &Work) -> Vec<usize> {
+        let is_heir = |torrent: &FeedTorrent| torrent.role == Role::Audio && !torrent.supersedes.is_empty();
+        let fetched = work.fetch.iter().map(|(index, _)| *index).filter(|_| !work.drop.is_empty());
+        fetched.filter(|index| is_heir(&self.feed.torrents[*index])).collect()
+    }
+
+    /// Notes what they have in common with torrents that go as theirs, so that it is not dropped to be fetched again.
+    async fn inherit(&mut self, heirs: &[usize], work: &Work) -> Result<(), ArchiveError> {
+        let going = shed::blobs_of(self.archive, self.mirror, &work.drop)?;
+        for index in heirs {
+            let torrent = &self.feed.torrents[*index];
+            let metainfo = match self.release(&torrent.release).await {
+                Ok(()) => fetch_metainfo(self.archive, self.mirror, torrent).await,
+                Err(error) => Err(error),
+            };
+            match metainfo {
+                Ok(metainfo) => {
+                    let here: HashSet<BlobId> = roots(&metainfo).into_iter().map(|(_, root, _)| root).collect();
+                    let here: HashSet<BlobId> = here.intersection(&going).copied().collect();
+                    if !here.is_empty() {
+                        self.torrent(*index, Some(here)).await?;
+                    }
+                }
+                Err(error) => self.failed(&torrent.name, error)?,
+            }
         }
         Ok(())
     }

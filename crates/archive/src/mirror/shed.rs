@@ -10,7 +10,7 @@ use fonoteca_torrent::{Kind, Metainfo};
 
 use super::Mirror;
 use super::choose::{ALL_PARTS, part_of};
-use super::held::{Marker, every};
+use super::held::{Marker, every, roots_here};
 use super::pull::roots;
 use crate::archive::Archive;
 use crate::error::ArchiveError;
@@ -32,10 +32,11 @@ pub(super) async fn shed(
             continue;
         };
         let Some(metainfo) = hybrid(archive, release, name)? else { continue };
-        let was_whole = marker.torrents.remove(name);
-        let here = marker.files.remove(name).unwrap_or_default();
+        let here = roots_here(&marker, name, &metainfo);
+        marker.torrents.remove(name);
+        marker.files.remove(name);
         let files = roots(&metainfo);
-        let is_here = |root: &BlobId| was_whole || here.contains(root);
+        let is_here = |root: &BlobId| here.contains(root);
         let goes =
             |root: BlobId, is_audio: bool| *parts == ALL_PARTS || (is_audio && parts & (1 << part_of(root)) != 0);
         let stays: BTreeSet<BlobId> = files
@@ -79,6 +80,22 @@ pub(super) async fn shed(
         fonoteca_model::units::Bytes(bytes)
     ));
     Ok(bytes)
+}
+
+/// The blobs of these torrents that are here, whichever of their parts go.
+pub(super) fn blobs_of(
+    archive: &Archive,
+    mirror: &Mirror,
+    going: &[(String, String, u64)],
+) -> Result<HashSet<BlobId>, ArchiveError> {
+    let mut blobs = HashSet::new();
+    for (release, name, _) in going {
+        let marker = Marker::read(archive, release)?.filter(|marker| marker.mirror == mirror.name);
+        if let (Some(marker), Some(metainfo)) = (marker, hybrid(archive, release, name)?) {
+            blobs.extend(roots_here(&marker, name, &metainfo));
+        }
+    }
+    Ok(blobs)
 }
 
 /// Takes out of `candidates` what any torrent that is here needs, one's own or mirrored.

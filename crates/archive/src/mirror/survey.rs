@@ -30,6 +30,8 @@ struct FileOf {
 pub(super) struct OfTorrent<'a> {
     /// Its index in the feed; none: it is not listed any more.
     pub listed: Option<usize>,
+    /// Another that is listed replaces it, and has all of it that is still wanted.
+    pub replaced: bool,
     pub release: String,
     pub name: String,
     pub bytes: u64,
@@ -51,6 +53,11 @@ pub(super) struct OfTorrent<'a> {
 }
 
 impl OfTorrent<'_> {
+    /// Whether nothing of it is to be fetched any more.
+    pub fn is_gone(&self) -> bool {
+        self.listed.is_none() || self.replaced
+    }
+
     /// Whether its files are not known although plans need them.
     pub fn is_unknown(&self) -> bool {
         self.files.is_none() && (self.cut > 1 || self.matches_unknown)
@@ -115,7 +122,13 @@ impl<'a> Survey<'a> {
         budget: Option<u64>,
     ) -> Result<Self, ArchiveError> {
         let markers = of_mirror(archive, mirror)?;
-        let all_bytes: u64 = feed.torrents.iter().map(|torrent| torrent.bytes).sum();
+        let replaced: HashSet<Sha256Hash> =
+            feed.torrents.iter().flat_map(|torrent| &torrent.supersedes).copied().collect();
+        let is_replaced = |torrent: &FeedTorrent| {
+            torrent.variants.iter().filter_map(|variant| variant.infohash_v2).any(|hash| replaced.contains(&hash))
+        };
+        let wanted = feed.torrents.iter().filter(|torrent| !is_replaced(torrent));
+        let all_bytes: u64 = wanted.map(|torrent| torrent.bytes).sum();
         // What fits whole is not cut.
         let budget = budget.filter(|budget| *budget < all_bytes);
         let mut order: Vec<usize> = (0..feed.torrents.len()).collect();
@@ -127,7 +140,11 @@ impl<'a> Survey<'a> {
         let mut survey = Self { torrents: Vec::new(), units: Vec::new() };
         for index in order {
             let listed = &feed.torrents[index];
-            let torrent = of_listed(archive, mirror, index, listed, markers.get(&listed.release), budget).await?;
+            let mut torrent = of_listed(archive, mirror, index, listed, markers.get(&listed.release), budget).await?;
+            if is_replaced(listed) {
+                torrent.replaced = true;
+                torrent.only_what_is_here();
+            }
             survey.add(torrent, mirror, others);
         }
         let names: HashSet<(&str, &str)> =
@@ -145,6 +162,7 @@ impl<'a> Survey<'a> {
 
     fn add(&mut self, torrent: OfTorrent<'a>, mirror: &Mirror, others: &Others) {
         let index = self.torrents.len();
+        let is_gone = torrent.is_gone();
         for unit in 0..if torrent.matches_unknown { 0 } else { torrent.cut } {
             let parts = parts_of_unit(unit, torrent.cut);
             let (bytes, here) = torrent.bytes_of(parts);
@@ -159,8 +177,8 @@ impl<'a> Survey<'a> {
                 parts,
                 bytes,
                 here,
-                must: torrent.is_metadata,
-                gone: torrent.listed.is_none(),
+                must: torrent.is_metadata && !is_gone,
+                gone: is_gone,
                 popularity: torrent.popularity.map_or(0, |[high, _]| high.min(100)),
                 spread: place(&[mirror.id().as_bytes(), name.as_bytes(), &parts.trailing_zeros().to_le_bytes()]),
                 seeders: torrent.feed.and_then(|feed| feed.seeders).map_or(0, |seeders| seeders.count),
@@ -197,6 +215,7 @@ async fn of_listed<'a>(
     let only = if filtered && files.is_some() { meant(archive, mirror, listed).await? } else { None };
     let mut torrent = OfTorrent {
         listed: Some(index),
+        replaced: false,
         release: listed.release.clone(),
         name: listed.name.clone(),
         bytes: listed.bytes,
@@ -217,6 +236,20 @@ async fn of_listed<'a>(
 }
 
 impl OfTorrent<'_> {
+    /// Leaves out what is not here, of a torrent of which nothing is to be fetched any more.
+    fn only_what_is_here(&mut self) {
+        self.matches_unknown = false;
+        self.only = None;
+        if let Some(mut files) = self.files.take() {
+            files.retain(|file| self.is_here(file));
+            // Of metadata that nobody needs any more nothing comes along with anything.
+            files.iter_mut().for_each(|file| file.is_audio |= self.is_metadata);
+            self.files = Some(files);
+        }
+        self.is_metadata = false;
+        self.count_overhead();
+    }
+
     fn count_overhead(&mut self) {
         let along = || self.files.iter().flatten().filter(|file| !file.is_audio && !self.is_metadata);
         let (bytes, here) = (
@@ -235,6 +268,7 @@ fn of_gone(archive: &Archive, release: &str, name: &str, marker: &Marker) -> Opt
     let files = files_of(archive, release, &hybrid.path, hybrid.torrent_sha256)?;
     let mut gone = OfTorrent {
         listed: None,
+        replaced: false,
         release: release.to_owned(),
         name: name.to_owned(),
         bytes: torrent.bytes,
@@ -250,16 +284,7 @@ fn of_gone(archive: &Archive, release: &str, name: &str, marker: &Marker) -> Opt
         here: marker.files.get(name).cloned().unwrap_or_default(),
         feed: None,
     };
-    // Nothing of it is to be fetched any more.
-    let (whole, here) = (gone.whole, gone.here.clone());
-    let is_here = |file: &FileOf| whole || here.contains(&file.root);
-    if let Some(files) = &mut gone.files {
-        files.retain(is_here);
-        let is_metadata = gone.is_metadata;
-        files.iter_mut().for_each(|file| file.is_audio |= is_metadata);
-    }
-    gone.is_metadata = false;
-    gone.count_overhead();
+    gone.only_what_is_here();
     Some(gone)
 }
 

@@ -1,6 +1,9 @@
 //! What comes after the first release.
 
-use super::{Publisher, assert_same, follower, number, pull};
+use serde_json::Value;
+
+use super::publisher::Published;
+use super::{Publisher, assert_same, assert_same_music, follower, number, pull};
 
 #[test]
 fn a_second_release_only_adds() {
@@ -26,6 +29,13 @@ fn a_second_release_only_adds() {
         // Peers send whole blocks of 16 KiB, so that with each file comes some padding.
         assert!(fetched <= second.bytes() + 16_384 * second.files(), "{via}: {fetched} for {}", second.bytes());
         assert_same(&source.operator, mirror);
-        assert_same(&fresh, mirror);
+        assert_same_music(&fresh, mirror);
     }
+    let catalogue = |release: &Published| {
+        let is_catalogue = |torrent: &&Value| torrent["name"].as_str().is_some_and(|name| name.ends_with("-catalogue"));
+        release.torrents.iter().find(is_catalogue).map(|torrent| number(torrent, "files")).expect("a catalogue")
+    };
+    assert!(fresh.blobs().is_subset(&source.operator.blobs()));
+    let replaced = (source.operator.blobs().len() - fresh.blobs().len()) as u64;
+    assert!(replaced > 0 && replaced <= catalogue(&first), "who begins now leaves out what is replaced: {replaced}");
 }

@@ -171,6 +171,32 @@ fn a_smaller_budget_drops_what_the_plan_showed_and_a_larger_one_fetches_it_again
 }
 
 #[test]
+fn what_replaces_a_torrent_takes_its_files_over_within_the_budget() {
+    let source = noisy(40);
+    let release = source.release("first");
+    let budget = release.bytes() * 21 / 20;
+    let mirror = with_rules(&source.serving.url(), &release.key, &[&format!("budget={budget}"), "via=web-seed"]);
+    pull(&mirror, &[]);
+    assert_same(&source.operator, &mirror);
+    let all = audio(&source.operator);
+    let withdrawn = all.first().expect("audio");
+    source.operator.json(&["rights", "withdraw", withdrawn, "--reason", "the singer asked", "--yes"]);
+    source.publish();
+    assert_eq!(number(&pull(&mirror, &[]), "withdrawn"), 1);
+    let again = source.release("again");
+    let report = pull(&mirror, &[]);
+    let tables: u64 =
+        again.torrents.iter().filter(|torrent| torrent["role"] == "metadata").map(|t| number(t, "bytes")).sum();
+    assert!(number(&report, "fetched_bytes") <= tables, "no audio is fetched again: {report}");
+    assert!(stored(&mirror) <= budget);
+    let left: BTreeSet<String> = all.iter().filter(|root| *root != withdrawn).cloned().collect();
+    assert!(left.is_subset(&mirror.blobs()));
+    assert_eq!(mirror.object(&["mirror", "status"])["state"], "complete");
+    mirror.object(&["release", "verify", "again"]);
+    assert_eq!(number(&pull(&mirror, &[]), "blobs"), 0, "it has come to rest");
+}
+
+#[test]
 fn what_lies_on_the_disk_already_is_used_by_its_content() {
     let source = noisy(20);
     let release = source.release("first");
