@@ -172,7 +172,9 @@ impl Row {
 /// Builds a package's bench program and says where it is.
 fn build(workspace: &Workspace, package: &str, bench: &str) -> Result<PathBuf> {
     let mut cargo = workspace.cargo();
-    cargo.args(["build", "--release", "--package", package, "--bench", bench, "--message-format", "json"]);
+    // Beside the program, so that dependencies have the features that they have there, and are not built once more.
+    cargo.args(["build", "--release", "--package", "fonoteca", "--package", package, "--bench", bench]);
+    cargo.args(["--message-format", "json"]);
     let messages = output(cargo.stderr(Stdio::inherit()))?;
     let artefacts = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut programs = artefacts.filter_map(|message| message["executable"].as_str().map(PathBuf::from));

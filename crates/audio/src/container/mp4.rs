@@ -5,6 +5,7 @@
 
 use std::io;
 
+use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatOptions, FormatReader};
 use symphonia::core::packet::Packet;
@@ -70,15 +71,35 @@ pub(super) fn open(
     if described.other_streams > 0 {
         verdict.notes.push(format!("{} other streams beside the sound were passed over", described.other_streams));
     }
+    let mut params = described.params;
+    if params.sample_rate == Some(0) && params.codec == CODEC_ID_AAC {
+        params.sample_rate = params.extra_data.as_deref().and_then(rate_of_aac).or(Some(0));
+    }
     let packets = Mp4Packets { demuxed, declared: boxes.samples, given: 0, missing: !verdict.broken.is_empty() };
     Ok(Opened {
-        params: described.params,
+        params,
         delay: boxes.timing.delay,
         declared_frames: boxes.timing.seconds.zip(boxes.timing.scale).map(|(seconds, scale)| (seconds * scale) as u64),
         packets: Box::new(packets),
         verdict,
         decoded_by: None,
     })
+}
+
+/// The rate that AAC's own description has (ISO/IEC 14496-3, 1.6.2.1 and table 1.18). A description of a sample in MP4 has 16
+/// bits for it, and says 0 above 65,535 Hz.
+fn rate_of_aac(config: &[u8]) -> Option<u32> {
+    const RATES: [u32; 13] =
+        [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+    let mut head = [0; 8];
+    head.iter_mut().zip(config).for_each(|(to, from)| *to = *from);
+    let bits = |at: u32, count: u32| (u64::from_be_bytes(head) << at >> (64 - count)) as u32;
+    // Types from 32 on take six bits more.
+    let at = if bits(0, 5) == 31 { 11 } else { 5 };
+    match bits(at, 4) {
+        15 => Some(bits(at + 4, 24)),
+        index => RATES.get(index as usize).copied(),
+    }
 }
 
 /// Nero's list of chapters: up to 255, each a time in units of 100 ns and a short text (as FFmpeg's `mov_read_chpl` has it).

@@ -69,6 +69,20 @@ fn layers_one_rate_and_mono_mpeg() {
     }
 }
 
+/// Found by files derived from a synthesizer's: MP4 has no room for these rates where it says them first.
+#[test]
+fn rates_above_those_of_mp4() {
+    let studio = Studio::new(2, 5.0);
+    for rate in ["88200", "96000"] {
+        for (codec, name) in [("aac", "a.m4a"), ("alac", "alac.m4a")] {
+            let facts = listen(&studio.ffmpeg(&["-ar", rate, "-c:a", codec], name));
+            assert_eq!((facts.sample_rate.to_string(), facts.state), (rate.to_owned(), State::Sound), "{name}");
+            assert!((facts.duration_ms - 5_000).abs() <= 1, "{name}: {} ms", facts.duration_ms);
+            assert!(facts.fingerprint.is_some() && facts.loudness.is_some(), "{name}");
+        }
+    }
+}
+
 #[test]
 fn essence_survives_retagging() {
     let studio = Studio::new(3, 6.0);

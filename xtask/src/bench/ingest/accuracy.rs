@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::super::{Row, TargetIs};
 
 /// What the catalogue knows of each file that is held.
-pub const QUERY: &str = "SELECT encode(f.root, 'hex') AS root, f.loudness_lufs, f.true_peak_dbtp, \
-     encode(p.chromaprint, 'hex') AS chromaprint FROM files f JOIN fingerprints p ON p.root = f.root";
+pub const QUERY: &str = "SELECT f.root, f.loudness_lufs, f.true_peak_dbtp, p.chromaprint \
+     FROM files f JOIN fingerprints p ON p.root = f.root";
 
 /// The largest differences of loudness and true peak, and the mean share of equal bits of the format that has the least.
 pub fn compare(told: &Value, files: &[PathBuf], rows: &mut Vec<Row>) -> Result<()> {
@@ -87,10 +87,10 @@ fn fingerprint(file: &Path) -> Result<Vec<u32>> {
 fn loudness(file: &Path) -> Result<(f64, f64)> {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-nostdin", "-nostats", "-hide_banner", "-i"]).arg(file);
-    ffmpeg.args(["-map", "0:a", "-af", "ebur128=peak=true:framelog=quiet", "-f", "null", "-"]).stdin(Stdio::null());
+    ffmpeg.args(["-map", "0:a", "-af", "ebur128=peak=true:framelog=verbose", "-f", "null", "-"]).stdin(Stdio::null());
     let printed = ffmpeg.output().context("cannot start ffmpeg")?;
     let text = String::from_utf8_lossy(&printed.stderr);
-    let Some((_, summary)) = text.rsplit_once("Summary:") else {
+    let Some((_, summary)) = text.rsplit_once("Summary:").filter(|_| printed.status.success()) else {
         bail!("ffmpeg measured nothing of {}", file.display())
     };
     let value = |key: &str| {

@@ -100,22 +100,33 @@ fn mix(pieces: &[PathBuf], folder: &Path) -> Result<()> {
 fn cut(pieces: &[PathBuf], folder: &Path) -> Result<()> {
     let of_piece = SHORT / PIECES;
     for (number, piece) in pieces.iter().enumerate() {
-        // One process cuts a piece into all of its files; where it is too short it begins again.
-        let names = folder.join(format!("{number:02}-%04d.flac"));
+        // One process cuts a piece into all of its files; where it is too short it begins again. Another one makes them FLAC:
+        // ffmpeg would count frames through all of them.
+        let names = folder.join(format!("{number:02}-%04d.wav"));
         let mut ffmpeg = Command::new("ffmpeg");
         ffmpeg.args(["-nostdin", "-v", "error", "-stream_loop", "-1", "-i"]).arg(piece);
-        let length = (of_piece * 5).to_string();
+        let length = (of_piece * 5 - 1).to_string();
         ffmpeg.args(["-map", "0:a:0", "-ac", "1", "-ar", "22050", "-t", &length, "-map_metadata", "-1"]);
         // A sound that changes slowly, so that no two files have the same bytes.
-        ffmpeg.args(["-af", "volume='0.5+0.4*t/2000':eval=frame", "-c:a", "flac"]);
-        ffmpeg.args(["-metadata", &format!("artist=Artist {number}"), "-metadata", &format!("album=Album {number}")]);
-        run(ffmpeg.args(["-f", "segment", "-segment_time", "5"]).arg(names).stdin(Stdio::null()))?;
+        ffmpeg.args(["-af", "volume='0.5+0.4*t/2000':eval=frame", "-c:a", "pcm_s16le"]);
+        run(ffmpeg.args(["-fflags", "+bitexact", "-f", "segment", "-segment_time", "5"]).arg(names).stdin(Stdio::null()))?;
+        let mut flac = Command::new("flac");
+        flac.args(["--silent", "--delete-input-file", "-T", &format!("ARTIST=Artist {number}")]);
+        flac.args(["-T", &format!("ALBUM=Album {number}")]);
+        run(flac.args(audio_of(folder, "wav")?).stdin(Stdio::null()))?;
     }
-    let made = corpus::audio_files(folder)?.len();
-    if made < SHORT {
-        bail!("ffmpeg cut only {made} of {SHORT} files");
+    let made = audio_of(folder, "flac")?.len();
+    if made != SHORT {
+        bail!("{made} files were cut, not {SHORT}");
     }
     Ok(())
+}
+
+/// The files with an ending.
+fn audio_of(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
+    let mut files = corpus::audio_files(folder)?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == ending));
+    Ok(files)
 }
 
 /// WAV files of noise, a hundred a folder.

@@ -98,7 +98,7 @@ fn full(workspace: &Workspace, ours: &Ours, material: &Material, rows: &mut Vec<
         mine.push(cost);
         theirs.push(peers::facts(workspace, &material.mixed)?);
         if round == ROUNDS {
-            let (_, facts) = ours.run(folder.path(), &["sql", "--format", "jsonl", accuracy::QUERY], &[])?;
+            let (_, facts) = ours.run(folder.path(), &["sql", accuracy::QUERY], &[])?;
             told = json!({"files": lines, "facts": facts});
         }
     }
