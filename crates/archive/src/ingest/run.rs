@@ -37,7 +37,7 @@ const OPEN_CHUNKS: usize = 3;
 /// Folders that are sifted ahead.
 const AHEAD: usize = 16;
 /// Unchanged files that are told of together.
-const TOLD_TOGETHER: usize = 4096;
+const TOLD_TOGETHER: usize = 16_384;
 /// How often somebody who waits for files asks whether to stop.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Places that are looked at together for files that are gone.

@@ -1,9 +1,10 @@
-//! The largest value between the samples (ITU-R BS.1770-4, annex 2): sound is brought to 192 kHz or so by a filter of 48 taps.
+//! The largest value between the samples (ITU-R BS.1770-4, annex 2): sound is brought to 192 kHz or so by a filter of 128 taps.
+//! With the 48 that the annex has for an example, a master with much treble was 1 dB below what it is.
 
 use std::f64::consts::{PI, TAU};
 
 /// Taps of the filter, all phases together.
-const TAPS: usize = 48;
+const TAPS: usize = 128;
 /// Frames that are looked at together.
 const BLOCK: usize = 64;
 /// Rates from which on half as many values between, and none, are needed.

@@ -109,7 +109,10 @@ fn cut(pieces: &[PathBuf], folder: &Path) -> Result<()> {
         ffmpeg.args(["-map", "0:a:0", "-ac", "1", "-ar", "22050", "-t", &length, "-map_metadata", "-1"]);
         // A sound that changes slowly, so that no two files have the same bytes.
         ffmpeg.args(["-af", "volume='0.5+0.4*t/2000':eval=frame", "-c:a", "pcm_s16le"]);
-        run(ffmpeg.args(["-fflags", "+bitexact", "-f", "segment", "-segment_time", "5"]).arg(names).stdin(Stdio::null()))?;
+        run(ffmpeg
+            .args(["-fflags", "+bitexact", "-f", "segment", "-segment_time", "5"])
+            .arg(names)
+            .stdin(Stdio::null()))?;
         let mut flac = Command::new("flac");
         flac.args(["--silent", "--delete-input-file", "-T", &format!("ARTIST=Artist {number}")]);
         flac.args(["-T", &format!("ALBUM=Album {number}")]);
