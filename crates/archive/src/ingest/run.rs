@@ -34,10 +34,10 @@ use crate::error::ArchiveError;
 
 /// Chunks that are worked on or wait to be committed.
 const OPEN_CHUNKS: usize = 3;
-/// Folders that are sifted ahead.
-const AHEAD: usize = 16;
+/// Folders that are sifted ahead: enough for the next files to be told of, while the tables are asked about these.
+const AHEAD: usize = 64;
 /// Unchanged files that are told of together.
-const TOLD_TOGETHER: usize = 16_384;
+const TOLD_TOGETHER: usize = 4096;
 /// How often somebody who waits for files asks whether to stop.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Places that are looked at together for files that are gone.
