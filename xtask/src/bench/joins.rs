@@ -175,6 +175,11 @@ fn seconds(file: &Path) -> Option<f64> {
     probe("format=duration").or_else(|| probe("packet=pts_time"))
 }
 
+/// What results call a file: where it lies is one machine's matter.
+fn name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
 /// Compares groups with what each file was made from.
 fn judge(originals: &[PathBuf], derived: &[Derived], told: &[Value], groups: &[Value]) -> Outcome {
     let by_path: HashMap<&Path, &str> =
@@ -183,10 +188,7 @@ fn judge(originals: &[PathBuf], derived: &[Derived], told: &[Value], groups: &[V
     let mut made_from: BTreeMap<&str, usize> = BTreeMap::new();
     made_from.extend(originals.iter().enumerate().map(|(number, path)| (root(path), number)));
     made_from.extend(derived.iter().map(|derived| (root(&derived.path), derived.original)));
-    let names: HashMap<&str, &str> = by_path
-        .iter()
-        .map(|(path, root)| (*root, path.file_name().and_then(|name| name.to_str()).unwrap_or_default()))
-        .collect();
+    let names: HashMap<&str, &str> = by_path.iter().map(|(path, root)| (*root, name(path))).collect();
     let group_of = united(groups);
     let (mut joined, mut right, mut wrong) = (0_u64, 0_u64, Vec::new());
     let files: Vec<(&str, usize)> = made_from.iter().map(|(root, original)| (*root, *original)).collect();
@@ -209,10 +211,8 @@ fn judge(originals: &[PathBuf], derived: &[Derived], told: &[Value], groups: &[V
         copy == original || group_of.get(copy).is_some_and(|group| group_of.get(original) == Some(group))
     };
     let (found, missed): (Vec<&Derived>, Vec<&Derived>) = derived.iter().partition(found);
-    let missed: Vec<Value> = missed
-        .iter()
-        .map(|missed| json!([missed.path.file_name().and_then(|name| name.to_str()), originals[missed.original]]))
-        .collect();
+    let missed: Vec<Value> =
+        missed.iter().map(|missed| json!([name(&missed.path), name(&originals[missed.original])])).collect();
     let share = |some: u64, all: u64| if all == 0 { 0.0 } else { some as f64 / all as f64 };
     let row = |figure, ours| Row::less_is_better(figure, "share", (ours, None), Some((TargetIs::AtLeast, 0.99)));
     let rows = vec![
