@@ -141,7 +141,8 @@ pub enum Action {
 /// Decides about each unit. `overhead` has the bytes of what comes along with any part of each torrent: covers, index,
 /// licences. The bytes of what is kept and fetched never exceed the budget.
 ///
-/// What nobody else is known to have is dropped only when nothing that is safe elsewhere can go, or stay away, instead.
+/// What nobody else is known to have is dropped only when nothing that is safe elsewhere can go, or stay away, instead; what the
+/// feed does not ask for any more makes nothing go.
 pub fn choose(units: &[Unit], overhead: &[u64], budget_bytes: Option<u64>, strategy: Strategy) -> Vec<Action> {
     let mut order: Vec<usize> = (0..units.len()).collect();
     order.sort_by_key(|index| units[*index].order(strategy));
@@ -160,7 +161,7 @@ pub fn choose(units: &[Unit], overhead: &[u64], budget_bytes: Option<u64>, strat
     }
     for index in &order {
         let unit = &units[*index];
-        if !account.taken[*index] && unit.held() && unit.copies == 0 {
+        if !account.taken[*index] && unit.held() && unit.copies == 0 && !unit.gone {
             account.make_room_for(*index, &order);
         }
     }
