@@ -138,7 +138,7 @@ fn ask(dir: &Path, recordings: u64, files: &[PathBuf]) -> Outcome<Map<String, Va
             let start = Instant::now();
             let Ok(sound) = listen(&excerpt, &Limits::default(), &|| false) else { continue };
             listening.push(start.elapsed().as_secs_f64() * 1e3);
-            let what = format!("{}, {name}", file.display());
+            let what = format!("{}, {name}", file.file_name().unwrap_or_default().display());
             if is_left_out(number) {
                 asking.ask(&sound, None, &what, &mut strangers)?;
             } else {
