@@ -128,8 +128,7 @@ impl One {
         if done.is_ok() && open {
             self.repair(&progress).await?;
         }
-        let live = progress.into_live();
-        Live { note: live.note.clone(), ..live }.write(&self.archive, mirror);
+        progress.into_live().write(&self.archive, mirror);
         done
     }
 

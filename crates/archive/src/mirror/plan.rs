@@ -7,7 +7,7 @@ use fonoteca_model::progress::{Progress, Silent};
 use fonoteca_torrent::feed::{Feed, FeedTorrent};
 use serde::Serialize;
 
-use super::choose::{Action, PARTS, Strategy, Unit, choose};
+use super::choose::{ALL_PARTS, Action, PARTS, Strategy, Unit, choose};
 use super::others::Others;
 use super::survey::{OfTorrent, Survey};
 use super::{Mirror, follow};
@@ -297,7 +297,7 @@ pub(crate) async fn held(archive: &Archive, mirror: &Mirror) -> Result<Held, Arc
     let is_going = |torrent: &FeedTorrent| work.drop.iter().any(|(_, name, _)| *name == torrent.name);
     for (index, (have, want)) in work.parts {
         let torrent = &feed.torrents[index];
-        if have == u64::MAX && !is_going(torrent) {
+        if have == ALL_PARTS && !is_going(torrent) {
             held.have.extend(torrent.variants.iter().map(|variant| variant.infohash_v1));
         } else if let Some(variant) = torrent.variants.first().filter(|_| have | want != 0) {
             let going =

@@ -130,9 +130,8 @@ impl Pull<'_> {
             self.shed(&work).await?;
         }
         // Metadata first: it tells what is in the rest.
-        let metadata: Vec<usize> = work.fetch.iter().map(|(index, _)| *index).collect();
         let is_metadata = |index: &usize| self.feed.torrents[*index].role == Role::Metadata;
-        let metadata: Vec<usize> = metadata.into_iter().filter(is_metadata).collect();
+        let metadata: Vec<usize> = work.fetch.iter().map(|(index, _)| *index).filter(is_metadata).collect();
         for index in &metadata {
             if !self.torrent(*index, None).await? {
                 failed.insert(self.feed.torrents[*index].name.clone());

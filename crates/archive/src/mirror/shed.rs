@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use fonoteca_catalog::{Batch, Event, Outcome, Snapshot};
 use fonoteca_model::progress::Progress;
 use fonoteca_model::{BlobId, Timestamp};
-use fonoteca_torrent::{Kind, Metainfo};
+use fonoteca_torrent::Metainfo;
 
 use super::Mirror;
 use super::choose::{ALL_PARTS, part_of};
@@ -15,7 +15,8 @@ use super::pull::roots;
 use crate::archive::Archive;
 use crate::error::ArchiveError;
 use crate::ingest::AGENT;
-use crate::release::{Manifest, manifests, read_torrent};
+use crate::published::lies_as_audio;
+use crate::release::{Manifest, ManifestTorrent, manifests, read_torrent};
 use crate::rights::stable_id;
 
 /// Drops the audio of these parts, by release and torrent, and what came along where none of a torrent's audio is left.
@@ -41,10 +42,10 @@ pub(super) async fn shed(
             |root: BlobId, is_audio: bool| *parts == ALL_PARTS || (is_audio && parts & (1 << part_of(root)) != 0);
         let stays: BTreeSet<BlobId> = files
             .iter()
-            .filter(|(_, root, file)| is_here(root) && !goes(*root, file.path.len() == 2))
+            .filter(|(_, root, file)| is_here(root) && !goes(*root, lies_as_audio(file)))
             .map(|(_, root, _)| *root)
             .collect();
-        let audio_stays = files.iter().any(|(_, root, file)| file.path.len() == 2 && stays.contains(root));
+        let audio_stays = files.iter().any(|(_, root, file)| lies_as_audio(file) && stays.contains(root));
         if audio_stays {
             marker.files.insert(name.clone(), stays.clone());
         }
@@ -111,7 +112,7 @@ fn needed_here(archive: &Archive, candidates: &mut HashMap<BlobId, u64>) -> Resu
             if !whole || candidates.is_empty() {
                 continue;
             }
-            let Some(variant) = torrent.variants.iter().find(|variant| variant.kind == Kind::Hybrid) else { continue };
+            let Some(variant) = torrent.hybrid() else { continue };
             let metainfo = read_torrent(archive, &manifest.release, &variant.path)?;
             for (_, root, _) in roots(&metainfo) {
                 candidates.remove(&root);
@@ -124,7 +125,7 @@ fn needed_here(archive: &Archive, candidates: &mut HashMap<BlobId, u64>) -> Resu
 fn hybrid(archive: &Archive, release: &str, name: &str) -> Result<Option<Metainfo>, ArchiveError> {
     let manifest = Manifest::read(&archive.releases_path().join(release))?;
     let torrent = manifest.torrents.iter().find(|torrent| torrent.name == name);
-    let variant = torrent.and_then(|torrent| torrent.variants.iter().find(|variant| variant.kind == Kind::Hybrid));
+    let variant = torrent.and_then(ManifestTorrent::hybrid);
     variant.map(|variant| read_torrent(archive, release, &variant.path)).transpose()
 }
 

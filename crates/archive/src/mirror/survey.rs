@@ -15,6 +15,7 @@ use super::only::matching;
 use super::others::Others;
 use crate::archive::Archive;
 use crate::error::ArchiveError;
+use crate::published::lies_as_audio;
 use crate::release::{Manifest, Parts};
 
 /// A file of a torrent, as far as plans need it.
@@ -140,9 +141,9 @@ impl<'a> Survey<'a> {
         let mut survey = Self { torrents: Vec::new(), units: Vec::new() };
         for index in order {
             let listed = &feed.torrents[index];
-            let mut torrent = of_listed(archive, mirror, index, listed, markers.get(&listed.release), budget).await?;
-            if is_replaced(listed) {
-                torrent.replaced = true;
+            let (marker, replaced) = (markers.get(&listed.release), is_replaced(listed));
+            let mut torrent = of_listed(archive, mirror, (index, listed), replaced, marker, budget).await?;
+            if replaced {
                 torrent.only_what_is_here();
             }
             survey.add(torrent, mirror, others);
@@ -194,8 +195,8 @@ impl<'a> Survey<'a> {
 async fn of_listed<'a>(
     archive: &Archive,
     mirror: &Mirror,
-    index: usize,
-    listed: &'a FeedTorrent,
+    (index, listed): (usize, &'a FeedTorrent),
+    replaced: bool,
     marker: Option<&Marker>,
     budget: Option<u64>,
 ) -> Result<OfTorrent<'a>, ArchiveError> {
@@ -203,7 +204,7 @@ async fn of_listed<'a>(
     let whole = marker.is_some_and(|marker| marker.torrents.contains(&listed.name));
     let here = marker.and_then(|marker| marker.files.get(&listed.name)).cloned().unwrap_or_default();
     let cut = if is_metadata { 1 } else { units_of(listed.bytes, budget) };
-    let filtered = !mirror.rules.only.is_empty() && !is_metadata;
+    let filtered = !mirror.rules.only.is_empty() && !is_metadata && !replaced;
     let hybrid = listed.variants.iter().find(|variant| variant.kind == Kind::Hybrid);
     let files = match hybrid.filter(|_| cut > 1 || filtered || !here.is_empty()) {
         Some(variant) => {
@@ -215,7 +216,7 @@ async fn of_listed<'a>(
     let only = if filtered && files.is_some() { meant(archive, mirror, listed).await? } else { None };
     let mut torrent = OfTorrent {
         listed: Some(index),
-        replaced: false,
+        replaced,
         release: listed.release.clone(),
         name: listed.name.clone(),
         bytes: listed.bytes,
@@ -238,8 +239,6 @@ async fn of_listed<'a>(
 impl OfTorrent<'_> {
     /// Leaves out what is not here, of a torrent of which nothing is to be fetched any more.
     fn only_what_is_here(&mut self) {
-        self.matches_unknown = false;
-        self.only = None;
         if let Some(mut files) = self.files.take() {
             files.retain(|file| self.is_here(file));
             // Of metadata that nobody needs any more nothing comes along with anything.
@@ -264,7 +263,7 @@ impl OfTorrent<'_> {
 fn of_gone(archive: &Archive, release: &str, name: &str, marker: &Marker) -> Option<OfTorrent<'static>> {
     let manifest = Manifest::read(&archive.releases_path().join(release)).ok()?;
     let torrent = manifest.torrents.iter().find(|torrent| torrent.name == name)?;
-    let hybrid = torrent.variants.iter().find(|variant| variant.kind == Kind::Hybrid)?;
+    let hybrid = torrent.hybrid()?;
     let files = files_of(archive, release, &hybrid.path, hybrid.torrent_sha256)?;
     let mut gone = OfTorrent {
         listed: None,
@@ -298,8 +297,7 @@ fn files_of(archive: &Archive, release: &str, file: &str, sha256: Sha256Hash) ->
     let mut seen = HashSet::new();
     let files = metainfo.real_files().filter_map(|(_, file)| {
         let root = file.root.filter(|root| seen.insert(*root))?;
-        // Audio lies two deep, by the first byte of its root; covers lie three deep, and the rest on top.
-        Some(FileOf { root, size: file.size, is_audio: file.path.len() == 2 })
+        Some(FileOf { root, size: file.size, is_audio: lies_as_audio(file) })
     });
     Some(files.collect())
 }

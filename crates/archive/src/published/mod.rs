@@ -26,7 +26,7 @@ use crate::release::{Manifest, ManifestVariant};
 
 pub(crate) use open::Shelf;
 pub use open::{Contents, Located};
-pub(crate) use roots::{KnownRoots, audio_of};
+pub(crate) use roots::{KnownRoots, audio_of, lies_as_audio};
 use roots::{TorrentRoots, roots_of};
 
 /// Roots whose verdicts are asked for at once.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fonoteca_model::{BlobId, Sha256Hash};
 use fonoteca_torrent::feed::Role;
-use fonoteca_torrent::{Kind, Metainfo};
+use fonoteca_torrent::{MetaFile, Metainfo};
 use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
 
@@ -28,12 +28,11 @@ pub(crate) struct TorrentRoots {
 pub(crate) type KnownRoots = Mutex<HashMap<Sha256Hash, Arc<TorrentRoots>>>;
 
 impl TorrentRoots {
-    /// In a hybrid, audio lies two deep, by the first byte of its root; covers lie three deep, and the rest on top.
     fn of(hybrid: &Metainfo) -> Self {
         let (mut roots, mut others) = (Vec::new(), Vec::new());
         for (_, file) in hybrid.real_files() {
             if let Some(root) = file.root {
-                if file.path.len() == 2 { roots.push(root) } else { others.push(root) }
+                if lies_as_audio(file) { roots.push(root) } else { others.push(root) }
             }
         }
         let audio = roots.len();
@@ -52,12 +51,18 @@ impl TorrentRoots {
     }
 }
 
+/// Whether a file of a hybrid is audio: that lies two deep, by the first byte of its root; covers lie three deep, and the rest on
+/// top.
+pub(crate) fn lies_as_audio(file: &MetaFile) -> bool {
+    file.path.len() == 2
+}
+
 fn known_or_read(
     archive: &Archive,
     release: &str,
     torrent: &ManifestTorrent,
 ) -> Result<Arc<TorrentRoots>, ArchiveError> {
-    let Some(hybrid) = torrent.variants.iter().find(|variant| variant.kind == Kind::Hybrid) else {
+    let Some(hybrid) = torrent.hybrid() else {
         return Ok(Arc::default());
     };
     if let Some(known) = archive.torrent_roots().lock().get(&hybrid.torrent_sha256) {

@@ -109,6 +109,13 @@ pub struct ManifestVariant {
     pub torrent_sha256: Sha256Hash,
 }
 
+impl ManifestTorrent {
+    /// The variant that tells the roots of its files.
+    pub(crate) fn hybrid(&self) -> Option<&ManifestVariant> {
+        self.variants.iter().find(|variant| variant.kind == Kind::Hybrid)
+    }
+}
+
 impl Manifest {
     /// The file's name in the release's folder.
     pub const FILE: &'static str = "manifest.json";
