@@ -87,7 +87,9 @@ impl Run<'_, '_> {
         let window = Arc::new(Semaphore::new(OPEN_CHUNKS));
         let open = || async { Arc::clone(&window).acquire_owned().await.expect("nobody closes it") };
         let mut batches = Batches::new(self.options);
-        let (mut waiting, mut unchanged) = (Vec::new(), Vec::new());
+        // What was found and not settled, and what of that is new: both in the order of the walk, since the first file of an
+        // album names it, and a run after one that was killed has to name it alike.
+        let (mut found, mut new, mut waiting) = (Vec::new(), 0, Vec::new());
         loop {
             // Looking through a large archive takes long, and nobody should have to wait for it.
             let some = match tokio::time::timeout(LOOK_AGAIN, sifted.recv()).await {
@@ -96,24 +98,25 @@ impl Run<'_, '_> {
                 Err(_) if self.progress.cancelled() => return Ok(()),
                 Err(_) => continue,
             };
-            let Sifted { unchanged: same, candidates, failures, ignored } = some?;
+            let Sifted { files, failures, ignored } = some?;
             if self.progress.cancelled() {
                 return Ok(());
             }
             self.ledger.pass_over(ignored);
             failures.into_iter().for_each(|failure| self.ledger.settle(failure, 0));
-            unchanged.extend(same);
-            if unchanged.len() >= TOLD_TOGETHER {
-                waiting.extend(self.settle_unchanged(std::mem::take(&mut unchanged)).await?);
+            new += files.iter().filter(|(_, root)| root.is_none()).count();
+            found.extend(files);
+            if found.len() >= TOLD_TOGETHER || waiting.len() + new >= batches.files {
+                waiting.extend(self.settle_unchanged(std::mem::take(&mut found)).await?);
+                new = 0;
             }
-            waiting.extend(candidates);
             while let Some(chunk) = batches.next(&mut waiting, false) {
                 if chunks.send(chunk.into_chunk(open().await)).await.is_err() {
                     return Ok(());
                 }
             }
         }
-        waiting.extend(self.settle_unchanged(unchanged).await?);
+        waiting.extend(self.settle_unchanged(found).await?);
         while let Some(chunk) = batches.next(&mut waiting, true) {
             if chunks.send(chunk.into_chunk(open().await)).await.is_err() {
                 break;
@@ -151,24 +154,24 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// Tells of files that look as they did. Those that the tables do not know all the same, since a batch was never
-    /// committed or an older state of the tables came back, are given back.
-    async fn settle_unchanged(&self, files: Vec<(Candidate, BlobId)>) -> Result<Vec<Candidate>, ArchiveError> {
-        if files.is_empty() {
-            return Ok(Vec::new());
+    /// Tells of files that look as they did, and gives back the others in their order: the new ones, and those that the
+    /// tables do not know all the same, since a batch was never committed or an older state of the tables came back.
+    async fn settle_unchanged(&self, files: Vec<(Candidate, Option<BlobId>)>) -> Result<Vec<Candidate>, ArchiveError> {
+        let roots: Vec<BlobId> = files.iter().filter_map(|(_, root)| *root).collect();
+        if roots.is_empty() {
+            return Ok(files.into_iter().map(|(candidate, _)| candidate).collect());
         }
-        let roots: Vec<BlobId> = files.iter().map(|(_, root)| *root).collect();
         let snapshot = self.archive.snapshot().await?;
         let known = snapshot.known_roots(&roots).await?;
         let known_roots: Vec<BlobId> = known.iter().copied().collect();
         let verdicts = if self.tell_unchanged { self.archive.verdicts(&known_roots).await? } else { HashMap::new() };
         let tracks = if self.tell_unchanged { self.tracks_of(&snapshot, &known_roots).await? } else { HashMap::new() };
-        let mut unknown = Vec::new();
+        let mut others = Vec::new();
         for (candidate, root) in files {
-            if !known.contains(&root) {
-                unknown.push(candidate);
+            let Some(root) = root.filter(|root| known.contains(root)) else {
+                others.push(candidate);
                 continue;
-            }
+            };
             if !self.tell_unchanged {
                 continue;
             }
@@ -177,7 +180,7 @@ impl Run<'_, '_> {
             outcome.basis = verdicts.get(&root).map_or(Basis::Unknown, |verdict| verdict.basis);
             self.ledger.settle_unchanged(outcome);
         }
-        Ok(unknown)
+        Ok(others)
     }
 
     /// The tracks of files that are known: of each the whole, or the parts that a CUE sheet made, in order.

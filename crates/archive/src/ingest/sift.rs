@@ -18,9 +18,8 @@ const TOGETHER: usize = 1024;
 /// Some of what a walk found.
 #[derive(Debug, Default)]
 pub(super) struct Sifted {
-    /// Files that look as they did when they were that blob.
-    pub unchanged: Vec<(Candidate, BlobId)>,
-    pub candidates: Vec<Candidate>,
+    /// Files in the order in which they were found; of one that looks as it did, the blob that it was.
+    pub files: Vec<(Candidate, Option<BlobId>)>,
     pub failures: Vec<FileOutcome>,
     pub ignored: u64,
 }
@@ -69,7 +68,7 @@ fn compare(
 ) -> Result<(), StoreError> {
     let names = || files.iter().filter_map(|file| file.place.file_name());
     let (Some(first), Some(last)) = (names().min(), names().max()) else {
-        sifted.candidates.extend(files);
+        sifted.files.extend(files.into_iter().map(|file| (file, None)));
         return Ok(());
     };
     let known = places.in_folder(folder, first, last)?;
@@ -83,11 +82,11 @@ fn compare(
                 if file.stamp == Some(place.stamp)
                     && if place.in_place { keep == Keep::InPlace } else { store.has_own(place.root) } =>
             {
-                sifted.unchanged.push((file, place.root));
+                sifted.files.push((file, Some(place.root)));
             }
             before => {
                 file.before = before.cloned();
-                sifted.candidates.push(file);
+                sifted.files.push((file, None));
             }
         }
     }

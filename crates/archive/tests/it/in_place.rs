@@ -219,6 +219,35 @@ async fn the_tables_alone_say_where_files_are() {
     assert!(archive.store().read_all(first, 1 << 20).await.is_err(), "the path is another file now");
 }
 
+/// Places are written down before the rows are committed. Who is killed in between finds the same order the next time: the
+/// first file of an album names it.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_whose_rows_never_came_keep_their_turn() {
+    let world = World::new().await;
+    let copy = world.folder.path().join("killed");
+    let clock = world.clock.clone();
+    let now = std::sync::Arc::new(move || clock.now());
+    Archive::init(&copy, "Killed", now.clone()).await.expect("a new archive");
+    world.file("album/2.wav", &noise(2, 200));
+    world.file("other/1.wav", &noise(4, 200));
+    assert_eq!(rescan(&world, "one").await.0.added, 2);
+    for file in fs::read_dir(world.archive.root().join("state")).expect("listed").map(|file| file.expect("an entry")) {
+        if file.file_name().as_bytes().starts_with(b"places.sqlite") {
+            fs::copy(file.path(), copy.join("state").join(file.file_name())).expect("copied");
+        }
+    }
+    let archive = Archive::open(&copy, now).await.expect("opened");
+    world.file("album/1.wav", &noise(1, 200));
+    world.file("album/3.wav", &noise(3, 200));
+    let mut paths = Vec::new();
+    let mut told = |outcome: FileOutcome| paths.push((outcome.path, outcome.status));
+    let options = Options { first_batch: 1, ..in_place(&world, "again") };
+    fonoteca_archive::ingest::ingest(&archive, &options, &Silent, &mut told).await.expect("an ingest");
+    let names = ["album/1.wav", "album/2.wav", "album/3.wav", "other/1.wav"];
+    let expected = names.map(|name| (world.music().join(name).display().to_string(), Status::Added));
+    assert_eq!(paths, expected);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_can_be_asked_for_later() {
     let world = World::new().await;
