@@ -19,8 +19,8 @@ use crate::schema::Row;
 
 /// Rows that are held before they are written: a row group.
 const ROWS: usize = 16 * 1024;
-/// Rows of one read.
-const READ_ROWS: usize = 4096;
+/// Rows of one read: few, since somebody who merges many files has so many of each in memory.
+const READ_ROWS: usize = 1024;
 
 /// The column that says in a delta what became of a row: `added`, `changed` or `removed`.
 pub const CHANGE: &str = "change";

@@ -17,10 +17,12 @@ use fonoteca_archive::release::{self, Options};
 use fonoteca_archive::rights::{self, Statement};
 use fonoteca_archive::{Archive, Clock};
 use fonoteca_catalog::{Batch, Blob, BlobKind, File, FileState, Holding, Listens, Track};
+use fonoteca_model::progress::{Progress, Unit};
 use fonoteca_model::rights::{Basis, Subject, SubjectKind};
-use fonoteca_model::{BlobHasher, BlobHashes, Id, PIECE_BYTES, Sha1Hash, Sha256Hash, Silent, Timestamp, merkle};
+use fonoteca_model::{BlobHasher, BlobHashes, Id, PIECE_BYTES, Sha1Hash, Sha256Hash, Timestamp, merkle};
 use fonoteca_testkit::noise;
 use fonoteca_torrent::{Kind, Outside, Selection, SigningKey};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -223,15 +225,43 @@ fn add(batch: &mut Batch, number: u64) {
     });
 }
 
+/// How long each stage of a job took, by its name.
+#[derive(Default)]
+struct Stages(Mutex<Vec<(String, Instant)>>);
+
+impl Progress for Stages {
+    fn stage(&self, what: &str, _total: Option<u64>, _unit: Unit) {
+        self.0.lock().push((what.to_owned(), Instant::now()));
+    }
+    fn advance(&self, _units: u64) {}
+    fn note(&self, line: &str) {
+        eprintln!("{line}");
+    }
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+impl Stages {
+    fn seconds(self) -> serde_json::Map<String, Value> {
+        let end = ("the end".to_owned(), Instant::now());
+        let begun: Vec<_> = self.0.into_inner().into_iter().chain([end]).collect();
+        let took = begun.windows(2).map(|two| (two[0].0.clone(), json!((two[1].1 - two[0].1).as_secs_f64())));
+        took.collect()
+    }
+}
+
 /// A release of everything in the archive, its tables included.
 async fn build(dir: &Path) -> Outcome<Value> {
     let archive = Archive::open(dir, clock()).await?;
     let key = SigningKey::generate()?;
-    let start = Instant::now();
-    let manifest = release::build(&archive, &Options::new("bench"), &key, &Silent).await?;
+    let (start, stages) = (Instant::now(), Stages::default());
+    let manifest = release::build(&archive, &Options::new("bench"), &key, &stages).await?;
     let seconds = start.elapsed().as_secs_f64();
     let files: u64 = manifest.torrents.iter().map(|torrent| torrent.files).sum();
-    Ok(json!({"torrents": manifest.torrents.len(), "files": files, "seconds": seconds}))
+    Ok(json!({
+        "torrents": manifest.torrents.len(), "files": files, "seconds": seconds, "stages": stages.seconds(),
+    }))
 }
 
 /// A feed of many torrents, read for the first time and after a change.

@@ -10,6 +10,7 @@ use fonoteca_model::progress::{Progress, Unit};
 use fonoteca_model::{BlobId, Sha1Hash, Sha256Hash};
 use fonoteca_torrent::File;
 use fonoteca_torrent::feed::Role;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use sha2::{Digest, Sha256};
 
 use super::list::{Earlier, manifests, superseded};
@@ -20,6 +21,9 @@ use super::tables::{Counts, Places};
 use crate::archive::Archive;
 use crate::error::ArchiveError;
 use crate::ingest::blob_row;
+
+/// Tables that are written at once; each holds some rows of up to 64 parts.
+const TABLES_AT_ONCE: usize = 4;
 
 /// What the catalogue's torrent holds.
 pub(super) struct Catalogue {
@@ -82,14 +86,12 @@ pub(super) async fn write(
     if previous.is_some() {
         std::fs::create_dir_all(&delta).map_err(ArchiveError::io(&delta, "cannot be made"))?;
     }
-    let places = Places { scratch: &scratch.0, full: &full, delta: previous.is_some().then_some(delta.as_path()) };
+    let places =
+        Places { scratch: scratch.0.clone(), full: full.clone(), delta: previous.is_some().then(|| delta.clone()) };
     progress.stage("tables of all that is given out", None, Unit::Items);
-    let mut counts: BTreeMap<&'static str, Counts> = BTreeMap::new();
     let mut columns = BTreeMap::new();
+    let mut writing = Vec::new();
     each_table!(table, Row => {
-        if progress.cancelled() {
-            return Err(ArchiveError::Cancelled);
-        }
         let mut parts = Vec::new();
         for torrent in &live {
             if let Some(root) = torrent.rows.get(table) {
@@ -100,10 +102,21 @@ pub(super) async fn write(
             Some(root) => Some(locate(archive, *root).await?),
             None => None,
         };
-        counts.insert(table, super::tables::write::<Row>(&places, parts, previous)?);
         columns.insert(table, package::columns::<Row>());
-        progress.advance(1);
+        let places = places.clone();
+        writing.push(async move {
+            if progress.cancelled() {
+                return Err(ArchiveError::Cancelled);
+            }
+            let write = move || super::tables::write::<Row>(&places, parts, previous);
+            let counts = tokio::task::spawn_blocking(write).await.map_err(|error| ArchiveError::Bug(error.to_string()))??;
+            progress.advance(1);
+            Ok((table, counts))
+        }.boxed());
     });
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let counts: BTreeMap<&'static str, Counts> =
+        stream::iter(writing).buffer_unordered(processors.min(TABLES_AT_ONCE)).try_collect().await?;
     let mut kept = Keeper { archive, files: Vec::new(), blobs: Vec::new(), resources: Vec::new() };
     let mut rows = BTreeMap::new();
     for (folder, of_delta) in [(&full, false), (&delta, true)] {

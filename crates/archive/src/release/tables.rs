@@ -121,31 +121,32 @@ pub(super) struct Counts {
 }
 
 /// Where the files of a table go.
-pub(super) struct Places<'a> {
+#[derive(Debug, Clone)]
+pub(super) struct Places {
     /// For what is on its way.
-    pub scratch: &'a Path,
+    pub scratch: PathBuf,
     /// `full/`
-    pub full: &'a Path,
+    pub full: PathBuf,
     /// `delta/`, where there is a release before.
-    pub delta: Option<&'a Path>,
+    pub delta: Option<PathBuf>,
 }
 
 /// Writes one table: all rows of `parts`, the oldest first, and what became of those of `previous`.
 pub(super) fn write<T: Keyed>(
-    places: &Places<'_>,
+    places: &Places,
     parts: Vec<PathBuf>,
     previous: Option<PathBuf>,
 ) -> Result<Counts, ArchiveError> {
     let name = T::TABLE.name();
     let files = |folder: &Path| (folder.join(format!("{name}.parquet")), folder.join(format!("{name}.jsonl.zst")));
-    let (parquet, json) = files(places.full);
+    let (parquet, json) = files(&places.full);
     let mut full = Writer::<T>::create(&parquet, Some(&json), false)?;
-    let mut delta = match places.delta.map(files) {
+    let mut delta = match places.delta.as_deref().map(files) {
         Some((parquet, json)) => Some(Writer::<T>::create(&parquet, Some(&json), true)?),
         None => None,
     };
-    let mut rows = merge::<T>(places.scratch, parts)?;
-    let mut before = merge::<T>(places.scratch, previous.into_iter().collect())?;
+    let mut rows = merge::<T>(&places.scratch, parts)?;
+    let mut before = merge::<T>(&places.scratch, previous.into_iter().collect())?;
     let mut counts = Counts::default();
     let (mut new, mut old) = (rows.next()?, before.next()?);
     loop {
@@ -221,7 +222,7 @@ mod tests {
         let (full, delta) = (at.join("full"), at.join("delta"));
         std::fs::create_dir(&full).expect("made");
         std::fs::create_dir(&delta).expect("made");
-        let places = Places { scratch: at, full: &full, delta: Some(&delta) };
+        let places = Places { scratch: at.to_owned(), full: full.clone(), delta: Some(delta.clone()) };
         let counts = write::<Listens>(&places, parts, Some(previous)).expect("written");
         assert_eq!(counts, Counts { rows: 152, added: 150, changed: 1, removed: 1 });
         let mut expected: Vec<(i64, i64)> =
