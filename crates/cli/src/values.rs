@@ -132,7 +132,7 @@ pub fn sameness() -> impl TypedValueParser<Value = Sameness> {
 /// By which way blobs are fetched.
 pub fn via() -> impl TypedValueParser<Value = Via> {
     words(vec![
-        (Via::Auto, "auto", "from peers, and from the web seed when they give nothing"),
+        (Via::Auto, "auto", "from peers, or from the web seed where nobody else has it; then from the other"),
         (Via::BitTorrent, "bittorrent", "from peers alone"),
         (Via::WebSeed, "web-seed", "from the web seed alone"),
     ])

@@ -33,6 +33,16 @@ pub struct BlobHashes {
 }
 
 impl BlobHashes {
+    /// Those of a blob of this size, from those of all its pieces in order; nothing where they are not as many as it has.
+    pub fn of_pieces(size: u64, pieces: &[PieceHashes]) -> Option<Self> {
+        let last = pieces.last().filter(|_| pieces.len() as u64 == size.div_ceil(PIECE_BYTES as u64))?;
+        let piece_layer: Vec<Sha256Hash> =
+            if let [_] = pieces { Vec::new() } else { pieces.iter().map(|piece| piece.node).collect() };
+        let root = if piece_layer.is_empty() { BlobId(last.node.0) } else { root_of_layer(&piece_layer) };
+        let v1_pieces = pieces.iter().map(|piece| piece.v1).collect();
+        Some(Self { root, size, piece_layer, v1_pieces, v1_last_unpadded: last.v1_unpadded })
+    }
+
     /// How many pieces of 1 MiB there are; the last one may be shorter.
     pub fn pieces(&self) -> u64 {
         self.size.div_ceil(PIECE_BYTES as u64)
@@ -65,6 +75,38 @@ impl BlobHashes {
         let length = self.piece_range(piece).map(|range| range.end - range.start);
         length == Some(bytes.len() as u64)
             && self.piece_node(piece) == Some(piece_root(bytes, self.size <= PIECE_BYTES as u64))
+    }
+}
+
+/// What a blob's hashes say of one of its pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PieceHashes {
+    /// The node that covers it; in a blob of a single piece its root.
+    pub node: Sha256Hash,
+    /// SHA-1 of it, padded with zeros to a full piece.
+    pub v1: Sha1Hash,
+    /// SHA-1 of it as it is.
+    pub v1_unpadded: Sha1Hash,
+}
+
+impl PieceHashes {
+    /// Of 1 MiB, or less at the end of a blob. For a blob of a single piece pass `single = true`.
+    pub fn of(piece: &[u8], single: bool) -> Self {
+        let mut sha1 = Sha1::new();
+        let leaves = piece.chunks(BLOCK_BYTES).map(|block| {
+            sha1.update(block);
+            Sha256::digest(block).into()
+        });
+        let leaves: Vec<[u8; 32]> = leaves.collect();
+        let node = piece_node(leaves, single);
+        let v1_unpadded = Sha1Hash(sha1.clone().finalize().into());
+        let v1 = if piece.len() < PIECE_BYTES {
+            sha1.update(vec![0; PIECE_BYTES - piece.len()]);
+            Sha1Hash(sha1.finalize().into())
+        } else {
+            v1_unpadded
+        };
+        Self { node, v1, v1_unpadded }
     }
 }
 
@@ -171,7 +213,10 @@ pub fn root_of_layer(layer: &[Sha256Hash]) -> BlobId {
 /// The node that covers one whole piece, as it stands in the piece layer of a blob of more than one piece.
 /// For a blob of a single piece pass `single = true`: its root is the tree over just its own blocks.
 pub fn piece_root(piece: &[u8], single: bool) -> Sha256Hash {
-    let leaves: Vec<[u8; 32]> = piece.chunks(BLOCK_BYTES).map(|block| Sha256::digest(block).into()).collect();
+    piece_node(piece.chunks(BLOCK_BYTES).map(|block| Sha256::digest(block).into()).collect(), single)
+}
+
+fn piece_node(leaves: Vec<[u8; 32]>, single: bool) -> Sha256Hash {
     let width = if single { leaves.len().next_power_of_two() } else { BLOCKS_PER_PIECE };
     Sha256Hash(subtree_root(leaves, width))
 }
@@ -258,6 +303,10 @@ mod tests {
             5 * PIECE_BYTES,
         ] {
             let bytes: Vec<u8> = (0..size).map(|i| (i * 31 % 251) as u8).collect();
+            let single = size <= PIECE_BYTES;
+            let pieces: Vec<_> = bytes.chunks(PIECE_BYTES).map(|piece| PieceHashes::of(piece, single)).collect();
+            assert_eq!(BlobHashes::of_pieces(size as u64, &pieces), Some(hash(&bytes)), "{size} bytes");
+            assert_eq!(BlobHashes::of_pieces(size as u64, &pieces[1..]), None, "{size} bytes");
             let hashes = hash(&bytes);
             assert_eq!(hashes.root.0, plain_root(&bytes), "root of {size} bytes");
             assert_eq!(hashes.size, size as u64);

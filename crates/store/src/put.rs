@@ -168,6 +168,18 @@ impl Local {
         let mut source = Source::open(path, Links::Refuse)?;
         let hashes = source.hash(|_| Ok(()))?;
         check_root(&source, expected, hashes.root)?;
+        self.move_in(source, hashes)
+    }
+
+    pub(crate) fn adopt_hashed(&self, path: &Path, hashes: BlobHashes) -> Result<Put, StoreError> {
+        let source = Source::open(path, Links::Refuse)?;
+        source.check_unchanged(hashes.size)?;
+        self.move_in(source, hashes)
+    }
+
+    /// Gives a file with these hashes its place as a blob.
+    fn move_in(&self, mut source: Source, hashes: BlobHashes) -> Result<Put, StoreError> {
+        let path = source.path().to_owned();
         let target = self.path(hashes.root);
         // A file with a second name could be changed through that one for ever after.
         let mut movable = source.names() == 1;
@@ -177,11 +189,11 @@ impl Local {
             }
             if !movable {
                 let (staged, copied) = self.copy_of(&mut source)?;
-                check_root(&source, expected, copied.root)?;
+                check_root(&source, hashes.root, copied.root)?;
                 break self.keep(staged, copied, How::Copied, &source.name())?.added;
             }
-            source.sync().map_err(StoreError::on("write to disk", path))?;
-            match self.folders.with_parent(&target, || rename_no_replace(path, &target)) {
+            source.sync().map_err(StoreError::on("write to disk", &path))?;
+            match self.folders.with_parent(&target, || rename_no_replace(&path, &target)) {
                 Ok(()) => {
                     self.sync_parent(&target)?;
                     return Ok(Put { hashes, added: true, how: How::Moved });
@@ -191,7 +203,7 @@ impl Local {
                 Err(error) => return Err(self.cannot_write(&source.name(), error)),
             }
         };
-        fs::remove_file(path).map_err(StoreError::on("remove, now that it is stored,", path))?;
+        fs::remove_file(&path).map_err(StoreError::on("remove, now that it is stored,", &path))?;
         Ok(Put { hashes, added, how: if movable { How::Moved } else { How::Copied } })
     }
 

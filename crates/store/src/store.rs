@@ -184,6 +184,16 @@ impl Store {
         self.blocking(name, move |local| local.adopt(&path, expected)).await
     }
 
+    /// The same of a file that was hashed as its bytes were written, so that nothing is read again.
+    ///
+    /// # Errors
+    /// As for [`Store::adopt`]; the size tells whether it is another file.
+    pub async fn adopt_hashed(&self, path: &Path, hashes: BlobHashes) -> Result<Put, StoreError> {
+        let path = path.to_path_buf();
+        let name = path.display().to_string();
+        self.blocking(name, move |local| local.adopt_hashed(&path, hashes)).await
+    }
+
     /// The bytes of a range (end excluded), in pieces of at most 256 KiB. They are not checked; [`Store::verify`] does
     /// that. A blob in place is hashed first where its file looks different, and the stream ends with an error where the
     /// file is changed meanwhile.

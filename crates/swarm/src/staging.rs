@@ -11,8 +11,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fonoteca_model::merkle::piece_root;
-use fonoteca_model::{PIECE_BYTES, Sha256Hash};
+use fonoteca_model::merkle::PieceHashes;
+use fonoteca_model::{BlobHashes, PIECE_BYTES, Sha256Hash};
 use fonoteca_torrent::{MetaFile, Metainfo};
 use sha1::{Digest, Sha1};
 
@@ -104,6 +104,15 @@ pub(crate) fn wanted_files(metainfo: &Metainfo, wanted: Option<&[usize]>) -> Res
     Ok(indices)
 }
 
+/// By what a piece is known to be the right one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Proof {
+    /// By SHA-256. Whatever else a blob's hashes say of it was computed with it.
+    V2(PieceHashes),
+    /// By SHA-1 alone.
+    V1,
+}
+
 /// The pieces of one file, when they are its own: it begins with one, and only padding shares the last.
 #[derive(Debug, Clone)]
 pub(crate) struct FilePieces {
@@ -149,18 +158,19 @@ impl FilePieces {
         start..(start + self.metainfo.piece_length).min(self.file().size)
     }
 
-    /// Whether these are the bytes of the piece.
-    pub(crate) fn matches(&self, piece: u64, bytes: &[u8]) -> bool {
+    /// What proves that these are the bytes of the piece, if they are.
+    pub(crate) fn prove(&self, piece: u64, bytes: &[u8]) -> Option<Proof> {
         let file = self.file();
         if self.by_v2 {
             let single = file.size <= self.metainfo.piece_length;
-            let found = piece_root(bytes, single);
             let layer = file.root.and_then(|root| self.metainfo.piece_layers.get(&root));
-            return if single {
-                file.root.is_some_and(|root| Sha256Hash(root.0) == found)
+            let right = if single {
+                file.root.map(|root| Sha256Hash(root.0))
             } else {
-                layer.and_then(|layer| layer.get(piece as usize)) == Some(&found)
+                layer.and_then(|layer| layer.get(piece as usize)).copied()
             };
+            let found = PieceHashes::of(bytes, single);
+            return (right == Some(found.node)).then_some(Proof::V2(found));
         }
         let number = file.v1_offset / self.metainfo.piece_length + piece;
         let mut hasher = Sha1::new();
@@ -172,18 +182,30 @@ impl FilePieces {
             hasher.update(&zeros[..now as usize]);
             padding -= now;
         }
-        self.metainfo.pieces_v1.get(number as usize).is_some_and(|hash| hash.0 == <[u8; 20]>::from(hasher.finalize()))
+        let found = <[u8; 20]>::from(hasher.finalize());
+        self.metainfo.pieces_v1.get(number as usize).filter(|hash| hash.0 == found).map(|_| Proof::V1)
     }
 
     /// Which pieces of an open file are sound.
-    pub(crate) fn sound(&self, file: &File) -> Vec<bool> {
+    pub(crate) fn sound(&self, file: &File) -> Vec<Option<Proof>> {
         let mut buffer = Vec::new();
         (0..self.count())
             .map(|piece| {
                 let range = self.range(piece);
                 buffer.resize((range.end - range.start) as usize, 0);
-                file.read_exact_at(&mut buffer, range.start).is_ok() && self.matches(piece, &buffer)
+                file.read_exact_at(&mut buffer, range.start).ok()?;
+                self.prove(piece, &buffer)
             })
             .collect()
+    }
+
+    /// The hashes of the file, where all of it was proved by SHA-256.
+    pub(crate) fn hashes(&self, sound: &[Option<Proof>]) -> Option<BlobHashes> {
+        let pieces = sound.iter().map(|proof| match proof {
+            Some(Proof::V2(hashes)) => Some(*hashes),
+            Some(Proof::V1) | None => None,
+        });
+        let hashes = BlobHashes::of_pieces(self.file().size, &pieces.collect::<Option<Vec<_>>>()?)?;
+        (self.file().root == Some(hashes.root)).then_some(hashes)
     }
 }

@@ -29,7 +29,7 @@ const SAY_AGAIN_MS: i64 = 6 * 3600 * 1000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Via {
-    /// From peers, and from the web seed when they give nothing.
+    /// From peers, or from the web seed where nobody else has it; whoever gives nothing is followed by the other.
     Auto,
     /// From peers alone.
     #[serde(rename = "bittorrent")]

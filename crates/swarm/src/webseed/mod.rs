@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use fonoteca_model::Progress;
 use fonoteca_model::progress::Unit;
+use fonoteca_model::{BlobHashes, Progress};
 use fonoteca_torrent::Metainfo;
 use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
@@ -25,11 +25,15 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::SwarmError;
 use crate::fetched::Fetched;
-use crate::staging::{FilePieces, Staging, wanted_files};
+use crate::staging::{FilePieces, Proof, Staging, wanted_files};
 use throttle::Throttle;
 
+/// Told of each file that lies in the staging folder under its name: its index and, where all of it was proved by SHA-256, the
+/// hashes of what was written. Whoever is told may take the file away.
+pub type Arrived = Arc<dyn Fn(usize, Option<BlobHashes>) + Send + Sync>;
+
 /// What to fetch from which web seed, and how long to wait for it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct WebSeedOptions {
     /// The torrent.
     pub metainfo: Arc<Metainfo>,
@@ -47,6 +51,8 @@ pub struct WebSeedOptions {
     pub piece_timeout: Duration,
     /// Bytes a second at most, of all files together.
     pub bytes_per_second: Option<NonZeroU64>,
+    /// Who is told of each file as it arrives.
+    pub arrived: Option<Arrived>,
 }
 
 impl WebSeedOptions {
@@ -61,6 +67,7 @@ impl WebSeedOptions {
             stall: Duration::from_secs(30),
             piece_timeout: Duration::from_mins(10),
             bytes_per_second: None,
+            arrived: None,
         }
     }
 }
@@ -149,11 +156,11 @@ struct Visit<'a> {
     already: AtomicU64,
 }
 
-/// A file in the making, and which of its pieces are there.
+/// A file in the making, and what proves those of its pieces that are there.
 struct Making {
     pieces: FilePieces,
     file: Arc<File>,
-    sound: Vec<bool>,
+    sound: Vec<Option<Proof>>,
     url: Url,
 }
 
@@ -164,17 +171,18 @@ impl Visit<'_> {
         let staging = self.staging.clone();
         let (pieces, file, sound) = blocking(move || {
             staging.reopen(pieces.file())?;
+            let is_new = !staging.part(pieces.file()).exists();
             let file = staging.open(pieces.file())?;
-            let sound = pieces.sound(&file);
+            let sound = if is_new { vec![None; pieces.count() as usize] } else { pieces.sound(&file) };
             Ok((pieces, file, sound))
         })
         .await?;
         let mut making = Making { pieces, file: Arc::new(file), sound, url };
-        let there = (0..).zip(&making.sound).filter(|(_, sound)| **sound);
+        let there = (0..).zip(&making.sound).filter(|(_, sound)| sound.is_some());
         let bytes = there.map(|(piece, _)| making.pieces.range(piece)).map(|range| range.end - range.start).sum();
         self.already.fetch_add(bytes, Ordering::Relaxed);
         self.progress.advance(bytes);
-        while let Some(first) = making.sound.iter().position(|sound| !sound) {
+        while let Some(first) = making.sound.iter().position(Option::is_none) {
             match (self.run(&mut making, first as u64).await, &self.lacking) {
                 (Err(SwarmError::Missing { .. } | SwarmError::Withdrawn { .. }), Some(lacking)) => {
                     lacking.lock().push(index);
@@ -184,17 +192,22 @@ impl Visit<'_> {
             }
         }
         let staging = self.staging.clone();
-        blocking(move || {
+        let hashes = blocking(move || {
             drop(making.file);
-            staging.finish(making.pieces.file())
+            staging.finish(making.pieces.file())?;
+            Ok(making.pieces.hashes(&making.sound))
         })
-        .await
+        .await?;
+        if let Some(arrived) = &self.options.arrived {
+            arrived(index, hashes);
+        }
+        Ok(())
     }
 
     /// Fetches the missing pieces from `first` on up to the next one that is there.
     async fn run(&self, making: &mut Making, first: u64) -> Result<(), SwarmError> {
         let size = making.pieces.file().size;
-        let missing = making.sound[first as usize..].iter().take_while(|sound| !**sound).count() as u64;
+        let missing = making.sound[first as usize..].iter().take_while(|sound| sound.is_none()).count() as u64;
         let range = making.pieces.range(first).start..making.pieces.range(first + missing - 1).end;
         let mut request = self.client.get(making.url.clone()).header(header::ACCEPT_ENCODING, "identity");
         if range != (0..size) {
@@ -244,12 +257,15 @@ impl Visit<'_> {
                 let end = making.pieces.range(piece).end;
                 let take = rest.len().min((end - position) as usize);
                 let (now, after) = rest.split_at(take);
-                if !making.sound[piece as usize] {
+                if making.sound[piece as usize].is_none() {
+                    if buffer.is_empty() {
+                        buffer.reserve_exact((end - position) as usize);
+                    }
                     buffer.extend_from_slice(now);
                 }
                 position += take as u64;
                 rest = after;
-                if position == end && !making.sound[piece as usize] {
+                if position == end && making.sound[piece as usize].is_none() {
                     self.keep(making, piece, std::mem::take(&mut buffer)).await?;
                     piece_deadline = Instant::now() + self.options.piece_timeout;
                 }
@@ -266,20 +282,21 @@ impl Visit<'_> {
         let length = bytes.len() as u64;
         let (pieces, file, path) =
             (making.pieces.clone(), making.file.clone(), self.staging.part(making.pieces.file()));
-        let right = blocking(move || {
-            if !pieces.matches(piece, &bytes) {
-                return Ok(false);
+        let proof = blocking(move || {
+            let proof = pieces.prove(piece, &bytes);
+            if proof.is_some() {
+                let written = file.write_all_at(&bytes, pieces.range(piece).start);
+                written.map_err(|source| SwarmError::Staging { action: "write", path, source })?;
             }
-            let written = file.write_all_at(&bytes, pieces.range(piece).start);
-            written.map_err(|source| SwarmError::Staging { action: "write", path, source }).map(|()| true)
+            Ok(proof)
         })
         .await?;
-        if !right {
+        if proof.is_none() {
             let (url, file) = (making.url.to_string(), making.pieces.file().path.join("/"));
             self.progress.note(&format!("{url}: piece {piece} has wrong bytes and was thrown away"));
             return Err(SwarmError::WrongBytes { url, file, piece });
         }
-        making.sound[piece as usize] = true;
+        making.sound[piece as usize] = proof;
         self.progress.advance(length);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! `fonoteca feed health`: who else has what is given out.
 
-use fonoteca_archive::health::{Health, Healths, Risk, ScrapeOptions, ask, mirrors};
+use fonoteca_archive::health::{Health, Healths, Risk, TrackerOptions, ask, mirrors};
 use fonoteca_model::Timestamp;
 use serde_json::json;
 
@@ -25,7 +25,7 @@ pub async fn run(args: Args, context: &Context) -> Ended {
     let mut all_answered = true;
     if args.ask {
         let progress = context.job();
-        let report = ask(&archive, &ScrapeOptions::default(), &progress).await?;
+        let report = ask(&archive, &TrackerOptions::default(), &progress).await?;
         drop(progress);
         all_answered = report.failed.is_empty();
         output.note(format_args!("{} trackers answered, {} counts", report.trackers, report.counted));

@@ -21,7 +21,7 @@ use crate::values;
 pub struct Args {
     /// Which mirror [default: the only one]
     name: Option<String>,
-    /// From whom to fetch [default: as `mirror set` says, or from peers first]
+    /// From whom to fetch [default: as `mirror set` says, or auto]
     #[arg(long, value_parser = values::via())]
     via: Option<Via>,
     /// Spend this much space instead of the mirror's own budget
