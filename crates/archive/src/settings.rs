@@ -27,7 +27,7 @@ pub struct Settings {
     /// When `serve` checks what is held.
     #[serde(default, skip_serializing_if = "is_default")]
     pub fixity: Schedule,
-    /// What `serve` may use.
+    /// What `serve` may do.
     #[serde(default, skip_serializing_if = "is_default")]
     pub serve: Serving,
     /// How each mirror is kept, by its name.
@@ -35,13 +35,21 @@ pub struct Settings {
     pub mirrors: BTreeMap<String, Rules>,
 }
 
-/// Limits of `serve`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// What `serve` may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Serving {
     /// Bytes a second that are uploaded by BitTorrent at most; `serve --upload-limit` overrides it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upload: Option<Rate>,
+    /// Whether the trackers that torrents name are told what is seeded here, so that others find it.
+    pub announce: bool,
+}
+
+impl Default for Serving {
+    fn default() -> Self {
+        Self { upload: None, announce: true }
+    }
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

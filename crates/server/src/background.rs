@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fonoteca_archive::fixity::{Report, keep_checking};
-use fonoteca_archive::{ArchiveError, Published};
+use fonoteca_archive::{ArchiveError, Published, PublishedTorrent};
 use fonoteca_model::{Sha1Hash, Silent};
-use fonoteca_swarm::{Offer, ScrapeOptions, Seeder};
+use fonoteca_swarm::{Offer, Seeder, TrackerOptions};
 
 use crate::app::App;
 
@@ -61,7 +61,7 @@ pub(crate) async fn check(app: App) {
 pub(crate) async fn count(app: App) {
     loop {
         tokio::time::sleep(app.options.count_every).await;
-        match fonoteca_archive::health::ask(&app.archive, &ScrapeOptions::default(), &Silent).await {
+        match fonoteca_archive::health::ask(&app.archive, &TrackerOptions::default(), &Silent).await {
             Ok(report) => {
                 for (_, reason) in report.failed {
                     tracing::warn!("{reason}");
@@ -75,12 +75,16 @@ pub(crate) async fn count(app: App) {
     }
 }
 
+/// The torrents that are seeded. One with something in it that has gone dark is offered to nobody, whole or in parts. One of
+/// which only a part is here is given out as a web seed, for a seeder says that it has everything.
+pub(crate) fn seeded(published: &Published) -> impl Iterator<Item = &PublishedTorrent> {
+    published.torrents.values().map(Arc::as_ref).filter(|torrent| torrent.whole && torrent.may_distribute)
+}
+
 /// Makes tracker and seeder serve these torrents and no others. What stays is left alone, with its peers.
 fn offer(app: &App, seeder: Option<&Seeder>, published: &Published, offered: &mut HashSet<Offer>) {
-    // A torrent with something in it that has gone dark is offered to nobody, whole or in parts. One of which only a part is
-    // here is given out as a web seed, for a seeder says that it has everything.
-    let given = published.torrents.values().filter(|torrent| torrent.whole && torrent.may_distribute);
-    let allowed: HashSet<Offer> = given.flat_map(|torrent| &torrent.variants).map(|variant| variant.offer).collect();
+    let variants = seeded(published).flat_map(|torrent| &torrent.variants);
+    let allowed: HashSet<Offer> = variants.map(|variant| variant.offer).collect();
     let hashes: HashSet<Sha1Hash> = allowed.iter().flat_map(Offer::info_hashes).collect();
     app.tracker.serve_only(&hashes);
     if let Some(seeder) = seeder {

@@ -7,6 +7,7 @@
 //!
 //! [`serve`] runs everything until it is told to stop.
 
+mod announcer;
 mod api;
 mod app;
 mod auth;

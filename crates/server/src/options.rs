@@ -25,6 +25,8 @@ pub struct ServerOptions {
     pub session_ttl: Duration,
     /// What the built-in tracker takes.
     pub tracker: TrackerLimits,
+    /// Whether the trackers that torrents name are told what is seeded here.
+    pub announce: bool,
     /// How often trackers are asked who has the torrents.
     pub count_every: Duration,
     /// What is tolerated of one address.
@@ -44,6 +46,7 @@ impl Default for ServerOptions {
             public_url: None,
             session_ttl: Duration::from_hours(30 * 24),
             tracker: TrackerLimits::default(),
+            announce: true,
             count_every: Duration::from_hours(3),
             // A mirror announces each of its torrents every ten minutes; a thousand of them are no abuse.
             guard: Policy { announces: Rate { burst: 2_000, per_hour: 12_000 }, ..Policy::default() },

@@ -10,7 +10,9 @@ use fonoteca_archive::Archive;
 use fonoteca_swarm::Seeder;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
+use crate::announcer::Announcer;
 use crate::app::{App, Connection};
 use crate::background::{check, count, follow};
 use crate::error::ServerError;
@@ -32,7 +34,8 @@ pub struct Bound {
 /// Serves an archive until `shutdown` is done; `on_ready` is called once both sockets listen.
 ///
 /// Beside the requests it keeps the search index at the tables' versions, and lets tracker and seeder follow what is
-/// published, also by other processes; and it checks what is held as `archive.toml` says.
+/// published, also by other processes; it tells other trackers what is seeded, and checks what is held as `archive.toml`
+/// says.
 ///
 /// # Errors
 /// [`ServerError::Listen`] for an address that is taken; [`ServerError::Swarm`] for that of the seeder.
@@ -52,7 +55,10 @@ pub async fn serve(
         None => None,
     };
     let bittorrent = seeder.as_ref().map(|seeder| seeder.local_addr());
+    let announcer = seeder.as_ref().filter(|_| options.announce);
+    let announcer = announcer.map(|seeder| Announcer { peer_id: seeder.peer_id(), at: seeder.local_addr() });
     let app = App::new(archive, accounts, options, seeder.as_ref());
+    let announcing = announcer.map(|announcer| tokio::spawn(announcer.keep_telling(app.clone())));
     let following = tokio::spawn(follow(app.clone(), seeder));
     let checking = tokio::spawn(check(app.clone()));
     let counting = tokio::spawn(count(app.clone()));
@@ -77,5 +83,6 @@ pub async fn serve(
     following.abort();
     checking.abort();
     counting.abort();
+    announcing.iter().for_each(JoinHandle::abort);
     ended
 }

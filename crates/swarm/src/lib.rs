@@ -1,6 +1,7 @@
 //! Moving blobs between machines: a BitTorrent download, a web-seed client, and an upload-only seeder.
 //!
 //! - [`Seeder`] uploads torrents whose hashes are already known; it never re-hashes what it sends.
+//! - [`TrackerClient`] tells trackers what is seeded; [`scrape`] asks them who else has it.
 //! - [`fetch_by_swarm`] downloads from BitTorrent peers (librqbit, the v1 side of a torrent).
 //! - [`fetch_by_web_seed`] downloads from a web server (BEP 19); [`WebSeed`] asks one for single ranges.
 //!
@@ -25,14 +26,14 @@ mod download;
 mod error;
 mod fetched;
 mod frames;
-mod scrape;
 pub mod seeder;
 mod staging;
+mod tracker;
 mod webseed;
 
 pub use download::{FetchOptions, fetch_by_swarm};
 pub use error::SwarmError;
 pub use fetched::Fetched;
-pub use scrape::{ScrapeError, ScrapeOptions, Scraped, scrape};
 pub use seeder::{Offer, SeedSource, SeedTorrent, Seeder, SeederOptions, SeederStats};
-pub use webseed::{WebSeed, WebSeedOptions, fetch_by_web_seed, fetch_what_web_seed_has};
+pub use tracker::{Announcement, Event, Scraped, TrackerClient, TrackerError, TrackerOptions, scrape};
+pub use webseed::{Arrived, WebSeed, WebSeedOptions, fetch_by_web_seed, fetch_what_web_seed_has};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fonoteca_model::Sha1Hash;
 use fonoteca_model::progress::{Progress, Unit};
-use fonoteca_swarm::{ScrapeOptions, scrape};
+use fonoteca_swarm::{TrackerOptions, scrape};
 use serde::Serialize;
 
 use super::database::Database;
@@ -29,7 +29,7 @@ pub struct AskReport {
 /// tracker that does not answer is named; the others are asked all the same.
 pub async fn ask(
     archive: &Archive,
-    options: &ScrapeOptions,
+    options: &TrackerOptions,
     progress: &dyn Progress,
 ) -> Result<AskReport, ArchiveError> {
     let published = archive.published().await?;

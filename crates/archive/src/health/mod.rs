@@ -14,7 +14,7 @@ use fonoteca_torrent::feed::{FeedTorrent, PublicKey, Seeders};
 use serde::Serialize;
 
 pub use ask::{AskReport, ask};
-pub use fonoteca_swarm::ScrapeOptions;
+pub use fonoteca_swarm::TrackerOptions;
 pub(crate) use report::read_report;
 pub use report::{
     Accepted, MAX_REPORT_BYTES, PartSet, PartsOf, Report, ReportRefused, Reports, SignedReport, make_report, reports,

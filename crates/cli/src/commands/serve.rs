@@ -79,6 +79,7 @@ pub async fn run(args: Args, context: &Context) -> Ended {
             Some(Seeding::At(address)) => Some(address),
         },
         seeder: SeederOptions { bytes_per_second: upload.and_then(NonZeroU64::new), ..SeederOptions::default() },
+        announce: archive.settings().serve.announce,
         minute_of_day: environment::minute_of_day,
         public_url: args.url.or_else(|| archive.settings().publish.url.clone()),
         ..ServerOptions::default()

@@ -42,12 +42,16 @@ impl Tracker {
 
     /// `/announce`. `own` is where the asker reaches this server's own seeder, which has everything and never announces.
     pub(crate) fn announce(&self, query: &str, from: SocketAddr, own: Option<SocketAddr>, now: Timestamp) -> Response {
-        let announce = match Announce::parse(query) {
+        let mut announce = match Announce::parse(query) {
             Ok(announce) => announce,
             Err(reason) => return bencoded(wire::failure(&reason)),
         };
         // An IPv4 client of a dual-stack socket is an IPv4 peer to everybody else.
         let address = SocketAddr::new(from.ip().to_canonical(), announce.port);
+        if own == Some(address) {
+            // A torrent names this tracker by an address that the server does not know as its own; it is counted anyway.
+            announce.event = Event::Stopped;
+        }
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let mut swarms = self.swarms.lock();
         let Some(mut answer) = swarms.announce(&announce, address, now, turn) else {

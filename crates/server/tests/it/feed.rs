@@ -196,7 +196,7 @@ async fn reports_of_mirrors_and_the_page_that_shows_them() {
 async fn the_own_tracker_tells_its_own_seeder_apart() {
     let world = World::new().await;
     publish(&world).await;
-    let asked = health::ask(&world.archive, &health::ScrapeOptions::default(), &Silent).await.expect("asked");
+    let asked = health::ask(&world.archive, &health::TrackerOptions::default(), &Silent).await.expect("asked");
     assert_eq!((asked.trackers, asked.failed.len()), (1, 0), "{asked:?}");
     let torrent = world.archive.own_feed().expect("read").expect("published").torrents.remove(0);
     let of = || health::Healths::read(&world.archive).expect("read").of_listed(&torrent);
@@ -204,7 +204,7 @@ async fn the_own_tracker_tells_its_own_seeder_apart() {
     let escaped = percent_encode(torrent.variants[0].infohash_v1.as_bytes(), NON_ALPHANUMERIC).to_string();
     let query = format!("info_hash={escaped}&peer_id=bbbbbbbbbbbbbbbbbbbb&port=6881&left=0");
     assert_eq!(world.get(&format!("/announce?{query}")).await.status(), 200);
-    health::ask(&world.archive, &health::ScrapeOptions::default(), &Silent).await.expect("asked");
+    health::ask(&world.archive, &health::TrackerOptions::default(), &Silent).await.expect("asked");
     assert_eq!((of().seeders, of().risk), (Some(1), health::Risk::None));
     let history = health::history(&world.archive, torrent.variants[0].infohash_v1).expect("read");
     assert_eq!(history, [(world.archive.now().as_seconds() / 86_400, 1, 0)]);

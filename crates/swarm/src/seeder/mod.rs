@@ -144,6 +144,11 @@ impl Seeder {
         Ok(Self { address, shared, tasks })
     }
 
+    /// What it calls itself, to peers and trackers.
+    pub fn peer_id(&self) -> [u8; 20] {
+        self.shared.peer_id
+    }
+
     /// Where it listens, with the port that was taken.
     pub fn local_addr(&self) -> SocketAddr {
         self.address

@@ -1,10 +1,13 @@
-//! Asking trackers how many have a torrent: BEP 48 over HTTP, BEP 15 over UDP.
+//! Telling trackers what is seeded (BEP 3), and asking them how many have a torrent (BEP 48): over HTTP, and BEP 15 over UDP.
 //!
 //! A tracker is asked one thing after the other, with a pause in between; one that fails is asked nothing more in this call.
 //! What it says is foreign: answers are bounded, and counts of torrents that were not asked for are passed over.
 
+mod announce;
 mod http;
 mod udp;
+
+pub use announce::{Announcement, Event, TrackerClient};
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -25,7 +28,7 @@ pub struct Scraped {
 
 /// How to ask.
 #[derive(Debug, Clone)]
-pub struct ScrapeOptions {
+pub struct TrackerOptions {
     /// Torrents in one question; trackers take up to 74.
     pub batch: usize,
     /// Pause between two questions to one tracker.
@@ -34,7 +37,7 @@ pub struct ScrapeOptions {
     pub timeout: Duration,
 }
 
-impl Default for ScrapeOptions {
+impl Default for TrackerOptions {
     fn default() -> Self {
         Self { batch: 50, pause: Duration::from_millis(250), timeout: Duration::from_secs(15) }
     }
@@ -42,7 +45,7 @@ impl Default for ScrapeOptions {
 
 /// Why a tracker told nothing.
 #[derive(Debug, thiserror::Error)]
-pub enum ScrapeError {
+pub enum TrackerError {
     /// The address is none that can be asked.
     #[error("{tracker}: it cannot be asked for counts: {problem}")]
     Address {
@@ -75,33 +78,15 @@ pub enum ScrapeError {
 pub async fn scrape(
     tracker: &str,
     hashes: &[Sha1Hash],
-    options: &ScrapeOptions,
-) -> Result<HashMap<Sha1Hash, Scraped>, ScrapeError> {
-    let url = reqwest::Url::parse(tracker)
-        .map_err(|_| ScrapeError::Address { tracker: tracker.to_owned(), problem: "it is no URL" })?;
+    options: &TrackerOptions,
+) -> Result<HashMap<Sha1Hash, Scraped>, TrackerError> {
+    let mut client = TrackerClient::connect(tracker, options).await?;
     let mut found = HashMap::new();
-    match url.scheme() {
-        "http" | "https" => {
-            let asking = http::Asking::new(tracker, &url, options)?;
-            for (index, some) in hashes.chunks(options.batch.clamp(1, 74)).enumerate() {
-                pause(index, options).await;
-                found.extend(asking.ask(some).await?);
-            }
+    for (index, some) in hashes.chunks(options.batch.clamp(1, 74)).enumerate() {
+        if index > 0 {
+            tokio::time::sleep(options.pause).await;
         }
-        "udp" => {
-            let mut asking = udp::Asking::connect(tracker, &url, options).await?;
-            for (index, some) in hashes.chunks(options.batch.clamp(1, 74)).enumerate() {
-                pause(index, options).await;
-                found.extend(asking.ask(some).await?);
-            }
-        }
-        _ => return Err(ScrapeError::Address { tracker: tracker.to_owned(), problem: "it is neither HTTP nor UDP" }),
+        found.extend(client.scrape(some).await?);
     }
     Ok(found)
-}
-
-async fn pause(index: usize, options: &ScrapeOptions) {
-    if index > 0 {
-        tokio::time::sleep(options.pause).await;
-    }
 }

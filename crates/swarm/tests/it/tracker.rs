@@ -1,4 +1,4 @@
-//! Asking trackers for counts: opentracker over HTTP and UDP, and trackers that do not behave.
+//! Telling trackers and asking them for counts: opentracker over HTTP and UDP, and trackers that do not behave.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -6,15 +6,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use fonoteca_model::Sha1Hash;
-use fonoteca_swarm::{ScrapeOptions, Scraped, scrape};
+use fonoteca_swarm::{Announcement, Event, Scraped, TrackerClient, TrackerOptions, scrape};
 use tempfile::TempDir;
 
 const ONE: Sha1Hash = Sha1Hash([0x61; 20]);
 const TWO: Sha1Hash = Sha1Hash([0x62; 20]);
 const STRANGE: Sha1Hash = Sha1Hash([0x63; 20]);
 
-fn quick() -> ScrapeOptions {
-    ScrapeOptions { pause: Duration::ZERO, timeout: Duration::from_secs(3), ..ScrapeOptions::default() }
+fn quick() -> TrackerOptions {
+    TrackerOptions { pause: Duration::ZERO, timeout: Duration::from_secs(3), ..TrackerOptions::default() }
 }
 
 /// `opentracker`, of Debian's package of that name, for two torrents.
@@ -86,13 +86,43 @@ async fn opentracker_tells_the_same_over_http_and_udp() {
     for address in [format!("http://127.0.0.1:{port}/announce"), format!("udp://127.0.0.1:{port}")] {
         // One question a torrent, and all in one.
         for batch in [1, 74] {
-            let options = ScrapeOptions { batch, ..quick() };
+            let options = TrackerOptions { batch, ..quick() };
             let found = scrape(&address, &[ONE, TWO, STRANGE], &options).await.expect("counts");
             let of = |hash| found.get(&hash).map(|Scraped { seeders, leechers, .. }| (*seeders, *leechers));
             assert_eq!((of(ONE), of(TWO)), (Some((2, 1)), Some((0, 1))), "{address}");
             assert!(matches!(of(STRANGE), None | Some((0, 0))), "{address}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seeder_that_is_announced_is_counted_until_it_stops() {
+    let tracker = OpenTracker::start();
+    let port = tracker.port;
+    for (address, seeder) in
+        [(format!("http://127.0.0.1:{port}/announce"), 7001), (format!("udp://127.0.0.1:{port}"), 7002)]
+    {
+        let mut client = TrackerClient::connect(&address, &quick()).await.expect("an address");
+        for (info_hash, event, expected) in [
+            (ONE, Event::Started, (1, 0)),
+            (TWO, Event::Started, (1, 1)),
+            (ONE, Event::Regular, (1, 1)),
+            (ONE, Event::Stopped, (0, 1)),
+            (TWO, Event::Stopped, (0, 0)),
+        ] {
+            let announcement = Announcement { info_hash, peer_id: *b"-FN0010-abcdefghijkl", port: seeder, event };
+            let again = client.announce(&announcement).await.expect("taken");
+            assert!(again >= Duration::from_mins(1) && again <= Duration::from_hours(6), "{address}: {again:?}");
+            let found = scrape(&address, &[ONE, TWO], &quick()).await.expect("counts");
+            let of = |hash| found.get(&hash).map_or(0, |counted| counted.seeders);
+            assert_eq!((of(ONE), of(TWO)), expected, "{address}: {event:?}");
+        }
+    }
+    let strange = Announcement { info_hash: STRANGE, peer_id: [b'x'; 20], port: 7003, event: Event::Started };
+    let mut client =
+        TrackerClient::connect(&format!("http://127.0.0.1:{port}/announce"), &quick()).await.expect("an address");
+    let error = client.announce(&strange).await.expect_err("it takes two torrents only").to_string();
+    assert!(error.contains("the tracker refuses: "), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,7 +169,7 @@ async fn http_trackers_that_do_not_behave() {
 async fn udp_trackers_that_do_not_behave() {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let address = format!("udp://{}", socket.local_addr().expect("bound"));
-    let silent = ScrapeOptions { timeout: Duration::from_millis(90), ..quick() };
+    let silent = TrackerOptions { timeout: Duration::from_millis(90), ..quick() };
     let error = scrape(&address, &[ONE], &silent).await.expect_err("silent").to_string();
     assert!(error.contains("nothing came within"), "{error}");
 

@@ -89,3 +89,36 @@ fn a_budget_is_kept() {
     assert_eq!(published["torrents"], report["torrents"], "it promises no more than it holds");
     mirror.object(&["release", "verify", "first"]);
 }
+
+/// By default the origin's web seed is for what nobody else has; who mirrors it is found by its tracker.
+#[test]
+fn who_mirrors_is_found_and_spares_the_origin() {
+    let source = Publisher::of(&["Clara Monte", "Tower Recorders"]);
+    let release = source.release("first");
+    let sent = || {
+        let metrics = String::from_utf8(source.serving.get("/metrics").1).expect("text");
+        let line = metrics.lines().find_map(|line| line.strip_prefix("fonoteca_web_seed_bytes_total "));
+        line.expect("it is counted").parse::<u64>().expect("a number")
+    };
+    let first = follower(&source.serving.url(), &release.key);
+    pull(&first, &[]);
+    let once = sent();
+    assert_eq!(once, held_bytes(&first), "nobody else had it");
+
+    let first = Publisher::serving(first);
+    let seeders = |infohash: &str| {
+        let hash: String =
+            infohash.as_bytes().chunks(2).map(|two| format!("%{}{}", two[0] as char, two[1] as char)).collect();
+        format!("/scrape?info_hash={hash}")
+    };
+    let variants = release.torrents.iter().flat_map(|torrent| torrent["variants"].as_array().expect("variants"));
+    for variant in variants {
+        let path = seeders(variant["infohash_v1"].as_str().expect("hex"));
+        let counted = |body: &[u8]| body.windows(13).any(|part| part == b"8:completei2e");
+        source.serving.wait(&path, |status, body| status == 200 && counted(body));
+    }
+    let second = follower(&source.serving.url(), &release.key);
+    pull(&second, &[]);
+    assert_same(&first.operator, &second);
+    assert_eq!(sent(), once, "the other mirror gave it");
+}
