@@ -2,7 +2,7 @@
 //!
 //! `material` writes sound that does not repeat; `torrents` hashes it once, as an ingest does, and then builds hybrid and
 //! twin from the hashes, again and again. `tables` makes an archive whose tables know any number of files that are nowhere;
-//! `build` makes a release of them. `feed` follows a feed of 20,000 torrents.
+//! `held` makes the torrents alone of them, and `build` a release. `feed` follows a feed of 20,000 torrents.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints what it measured")]
 
 mod feed;
@@ -16,17 +16,22 @@ use std::time::Instant;
 use fonoteca_archive::release::{self, Options};
 use fonoteca_archive::rights::{self, Statement};
 use fonoteca_archive::{Archive, Clock};
-use fonoteca_catalog::{Batch, Blob, BlobKind, File, FileState, Holding, Listens, Track};
+use fonoteca_catalog::{Batch, Blob, BlobKind, File, FileState, HeldQuery, Holding, Listens, Track};
 use fonoteca_model::progress::{Progress, Unit};
 use fonoteca_model::rights::{Basis, Subject, SubjectKind};
 use fonoteca_model::{BlobHasher, BlobHashes, Id, PIECE_BYTES, Sha1Hash, Sha256Hash, Timestamp, merkle};
 use fonoteca_testkit::noise;
 use fonoteca_torrent::{Kind, Outside, Selection, SigningKey};
+use futures::TryStreamExt;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use self::feed::{LargeFeed, TORRENTS};
+
+/// What the program has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -42,7 +47,7 @@ fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let [phase, dir, numbers @ ..] = &arguments[..] else {
         // As `cargo bench` calls it.
-        eprintln!("usage: release material|torrents|tables|build|feed DIR NUMBER…");
+        eprintln!("usage: release material|torrents|tables|held|build|feed DIR NUMBER…");
         return Ok(());
     };
     let number = |at: usize| -> Outcome<u64> { Ok(numbers.get(at).ok_or("a number is missing")?.parse()?) };
@@ -52,6 +57,7 @@ fn main() -> Outcome<()> {
         "material" => material(dir, number(0)?, number(1)?, number(2)?)?,
         "torrents" => torrents(dir, number(0)?)?,
         "tables" => runtime.block_on(tables(dir, number(0)?))?,
+        "held" => runtime.block_on(held(dir))?,
         "build" => runtime.block_on(build(dir))?,
         "feed" => runtime.block_on(follow(dir))?,
         other => return Err(format!("{other} is no phase").into()),
@@ -112,13 +118,18 @@ fn torrents(dir: &Path, rounds: u64) -> Outcome<Value> {
     let mut seconds = Vec::new();
     for _ in 0..rounds {
         let start = Instant::now();
-        for (kind, name) in [(Kind::Hybrid, "hybrid.torrent"), (Kind::V1, "v1.torrent")] {
-            let metainfo = fonoteca_torrent::build(&selection, kind, &Outside::default())?;
-            std::fs::write(folder.path().join(name), metainfo.to_bytes())?;
-        }
+        write_both(&selection, folder.path())?;
         seconds.push(start.elapsed().as_secs_f64());
     }
     Ok(json!({"files": selection.files.len(), "bytes": bytes, "seconds": seconds}))
+}
+
+fn write_both(selection: &Selection, folder: &Path) -> Outcome<()> {
+    for (kind, ending) in [(Kind::Hybrid, "torrent"), (Kind::V1, "v1.torrent")] {
+        let metainfo = fonoteca_torrent::build(selection, kind, &Outside::default())?;
+        std::fs::write(folder.join(format!("{}.{ending}", selection.name)), metainfo.to_bytes())?;
+    }
+    Ok(())
 }
 
 fn clock() -> Clock {
@@ -223,6 +234,47 @@ fn add(batch: &mut Batch, number: u64) {
         lyrics_root: None,
         at: Timestamp::from_seconds(NOW),
     });
+}
+
+/// Files of a torrent.
+const TOGETHER: usize = 5_000;
+
+/// Hybrid and twin of all that is held, from the hashes in the tables, each written to the disk.
+async fn held(dir: &Path) -> Outcome<Value> {
+    let archive = Archive::open(dir, clock()).await?;
+    let folder = tempfile::tempdir()?;
+    let start = Instant::now();
+    let snapshot = archive.snapshot().await?;
+    let mut batches = snapshot.held_asked(HeldQuery::default()).await?;
+    let (mut waiting, mut torrents, mut files, mut ended) = (Vec::new(), 0, 0, false);
+    while !ended {
+        match batches.try_next().await? {
+            Some(batch) => waiting.extend(batch.into_iter().map(|held| (held.root, held.extension))),
+            None => ended = true,
+        }
+        // A question to the tables costs the same for one torrent as for several.
+        while waiting.len() >= 10 * TOGETHER || (ended && !waiting.is_empty()) {
+            let some: Vec<_> = waiting.drain(..waiting.len().min(10 * TOGETHER)).collect();
+            let roots: Vec<_> = some.iter().map(|(root, _)| *root).collect();
+            let known = snapshot.blobs(&roots).await?;
+            for part in some.chunks(TOGETHER) {
+                let file = |(root, extension): &(_, String)| -> Outcome<_> {
+                    let (hashes, _) = known.get(root).ok_or("a blob without hashes")?;
+                    let hex = format!("{root}");
+                    let path = vec!["audio".to_owned(), hex[..2].to_owned(), format!("{hex}.{extension}")];
+                    Ok(fonoteca_torrent::File { path, hashes: hashes.clone() })
+                };
+                let selection = Selection {
+                    name: format!("held-{torrents:04}"),
+                    files: part.iter().map(file).collect::<Outcome<_>>()?,
+                };
+                files += selection.files.len();
+                write_both(&selection, folder.path())?;
+                torrents += 1;
+            }
+        }
+    }
+    Ok(json!({"torrents": torrents, "files": files, "seconds": start.elapsed().as_secs_f64()}))
 }
 
 /// How long each stage of a job took, by its name.
