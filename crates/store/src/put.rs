@@ -196,6 +196,8 @@ impl Local {
             match self.folders.with_parent(&target, || rename_no_replace(&path, &target)) {
                 Ok(()) => {
                     self.sync_parent(&target)?;
+                    // A download is not what is asked for next, and would push out of memory what is.
+                    source.forget();
                     return Ok(Put { hashes, added: true, how: How::Moved });
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
