@@ -107,9 +107,8 @@ fn who_mirrors_is_found_and_spares_the_origin() {
 
     let first = Publisher::serving(first);
     let seeders = |infohash: &str| {
-        let hash: String =
-            infohash.as_bytes().chunks(2).map(|two| format!("%{}{}", two[0] as char, two[1] as char)).collect();
-        format!("/scrape?info_hash={hash}")
+        let bytes: Vec<&str> = infohash.as_bytes().chunks(2).map(|two| str::from_utf8(two).expect("hex")).collect();
+        format!("/scrape?info_hash=%{}", bytes.join("%"))
     };
     let variants = release.torrents.iter().flat_map(|torrent| torrent["variants"].as_array().expect("variants"));
     for variant in variants {
