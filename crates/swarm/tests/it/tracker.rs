@@ -44,7 +44,15 @@ impl OpenTracker {
             .expect("opentracker is missing: apt-get install opentracker");
         let tracker = Self { child, port, _folder: folder };
         for _ in 0..200 {
-            if std::net::TcpStream::connect(tracker.address()).is_ok() {
+            // It listens before it has read its list, and refuses everybody until then.
+            let reads = |letter: &str| {
+                let path = format!(
+                    "/announce?info_hash={}&peer_id=-XX0000-000000000000&port=1&left=1&event=stopped",
+                    letter.repeat(20)
+                );
+                !fonoteca_testkit::http::get(tracker.address(), &path).1.starts_with(b"d14:failure reason")
+            };
+            if std::net::TcpStream::connect(tracker.address()).is_ok() && reads("a") && reads("b") {
                 return tracker;
             }
             std::thread::sleep(Duration::from_millis(20));
