@@ -83,8 +83,9 @@ impl Drop for OpenTracker {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn opentracker_tells_the_same_over_http_and_udp() {
+async fn opentracker_is_told_and_tells_the_same_over_http_and_udp() {
     let tracker = OpenTracker::start();
+    announce_and_stop(&tracker).await;
     // It takes one peer an address and port, and all are here.
     tracker.announce('a', 7001, 0);
     tracker.announce('a', 7002, 0);
@@ -103,9 +104,8 @@ async fn opentracker_tells_the_same_over_http_and_udp() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_seeder_that_is_announced_is_counted_until_it_stops() {
-    let tracker = OpenTracker::start();
+/// A seeder that is announced is counted until it stops.
+async fn announce_and_stop(tracker: &OpenTracker) {
     let port = tracker.port;
     for (address, seeder) in
         [(format!("http://127.0.0.1:{port}/announce"), 7001), (format!("udp://127.0.0.1:{port}"), 7002)]
