@@ -2,7 +2,7 @@
 //! nobody's tracker otherwise.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use fonoteca_archive::Published;
@@ -10,7 +10,7 @@ use fonoteca_model::Sha1Hash;
 use fonoteca_swarm::{Announcement, Event, TrackerClient, TrackerError, TrackerOptions};
 use futures::future::join_all;
 use tokio::time::Instant;
-use url::{Host, Url};
+use url::Url;
 
 use crate::app::App;
 use crate::background::seeded;
@@ -80,12 +80,12 @@ impl Announcer {
         if own.is_some_and(|own| tracker.starts_with(&format!("{}/", own.trim_end_matches('/')))) {
             return false;
         }
-        let is_here = match Url::parse(tracker).as_ref().map(Url::host) {
-            Ok(Some(Host::Ipv4(ip))) => ip.is_loopback(),
-            Ok(Some(Host::Ipv6(ip))) => ip.is_loopback(),
-            Ok(Some(Host::Domain(name))) => name == "localhost",
-            _ => return false,
+        // Of what is neither HTTP nor HTTPS the library takes an IPv4 address for a name.
+        let Some(host) = Url::parse(tracker).ok().and_then(|url| url.host_str().map(str::to_owned)) else {
+            return false;
         };
+        let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        let is_here = host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback());
         is_here || !self.at.ip().is_loopback()
     }
 }
@@ -161,6 +161,8 @@ mod tests {
         for (tracker, told_of_here, told_of_open) in [
             ("http://127.0.0.1:6969/announce", true, true),
             ("udp://localhost:6969", true, true),
+            ("udp://127.0.0.1:6969", true, true),
+            ("udp://[::1]:6969", true, true),
             ("http://[::1]/announce", true, true),
             ("https://tracker.example.net/announce", false, true),
             ("udp://192.0.2.7:6969", false, true),

@@ -1,7 +1,7 @@
 //! Whether two pieces of audio are the same sound, judged by their samples: a judge that knows nothing of fingerprints.
 //!
-//! A corpus of real music has the same sound in several files: a theme with an introduction, a mission's music that gets
-//! faster at its end, a piece in two packages. To name one of them for the other is right, whatever the file is called.
+//! A corpus of real music has the same sound in several files: a theme and a longer one that is
+//! made of it, a piece in two packages. To name one of them for the other is right, whatever the file is called.
 
 use std::path::Path;
 use std::process::Command;
