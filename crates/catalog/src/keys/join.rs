@@ -14,6 +14,9 @@ use crate::beside::{BesideError, FrameWriter};
 
 /// Keys that a thread sorts at once, on the average: 16 MB.
 const SLICE: u64 = 1 << 20;
+/// Bits of a hash that are checked where the row store does not have the key: of a thousand million keys that nobody has,
+/// four have a wrong candidate. What is to be joined has all bits, so that none are lost the first time.
+const SURE_BITS: u32 = 32;
 /// Slices that are sorted at the same time.
 const THREADS: u64 = 2;
 
@@ -48,7 +51,7 @@ pub(crate) fn join(
         let known = extents.iter().map(|(_, bits)| *bits).min().unwrap_or(64);
         let last_place = Place::last(kind, starts.last().copied().unwrap_or(0));
         let slice_bits = most.div_ceil(SLICE).next_power_of_two().ilog2();
-        let mut section = SectionWriter::begin(&mut frame, kind, most, last_place, known);
+        let mut section = SectionWriter::begin(&mut frame, kind, most, last_place, (known, SURE_BITS));
         let gather = &|slice: u64| -> Result<Vec<(u64, u32)>, BesideError> {
             let mut gathered = Vec::new();
             for (keys, numbers) in all.iter().zip(&numbers) {

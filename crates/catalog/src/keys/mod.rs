@@ -2,9 +2,9 @@
 //!
 //! A file of keys lies in `index/rows/` beside the row store of each Parquet file that is new; filling an index anew joins
 //! them to one. For each kind of key it has a section: 64-bit hashes in ascending order with where the row is, cut into
-//! buckets by their first bits. Of a hash only as many bits are kept as make a wrong candidate rare; candidates are settled
-//! by reading the row, except where the row store does not have the key, and there the whole hash is kept. A look-up reads
-//! two short pieces, some 60 bytes.
+//! buckets by their first bits. Of a hash only as many bits are kept as make wrong candidates few; candidates are settled by
+//! reading the row, except where the row store does not have the key, and there so many bits are kept that none is wrong. A
+//! look-up reads two short pieces, some 60 bytes.
 //!
 //! Most kinds say in which block of the row store a row is, not which row of it: the block is read anyway. The blocks of
 //! several Parquet files are numbered through.

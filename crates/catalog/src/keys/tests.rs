@@ -37,7 +37,9 @@ fn check(open: &Keys, files: &[Vec<(KeyKind, i64)>]) -> Result<(), TestCaseError
     for kind in KeyKind::ALL {
         let all = expected(files, kind);
         let dropped = 64 - open.extent(kind).1;
-        prop_assert!(dropped <= 34 && (dropped == 0 || kind.is_in_rows()), "{} bits of hashes are gone", dropped);
+        // Nothing tells apart what is no row's.
+        let most = if kind.is_in_rows() { 36 } else { 32 };
+        prop_assert!(dropped <= most, "{} bits of hashes are gone", dropped);
         for id in -60..60 {
             let KeyHash(hash) = KeyHash::of_id(Id(id));
             let found: BTreeSet<(usize, Place)> = open.find(kind, KeyHash(hash)).expect("find").into_iter().collect();

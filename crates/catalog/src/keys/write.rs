@@ -32,7 +32,7 @@ impl KeysWriter {
         for (kind, mut keys) in KeyKind::ALL.into_iter().zip(self.kinds) {
             keys.sort_unstable();
             let last_place = keys.iter().map(|(_, place)| *place).max().unwrap_or(0);
-            let mut section = SectionWriter::begin(&mut frame, kind, keys.len() as u64, last_place, 64);
+            let mut section = SectionWriter::begin(&mut frame, kind, keys.len() as u64, last_place, (64, 64));
             for (hash, place) in keys {
                 section.push(hash, place)?;
             }
