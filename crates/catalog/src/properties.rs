@@ -23,7 +23,11 @@ const ROWS_WITH_FILTERS: usize = 100_000;
 
 /// What a column is like, as far as encodings are concerned.
 enum Likeness {
-    /// Numbers without pattern: ids.
+    /// Ids of which no two are the same: numbers without pattern. The index reads them where they lie.
+    Unique,
+    /// Ids of something that several rows in a row have in common.
+    Mentioned,
+    /// Other numbers without pattern.
     Random,
     /// Numbers near each other.
     Near,
@@ -65,7 +69,7 @@ pub(crate) fn of(table: Table, rows: Option<usize>) -> WriterProperties {
             ColumnType::Credits => {
                 let leaf =
                     |name: &str| ColumnPath::from([column.name, "list", "element", name].map(str::to_owned).to_vec());
-                let properties = encode(properties, leaf("artist_id"), &Likeness::Random);
+                let properties = encode(properties, leaf("artist_id"), &Likeness::Mentioned);
                 encode(properties, leaf("name"), &Likeness::Repeated)
             }
             _ => encode(properties, path, &likeness(table, column)),
@@ -86,6 +90,8 @@ fn likeness(table: Table, column: &Column) -> Likeness {
         (ColumnType::Text, _) if column.key => Likeness::Codes,
         // Sorted by whoever writes them.
         (ColumnType::Int64, "recording_id" | "duration_ms" | "size") => Likeness::Near,
+        (ColumnType::Int64, "id") => Likeness::Unique,
+        (ColumnType::Int64, "album_id") => Likeness::Mentioned,
         (ColumnType::Int64, _) if column.key => Likeness::Random,
         (ColumnType::Bytes, _) => Likeness::Bytes,
         _ => Likeness::Few,
@@ -93,19 +99,20 @@ fn likeness(table: Table, column: &Column) -> Likeness {
 }
 
 fn encode(properties: WriterPropertiesBuilder, path: ColumnPath, likeness: &Likeness) -> WriterPropertiesBuilder {
-    let with = |properties: WriterPropertiesBuilder, encoding, level| {
+    let with = |properties: WriterPropertiesBuilder, encoding, compression| {
         properties
             .set_column_dictionary_enabled(path.clone(), false)
             .set_column_encoding(path.clone(), encoding)
-            .set_column_compression(path.clone(), zstd(level))
+            .set_column_compression(path.clone(), compression)
     };
     match likeness {
-        Likeness::Random | Likeness::Bytes => with(properties, Encoding::PLAIN, 3),
-        Likeness::Near => with(properties, Encoding::DELTA_BINARY_PACKED, 1),
-        Likeness::Codes => with(properties, Encoding::DELTA_LENGTH_BYTE_ARRAY, 1),
-        Likeness::Words => with(properties, Encoding::DELTA_LENGTH_BYTE_ARRAY, WORDS_LEVEL),
-        Likeness::Counting => with(properties, Encoding::DELTA_BYTE_ARRAY, 3),
-        Likeness::Repeated => properties.set_column_compression(path, zstd(WORDS_LEVEL)),
+        Likeness::Unique => with(properties, Encoding::PLAIN, Compression::UNCOMPRESSED),
+        Likeness::Random | Likeness::Bytes => with(properties, Encoding::PLAIN, zstd(3)),
+        Likeness::Near => with(properties, Encoding::DELTA_BINARY_PACKED, zstd(1)),
+        Likeness::Codes => with(properties, Encoding::DELTA_LENGTH_BYTE_ARRAY, zstd(1)),
+        Likeness::Words => with(properties, Encoding::DELTA_LENGTH_BYTE_ARRAY, zstd(WORDS_LEVEL)),
+        Likeness::Counting => with(properties, Encoding::DELTA_BYTE_ARRAY, zstd(3)),
+        Likeness::Mentioned | Likeness::Repeated => properties.set_column_compression(path, zstd(WORDS_LEVEL)),
         Likeness::Few => properties,
     }
 }

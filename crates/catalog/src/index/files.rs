@@ -50,6 +50,11 @@ pub(crate) fn place(dir: &Path, kind: Kind, path: &str, ending: &str) -> PathBuf
     dir.join("rows").join(format!("{}.{ending}", Id::of(kind.table().name(), path)))
 }
 
+/// Where the data file itself lies, when the tables are beside the index: on another machine they are elsewhere.
+pub(crate) fn parquet_at(dir: &Path, kind: Kind, path: &str) -> PathBuf {
+    dir.with_file_name("catalog").join(kind.table().name()).join(path)
+}
+
 /// The rows of one data file, open.
 pub(crate) struct DataFile {
     pub path: String,
@@ -58,7 +63,7 @@ pub(crate) struct DataFile {
 
 impl DataFile {
     pub(crate) fn open(dir: &Path, kind: Kind, path: &str) -> Result<Self, BesideError> {
-        let rows = RowStore::open(&place(dir, kind, path, "rows"))?;
+        let rows = RowStore::open(&place(dir, kind, path, "rows"), &parquet_at(dir, kind, path))?;
         if rows.origin().path != path {
             return Err(BesideError::damaged(&place(dir, kind, path, "rows"), "it belongs to another file"));
         }
@@ -245,15 +250,15 @@ impl<'a> Rows<'a> {
     pub(crate) fn row(&mut self, kind: Kind, at: RowAt) -> Result<Option<StoredRow>, BesideError> {
         let Some((file, row)) = self.files.locate(kind, at) else { return Ok(None) };
         let block = self.block(kind, file, row / BLOCK_ROWS as u32)?;
-        Ok(Some(block.row(row as usize % BLOCK_ROWS)))
+        Ok(Some(block.row(row as usize % BLOCK_ROWS)?))
     }
 
-    /// The rows that have a key, in the order of ranks; `has` settles whether a row of a block does.
+    /// The rows that have a key, in the order of ranks; `which` rows of a block do is settled there.
     fn with_key(
         &mut self,
         kind: Kind,
         key: (KeyKind, KeyHash),
-        has: impl Fn(&Block, usize) -> bool,
+        which: impl Fn(&Block) -> Result<Vec<usize>, BesideError>,
     ) -> Result<Vec<RowAt>, BesideError> {
         let mut found = Vec::new();
         let files = self.files;
@@ -266,7 +271,7 @@ impl<'a> Rows<'a> {
                     Place::Row(row) => found.push(row_at(first, row)),
                     Place::Block(block) => {
                         let read = self.block(kind, number, block)?;
-                        let rows = (0..read.ids().len()).filter(|row| has(&read, *row));
+                        let rows = which(&read)?.into_iter();
                         found.extend(rows.map(|row| row_at(first, block * BLOCK_ROWS as u32 + row as u32)));
                     }
                 }
@@ -278,40 +283,41 @@ impl<'a> Rows<'a> {
 
     /// The rows with this id, in the order of ranks: almost always one.
     pub(crate) fn with_id(&mut self, kind: Kind, id: Id) -> Result<Vec<RowAt>, BesideError> {
-        self.with_key(kind, (KeyKind::Id, KeyHash::of_id(id)), |block, row| block.ids()[row] == id)
+        self.with_key(kind, (KeyKind::Id, KeyHash::of_id(id)), |block| {
+            Ok((0..block.ids().len()).filter(|row| block.ids()[*row] == id).collect())
+        })
     }
 
     /// The tracks of an album.
     pub(crate) fn on_album(&mut self, album: Id) -> Result<Vec<RowAt>, BesideError> {
         let key = (KeyKind::Album, KeyHash::of_id(album));
-        self.with_key(Kind::Track, key, |block, row| block.album_id(row) == Some(album))
+        self.with_key(Kind::Track, key, |block| block.on_album(album))
     }
 
     /// The tracks or albums on which an artist is credited.
     pub(crate) fn by_artist(&mut self, kind: Kind, artist: Id) -> Result<Vec<RowAt>, BesideError> {
         let key = (KeyKind::Artist, KeyHash::of_id(artist));
-        self.with_key(kind, key, |block, row| block.artist_ids(row).contains(&artist))
+        self.with_key(kind, key, |block| block.by_artist(artist))
     }
 
     /// The tracks with this ISRC.
     pub(crate) fn with_isrc(&mut self, isrc: &str) -> Result<Vec<RowAt>, BesideError> {
         let key = (KeyKind::Isrc, KeyHash::of_code(isrc));
-        self.with_key(Kind::Track, key, |block, row| {
-            block
-                .isrc(row)
-                .and_then(|found| found.parse::<fonoteca_model::Isrc>().ok())
-                .is_some_and(|found| found.as_str() == isrc)
-        })
+        let has = |block: &Block, row: &usize| {
+            let found = block.isrc(*row).and_then(|found| found.parse::<fonoteca_model::Isrc>().ok());
+            found.is_some_and(|found| found.as_str() == isrc)
+        };
+        self.with_key(Kind::Track, key, |block| Ok((0..block.ids().len()).filter(|row| has(block, row)).collect()))
     }
 
     /// The albums with this UPC.
     pub(crate) fn with_upc(&mut self, upc: &str) -> Result<Vec<RowAt>, BesideError> {
-        self.with_key(Kind::Album, (KeyKind::Upc, KeyHash::of_code(upc)), |_, _| false)
+        self.with_key(Kind::Album, (KeyKind::Upc, KeyHash::of_code(upc)), |_| Ok(Vec::new()))
     }
 
     /// What has this MusicBrainz id, and another id at its source.
     pub(crate) fn with_mbid(&mut self, kind: Kind, mbid: [u8; 16]) -> Result<Vec<RowAt>, BesideError> {
-        self.with_key(kind, (KeyKind::Mbid, KeyHash::of_bytes(mbid)), |_, _| false)
+        self.with_key(kind, (KeyKind::Mbid, KeyHash::of_bytes(mbid)), |_| Ok(Vec::new()))
     }
 
     /// The album with this id, when albums are asked for in about the order of their rows: looked for where the last one
@@ -324,7 +330,7 @@ impl<'a> Rows<'a> {
                 let read = self.block(Kind::Album, file, block)?;
                 if let Some(row) = read.ids().iter().position(|found| *found == id) {
                     last.1 = block;
-                    return Ok(Some(read.row(row)));
+                    return Ok(Some(read.row(row)?));
                 }
             }
         }

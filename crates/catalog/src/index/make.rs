@@ -6,7 +6,7 @@ use fonoteca_model::{Id, Isrc, Mbid, Upc};
 
 use super::document::Kind;
 use super::error::IndexError;
-use super::files::place;
+use super::files::{parquet_at, place};
 use super::scan::RowView;
 use crate::beside::BesideError;
 use crate::keys::{Covered, KeyHash, KeyKind, KeysWriter};
@@ -27,7 +27,9 @@ impl Maker {
     pub(crate) fn create(dir: &Path, kind: Kind, origin: Origin) -> Result<Self, BesideError> {
         let keys_path = place(dir, kind, &origin.path, "keys");
         let path = origin.path.clone();
-        let rows = RowWriter::create(&place(dir, kind, &path, "rows"), origin)?;
+        let parquet = parquet_at(dir, kind, &path);
+        let is_there = parquet.metadata().is_ok_and(|file| file.len() == origin.size);
+        let rows = RowWriter::create(&place(dir, kind, &path, "rows"), origin, is_there.then_some(&*parquet))?;
         Ok(Self { kind, rows, keys: KeysWriter::default(), row: 0, keys_path, path })
     }
 

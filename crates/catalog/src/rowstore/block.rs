@@ -1,10 +1,13 @@
 //! The bytes of a block back to rows.
 
+use std::sync::Arc;
+
 use fonoteca_model::{BlobId, Id};
 
+use super::StoredRow;
 use super::encode::isrc_tag;
-use super::{BLOCK_ROWS, StoredRow};
-use crate::beside::{Cursor, Wrong};
+use super::plain::{Plain, WIDTH};
+use crate::beside::{BesideError, Cursor, Wrong};
 
 /// A block, taken apart.
 #[derive(Debug, Default)]
@@ -14,8 +17,8 @@ pub(crate) struct Block {
     /// Where each title ends.
     title_ends: Vec<usize>,
     artists: Shared<String>,
-    credits: Shared<Vec<Id>>,
-    albums: Vec<Option<Id>>,
+    credits: Shared<Vec<Mention>>,
+    albums: Vec<Option<Mention>>,
     isrcs: Vec<Option<CodedIsrc>>,
     years: Vec<Option<i64>>,
     discs: Vec<Option<i64>>,
@@ -23,6 +26,40 @@ pub(crate) struct Block {
     durations: Vec<Option<i64>>,
     covers: Shared<Option<BlobId>>,
     sources: Shared<String>,
+    /// Where the ids are that rows mention, unless the block has them.
+    plain: Option<Arc<Plain>>,
+}
+
+/// An id that a row mentions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mention {
+    Is(Id),
+    /// The number of the value in the Parquet file.
+    At(u32),
+}
+
+/// The other way round of what the encoder does.
+struct Mentions<'a> {
+    others: &'a [Id],
+    has_plain: bool,
+    next: i64,
+}
+
+impl Mentions<'_> {
+    fn decode(&mut self, code: u64) -> Result<Mention, Wrong> {
+        let value = code >> 1;
+        if code & 1 == 1 {
+            let id = usize::try_from(value).ok().and_then(|place| self.others.get(place));
+            return id.map(|id| Mention::Is(*id)).ok_or(Wrong("a row points beyond the ids of its block"));
+        }
+        let number = self.next.wrapping_add((value >> 1) as i64 ^ -((value & 1) as i64));
+        self.next = self.next.max(number.saturating_add(1));
+        if !self.has_plain {
+            return Err(Wrong("a row mentions an id that it does not have"));
+        }
+        let number = u32::try_from(number).map_err(|_| Wrong("a row mentions an id that cannot be there"))?;
+        Ok(Mention::At(number))
+    }
 }
 
 /// An ISRC as it is kept: a block has 64, of which one is asked for.
@@ -73,32 +110,26 @@ impl<T> Shared<T> {
         Ok(Self { values, of_rows })
     }
 
+    /// Which of the values a row has.
+    fn place(&self, row: usize) -> usize {
+        self.of_rows.get(row).map_or(0, |place| usize::from(*place))
+    }
+
     fn get(&self, row: usize) -> &T {
-        &self.values[self.of_rows.get(row).map_or(0, |place| usize::from(*place))]
+        &self.values[self.place(row)]
     }
 }
 
-/// The ids in front of a block: those of its rows, and others that its rows refer to.
-pub(super) fn read_ids(bytes: &mut Cursor<'_>) -> Result<(Vec<Id>, Vec<Id>), Wrong> {
-    let mut list = |most: usize| -> Result<Vec<Id>, Wrong> {
-        let count = bytes.count(8)?;
-        if count > most {
-            return Err(Wrong("a block has too many ids"));
-        }
-        let taken = bytes.take(count * 8)?;
-        Ok(taken.as_chunks::<8>().0.iter().map(|eight| Id(i64::from_le_bytes(*eight))).collect())
-    };
-    Ok((list(BLOCK_ROWS)?, list(usize::MAX)?))
+/// The ids in some bytes.
+pub(super) fn ids_of(bytes: &[u8]) -> Vec<Id> {
+    bytes.as_chunks::<WIDTH>().0.iter().map(|bytes| Id(i64::from_le_bytes(*bytes))).collect()
 }
 
 impl Block {
-    pub(super) fn read(ids: Vec<Id>, others: &[Id], rest: &[u8]) -> Result<Self, Wrong> {
+    /// `others` are the ids that rows mention and that `plain` does not have.
+    pub(super) fn read(ids: Vec<Id>, others: &[Id], plain: Option<&Arc<Plain>>, rest: &[u8]) -> Result<Self, Wrong> {
         let rows = ids.len();
         let bytes = &mut Cursor(rest);
-        let other = |place: u64| {
-            let place = usize::try_from(place).ok().and_then(|place| others.get(place));
-            place.copied().ok_or(Wrong("a row points beyond the ids of its block"))
-        };
         let mut title_ends = Vec::with_capacity(rows);
         let mut end = 0_usize;
         for _ in 0..rows {
@@ -112,16 +143,19 @@ impl Block {
             return Err(Wrong("a title ends within a character"));
         }
         let artists = Shared::read(bytes, rows, |bytes| bytes.text().map(str::to_owned))?;
+        let start = || Mentions { others, has_plain: plain.is_some(), next: 0 };
+        let mut mentions = start();
         let credits = Shared::read(bytes, rows, |bytes| {
             let count = bytes.count(1)?;
-            (0..count).map(|_| other(bytes.varint()?)).collect()
+            (0..count).map(|_| mentions.decode(bytes.varint()?)).collect()
         })?;
-        let mut albums: Vec<Option<Id>> = Vec::with_capacity(rows);
+        let mut mentions = start();
+        let mut albums: Vec<Option<Mention>> = Vec::with_capacity(rows);
         for _ in 0..rows {
             let album = match bytes.varint()? {
                 0 => None,
                 1 => albums.last().copied().ok_or(Wrong("the first row has the album of the one before"))?,
-                place => Some(other(place - 2)?),
+                code => Some(mentions.decode(code - 2)?),
             };
             albums.push(album);
         }
@@ -153,6 +187,7 @@ impl Block {
             durations,
             covers,
             sources,
+            plain: plain.cloned(),
         })
     }
 
@@ -161,12 +196,51 @@ impl Block {
         &self.ids
     }
 
-    pub(crate) fn album_id(&self, row: usize) -> Option<Id> {
-        self.albums.get(row).copied().flatten()
+    fn album_id(&self, row: usize) -> Result<Option<Id>, BesideError> {
+        self.albums[row].map(|album| self.id_of(album, Plain::album)).transpose()
     }
 
-    pub(crate) fn artist_ids(&self, row: usize) -> &[Id] {
-        self.credits.get(row)
+    fn artist_ids(&self, row: usize) -> Result<Vec<Id>, BesideError> {
+        self.credits.get(row).iter().map(|artist| self.id_of(*artist, Plain::artist)).collect()
+    }
+
+    fn id_of(
+        &self,
+        mention: Mention,
+        read: impl Fn(&Plain, u32) -> Result<Id, BesideError>,
+    ) -> Result<Id, BesideError> {
+        match mention {
+            Mention::Is(id) => Ok(id),
+            Mention::At(number) => read(self.plain.as_ref().expect("as was seen when it was read"), number),
+        }
+    }
+
+    /// The rows on an album.
+    pub(crate) fn on_album(&self, album: Id) -> Result<Vec<usize>, BesideError> {
+        let mut found = Vec::new();
+        let mut last = None;
+        for (row, mention) in self.albums.iter().enumerate() {
+            let Some(mention) = mention else { continue };
+            let id = match last {
+                Some((known, id)) if known == mention => id,
+                _ => self.id_of(*mention, Plain::album)?,
+            };
+            last = Some((mention, id));
+            if id == album {
+                found.push(row);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The rows that credit an artist.
+    pub(crate) fn by_artist(&self, artist: Id) -> Result<Vec<usize>, BesideError> {
+        let mut credits = Vec::with_capacity(self.credits.values.len());
+        for mentions in &self.credits.values {
+            let ids = mentions.iter().map(|mention| self.id_of(*mention, Plain::artist));
+            credits.push(ids.collect::<Result<Vec<Id>, BesideError>>()?.contains(&artist));
+        }
+        Ok((0..self.ids.len()).filter(|row| credits[self.credits.place(*row)]).collect())
     }
 
     pub(crate) fn isrc(&self, row: usize) -> Option<String> {
@@ -187,14 +261,14 @@ impl Block {
     }
 
     /// One row; it must be in the block.
-    pub(crate) fn row(&self, row: usize) -> StoredRow {
+    pub(crate) fn row(&self, row: usize) -> Result<StoredRow, BesideError> {
         let small = |number: Option<i64>| number.and_then(|number| i32::try_from(number).ok());
-        StoredRow {
+        Ok(StoredRow {
             id: self.ids[row],
             title: self.title(row).to_owned(),
             artist: self.artists.get(row).clone(),
-            artist_ids: self.credits.get(row).clone(),
-            album_id: self.albums[row],
+            artist_ids: self.artist_ids(row)?,
+            album_id: self.album_id(row)?,
             isrc: self.isrc(row),
             year: self.year(row),
             disc: small(self.discs[row]),
@@ -202,7 +276,7 @@ impl Block {
             duration_ms: self.durations[row],
             cover_root: self.cover_root(row),
             source: self.sources.get(row).clone(),
-        }
+        })
     }
 }
 

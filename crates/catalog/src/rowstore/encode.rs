@@ -5,19 +5,18 @@ use std::collections::HashMap;
 use fonoteca_model::{BlobId, Id};
 
 use super::RowRef;
+use super::survey::Survey;
 use crate::beside::{put_signed, put_text, put_varint};
 
 /// A block that is filled row by row.
 #[derive(Default)]
 pub(super) struct Encoder {
     ids: Vec<i64>,
-    other_ids: Vec<i64>,
     title_lengths: Vec<u8>,
     titles: Vec<u8>,
     artists: Shared<String>,
     credits: Shared<Vec<Id>>,
-    albums: Vec<u8>,
-    last_album: Option<Id>,
+    albums: Vec<Option<Id>>,
     isrcs: Isrcs,
     years: Numbers,
     discs: Numbers,
@@ -166,8 +165,34 @@ impl Isrcs {
 
 /// A block before compression: what does not compress, and the rest.
 pub(super) struct Encoded {
+    /// Of the rows, 8 bytes each.
     pub ids: Vec<u8>,
+    /// How many there are, and 8 bytes each: ids that rows mention and that the Parquet file does not have as they are.
+    pub others: Vec<u8>,
     pub rest: Vec<u8>,
+}
+
+/// Ids that are mentioned, as codes: twice how far the number of the value in the Parquet file is from the one that would
+/// come next (zigzag), or twice the place among the other ids and one.
+struct Mentions<'a> {
+    number_of: &'a dyn Fn(Id) -> Option<u32>,
+    next: i64,
+}
+
+impl Mentions<'_> {
+    fn code(&mut self, id: Id, others: &mut Vec<i64>) -> u64 {
+        if let Some(number) = (self.number_of)(id).map(i64::from) {
+            let difference = number - self.next;
+            self.next = self.next.max(number + 1);
+            return (((difference << 1) ^ (difference >> 63)) as u64) << 1;
+        }
+        let known = others.iter().rposition(|known| *known == id.0);
+        let place = known.unwrap_or_else(|| {
+            others.push(id.0);
+            others.len() - 1
+        });
+        (place as u64) << 1 | 1
+    }
 }
 
 impl Encoder {
@@ -181,7 +206,7 @@ impl Encoder {
         self.titles.extend_from_slice(row.title.as_bytes());
         self.artists.push(row.artist);
         self.credits.push(row.artist_ids);
-        self.push_album(row.album_id);
+        self.albums.push(row.album_id);
         self.isrcs.push(row.isrc);
         self.years.push(row.year.map(i64::from));
         self.discs.push(row.disc.map(i64::from));
@@ -191,41 +216,30 @@ impl Encoder {
         self.sources.push(row.source);
     }
 
-    /// 0: none; 1: as the row before; else one of the other ids.
-    fn push_album(&mut self, album: Option<Id>) {
-        let code = match album {
-            None => 0,
-            Some(_) if album == self.last_album => 1,
-            Some(id) => self.other_id(id) + 2,
-        };
-        put_varint(&mut self.albums, code);
-        self.last_album = album;
-    }
-
-    fn other_id(&mut self, id: Id) -> u64 {
-        let known = self.other_ids.iter().rposition(|known| *known == id.0);
-        known.unwrap_or_else(|| {
-            self.other_ids.push(id.0);
-            self.other_ids.len() - 1
-        }) as u64
-    }
-
     /// The block, and an empty encoder for the next one.
-    pub(super) fn finish(&mut self) -> Encoded {
-        let mut block = std::mem::take(self);
+    pub(super) fn finish(&mut self, survey: Option<&Survey>) -> Encoded {
+        let block = std::mem::take(self);
+        let mut other_ids = Vec::new();
         let mut rest = Vec::with_capacity(4096);
-        rest.append(&mut block.title_lengths);
-        rest.append(&mut block.titles);
-        std::mem::take(&mut block.artists).put(&mut rest, |bytes, text| put_text(bytes, text));
-        let credits = std::mem::take(&mut block.credits);
-        credits.put(&mut rest, |bytes, ids| {
+        rest.extend(block.title_lengths);
+        rest.extend(block.titles);
+        block.artists.put(&mut rest, |bytes, text| put_text(bytes, text));
+        let mut artists = Mentions { number_of: &|id| survey?.artist(id), next: 0 };
+        block.credits.put(&mut rest, |bytes, ids| {
             put_varint(bytes, ids.len() as u64);
-            for id in ids {
-                let place = block.other_id(*id);
-                put_varint(bytes, place);
-            }
+            ids.iter().for_each(|id| put_varint(bytes, artists.code(*id, &mut other_ids)));
         });
-        rest.append(&mut block.albums);
+        let mut albums = Mentions { number_of: &|id| survey?.album(id), next: 0 };
+        let mut last = None;
+        for album in block.albums {
+            let code = match album {
+                None => 0,
+                Some(_) if album == last => 1,
+                Some(id) => albums.code(id, &mut other_ids) + 2,
+            };
+            put_varint(&mut rest, code);
+            last = album;
+        }
         block.isrcs.put(&mut rest);
         for numbers in [block.years, block.discs, block.numbers, block.durations] {
             numbers.put(&mut rest);
@@ -235,11 +249,10 @@ impl Encoder {
             bytes.extend(cover.iter().flat_map(BlobId::as_bytes));
         });
         block.sources.put(&mut rest, |bytes, text| put_text(bytes, text));
-        let mut ids = Vec::new();
-        for list in [&block.ids, &block.other_ids] {
-            put_varint(&mut ids, list.len() as u64);
-            ids.extend(list.iter().flat_map(|id| id.to_le_bytes()));
-        }
-        Encoded { ids, rest }
+        let bytes_of = |ids: &[i64]| ids.iter().flat_map(|id| id.to_le_bytes()).collect::<Vec<u8>>();
+        let mut others = Vec::new();
+        put_varint(&mut others, other_ids.len() as u64);
+        others.extend(bytes_of(&other_ids));
+        Encoded { ids: bytes_of(&block.ids), others, rest }
     }
 }

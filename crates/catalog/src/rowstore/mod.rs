@@ -1,14 +1,17 @@
 //! What lists, hits and look-ups show of the rows of one Parquet file, where a single row costs some 10 µs.
 //!
 //! A file of its own lies in `index/rows/` for each Parquet file of tracks, albums and artists. Like that one it is
-//! written once and never changed. Rows keep their order and their numbers, and lie in blocks of [`BLOCK_ROWS`]: ids as
-//! they are (they do not compress), the rest column by column, compressed by zstd with a dictionary trained on the file.
-//! Neighbours share what they have in common: an album's tracks name its id, its artists and their credit once a block.
+//! written once and never changed. Rows keep their order and their numbers, and lie in blocks of [`BLOCK_ROWS`]: column by
+//! column, compressed by zstd with a dictionary trained on the file. Neighbours share what they have in common: an album's
+//! tracks name its id, its artists and their credit once a block. Ids do not compress, so they are read from a large
+//! Parquet file itself, where they lie as they are ([`plain`]); beside a small one, or one on another machine, they are kept.
 //! The format is told in `docs/formats/index.md`.
 
 mod block;
 mod encode;
+mod plain;
 mod read;
+mod survey;
 mod write;
 
 pub(crate) use block::Block;
@@ -22,7 +25,7 @@ use crate::beside::Format;
 /// Rows in one block.
 pub(crate) const BLOCK_ROWS: usize = 64;
 
-const FORMAT: Format = Format { magic: b"fonorows", version: 1 };
+const FORMAT: Format = Format { magic: b"fonorows", version: 2 };
 
 /// What is kept of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]

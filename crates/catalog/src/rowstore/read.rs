@@ -2,11 +2,14 @@
 
 use std::cell::RefCell;
 use std::path::Path;
+use std::sync::Arc;
 
+use crc32fast::Hasher;
 use zstd::dict::DecoderDictionary;
 use zstd::zstd_safe::{self, DCtx};
 
-use super::block::read_ids;
+use super::block::ids_of;
+use super::plain::{Layout, Plain, WIDTH};
 use super::{BLOCK_ROWS, BatchOf, Block, FORMAT, Origin};
 use crate::beside::{BesideError, Cursor, Frame, Wrong};
 
@@ -24,6 +27,8 @@ pub(crate) struct RowStore {
     frame: Frame,
     origin: Origin,
     rows: u32,
+    /// The ids of the Parquet file; none: the blocks have them.
+    plain: Option<Arc<Plain>>,
     dictionary: Option<DecoderDictionary<'static>>,
     /// Where each block begins, and where the last one ends.
     starts: Vec<u64>,
@@ -32,16 +37,26 @@ pub(crate) struct RowStore {
 }
 
 impl RowStore {
-    pub(crate) fn open(path: &Path) -> Result<Self, BesideError> {
+    /// Opens the row store of a Parquet file, which is asked for ids where the row store has none.
+    pub(crate) fn open(path: &Path, parquet: &Path) -> Result<Self, BesideError> {
         let (frame, footer) = Frame::open(path, FORMAT)?;
-        Self::parse(frame, &footer).map_err(|(frame, Wrong(what))| frame.damaged(what))
+        let (mut store, layout) = Self::parse(frame, &footer).map_err(|(frame, Wrong(what))| frame.damaged(what))?;
+        store.plain = layout.map(|layout| Plain::open(parquet, layout)).transpose()?.map(Arc::new);
+        Ok(store)
     }
 
-    fn parse(frame: Frame, footer: &[u8]) -> Result<Self, (Frame, Wrong)> {
+    fn parse(frame: Frame, footer: &[u8]) -> Result<(Self, Option<Layout>), (Frame, Wrong)> {
         let mut bytes = Cursor(footer);
         let mut read = || -> Result<_, Wrong> {
             let origin = Origin { path: bytes.text()?.to_owned(), size: bytes.varint()? };
             let rows = u32::try_from(bytes.varint()?).map_err(|_| Wrong("it has too many rows"))?;
+            let layout = match bytes.byte()? {
+                0 => None,
+                _ => Some(Layout::read(&mut bytes)?),
+            };
+            if layout.as_ref().is_some_and(|layout| layout.rows.count() != rows) {
+                return Err(Wrong("it has more or fewer ids than rows"));
+            }
             let length = bytes.count(1)?;
             let dictionary = bytes.take(length)?;
             let dictionary = (length > 0).then(|| DecoderDictionary::copy(dictionary));
@@ -71,11 +86,12 @@ impl RowStore {
                 let place = u16::try_from(bytes.varint()?).ok().filter(|place| usize::from(*place) < batches.len());
                 batch_of_rows.push((first, place.ok_or(Wrong("a row is of a batch that is not listed"))?));
             }
-            Ok((origin, rows, dictionary, starts, batches, batch_of_rows))
+            Ok((origin, rows, layout, dictionary, starts, batches, batch_of_rows))
         };
         match read() {
-            Ok((origin, rows, dictionary, starts, batches, batch_of_rows)) => {
-                Ok(Self { frame, origin, rows, dictionary, starts, batches, batch_of_rows })
+            Ok((origin, rows, layout, dictionary, starts, batches, batch_of_rows)) => {
+                let plain = None;
+                Ok((Self { frame, origin, rows, plain, dictionary, starts, batches, batch_of_rows }, layout))
             }
             Err(wrong) => Err((frame, wrong)),
         }
@@ -109,19 +125,27 @@ impl RowStore {
         let bytes = self.frame.read(ends[0], length)?;
         let wrong = |Wrong(what)| self.frame.damaged(format!("block {block}: {what}"));
         let mut cursor = Cursor(&bytes);
-        let checksum = cursor.u32().map_err(wrong)?;
-        if crc32fast::hash(cursor.0) != checksum {
+        let first = block * BLOCK_ROWS as u32;
+        let rows = BLOCK_ROWS.min((self.rows - first) as usize);
+        let expected = cursor.u32().map_err(wrong)?;
+        let ids = match &self.plain {
+            Some(plain) => plain.rows(first, rows)?,
+            None => cursor.take(rows * WIDTH).map_err(wrong)?.to_vec(),
+        };
+        let mut checksum = Hasher::new();
+        checksum.update(&ids);
+        checksum.update(cursor.0);
+        if checksum.finalize() != expected {
             return Err(wrong(Wrong("a wrong checksum")));
         }
         let unpacked = cursor.varint().map_err(wrong)?;
-        let (ids, others) = read_ids(&mut cursor).map_err(wrong)?;
-        let rows = (self.rows as usize - block as usize * BLOCK_ROWS).min(BLOCK_ROWS);
-        if ids.len() != rows || unpacked > MAX_BLOCK_BYTES {
+        if unpacked > MAX_BLOCK_BYTES {
             return Err(wrong(Wrong("it has another length than it says")));
         }
+        let others = cursor.count(WIDTH).and_then(|count| cursor.take(count * WIDTH)).map_err(wrong)?;
         let rest = self.unpack(cursor.0, unpacked as usize);
         let rest = rest.map_err(|error| self.frame.damaged(format!("block {block}: {error}")))?;
-        Block::read(ids, &others, &rest).map_err(wrong)
+        Block::read(ids_of(&ids), &ids_of(others), self.plain.as_ref(), &rest).map_err(wrong)
     }
 
     fn unpack(&self, packed: &[u8], length: usize) -> std::io::Result<Vec<u8>> {
@@ -134,9 +158,10 @@ impl RowStore {
         Ok(bytes)
     }
 
-    /// Reads everything: the checksum of the whole, and each block.
+    /// Reads everything: the checksum of the whole, each block, and the ids of the Parquet file.
     pub(crate) fn verify(&self) -> Result<(), BesideError> {
         self.frame.verify()?;
+        self.plain.as_ref().map_or(Ok(()), |plain| plain.verify())?;
         (0..self.blocks()).try_for_each(|block| self.block(block).map(drop))
     }
 }

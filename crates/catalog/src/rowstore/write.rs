@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use crc32fast::Hasher;
+
 use super::encode::{Encoded, Encoder};
+use super::survey::{LEAST_ROWS, Survey};
 use super::{BLOCK_ROWS, BatchOf, FORMAT, Origin, RowRef};
 use crate::beside::{BesideError, FrameWriter, put_signed, put_text, put_varint};
 
@@ -22,6 +25,8 @@ pub(crate) struct RowWriter {
     frame: FrameWriter,
     path: std::path::PathBuf,
     origin: Origin,
+    /// Where the Parquet file has the ids, if it has them as they are.
+    survey: Option<Survey>,
     encoder: Encoder,
     waiting: Vec<Encoded>,
     compressor: Option<zstd::bulk::Compressor<'static>>,
@@ -34,11 +39,17 @@ pub(crate) struct RowWriter {
 }
 
 impl RowWriter {
-    pub(crate) fn create(path: &Path, origin: Origin) -> Result<Self, BesideError> {
+    /// `parquet` is where the Parquet file is, if it is on this machine.
+    pub(crate) fn create(path: &Path, origin: Origin, parquet: Option<&Path>) -> Result<Self, BesideError> {
+        Self::surveyed(path, origin, parquet.and_then(|parquet| Survey::of(parquet, LEAST_ROWS)))
+    }
+
+    pub(super) fn surveyed(path: &Path, origin: Origin, survey: Option<Survey>) -> Result<Self, BesideError> {
         Ok(Self {
             frame: FrameWriter::create(path, FORMAT)?,
             path: path.to_owned(),
             origin,
+            survey,
             encoder: Encoder::default(),
             waiting: Vec::new(),
             compressor: None,
@@ -53,6 +64,9 @@ impl RowWriter {
     /// Adds the next row; `batch` is the one that it came with.
     pub(crate) fn push(&mut self, row: &RowRef<'_>, batch: Option<(&str, i64)>) -> Result<(), BesideError> {
         self.note_batch(batch)?;
+        if let Some(survey) = &mut self.survey {
+            survey.turn_to(self.rows);
+        }
         self.encoder.push(row);
         self.rows = self.rows.checked_add(1).ok_or_else(|| BesideError::damaged(&self.path, "too many rows"))?;
         if self.encoder.len() == BLOCK_ROWS { self.end_block() } else { Ok(()) }
@@ -75,7 +89,7 @@ impl RowWriter {
     }
 
     fn end_block(&mut self) -> Result<(), BesideError> {
-        let block = self.encoder.finish();
+        let block = self.encoder.finish(self.survey.as_ref());
         if self.compressor.is_some() {
             return self.put(&block);
         }
@@ -101,12 +115,18 @@ impl RowWriter {
     fn put(&mut self, block: &Encoded) -> Result<(), BesideError> {
         let compressor = self.compressor.as_mut().expect("made when the dictionary was");
         let compressed = compressor.compress(&block.rest).map_err(BesideError::io(&self.path))?;
+        let mut checksum = Hasher::new();
+        checksum.update(&block.ids);
         let mut bytes = vec![0; 4];
+        if self.survey.is_none() {
+            bytes.extend_from_slice(&block.ids);
+        }
+        let behind_ids = bytes.len();
         put_varint(&mut bytes, block.rest.len() as u64);
-        bytes.extend_from_slice(&block.ids);
+        bytes.extend_from_slice(&block.others);
         bytes.extend_from_slice(&compressed);
-        let checksum = crc32fast::hash(&bytes[4..]);
-        bytes[..4].copy_from_slice(&checksum.to_le_bytes());
+        checksum.update(&bytes[behind_ids..]);
+        bytes[..4].copy_from_slice(&checksum.finalize().to_le_bytes());
         self.lengths
             .push(u32::try_from(bytes.len()).map_err(|_| BesideError::damaged(&self.path, "a row is too long"))?);
         self.frame.write(&bytes)
@@ -115,7 +135,7 @@ impl RowWriter {
     /// Completes the file and gives it its name.
     pub(crate) fn finish(mut self) -> Result<(), BesideError> {
         if self.encoder.len() > 0 {
-            let block = self.encoder.finish();
+            let block = self.encoder.finish(self.survey.as_ref());
             self.waiting.push(block);
         }
         if self.compressor.is_none() {
@@ -129,6 +149,10 @@ impl RowWriter {
         put_text(&mut footer, &self.origin.path);
         put_varint(&mut footer, self.origin.size);
         put_varint(&mut footer, u64::from(self.rows));
+        footer.push(u8::from(self.survey.is_some()));
+        if let Some(survey) = self.survey {
+            survey.layout().put(&mut footer);
+        }
         put_varint(&mut footer, self.dictionary.len() as u64);
         footer.extend_from_slice(&self.dictionary);
         put_varint(&mut footer, self.lengths.len() as u64);

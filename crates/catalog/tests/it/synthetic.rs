@@ -1,13 +1,16 @@
 //! The synthetic catalogue has the tables' columns and the distributions that it promises, and loads in bulk.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::time::Duration;
 
 use fonoteca_catalog::arrow::array::{AsArray as _, RecordBatch};
 use fonoteca_catalog::arrow::compute::concat_batches;
 use fonoteca_catalog::arrow::datatypes::{Int32Type, Int64Type};
+use fonoteca_catalog::index::Index;
 use fonoteca_catalog::schema::JOB_COLUMNS;
-use fonoteca_catalog::{Table, Track};
-use fonoteca_model::{Id, Isrc, Upc};
+use fonoteca_catalog::{Catalog, Table, Track};
+use fonoteca_model::{Id, Isrc, Silent, Timestamp, Upc};
 use fonoteca_testkit::catalogue::{Catalogue, Rows, SOURCE, STRETCH};
 
 use crate::archive::Archive;
@@ -95,22 +98,27 @@ fn its_distributions_are_those_of_a_real_catalogue() {
     }
 }
 
+/// Loads pieces of the catalogue, unless they are there.
+async fn load(catalog: &Catalog, pieces: &[Range<u64>]) {
+    let mut bulk = catalog.bulk("synthetic").await.expect("a bulk load");
+    for (number, tracks) in (0..).zip(pieces) {
+        if bulk.has(number).await.expect("asked") {
+            continue;
+        }
+        let mut stage = bulk.stage();
+        for (name, rows) in Catalogue::new(1).rows(tracks.clone()).into_tables() {
+            stage.add(table(name), &rows).await.expect("added");
+        }
+        let staged = stage.finish().await.expect("staged");
+        bulk.commit(number, staged).await.expect("committed");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn it_loads_in_bulk_and_once() {
     let (_archive, catalog) = Archive::new().await;
     for _ in 0..2 {
-        let mut bulk = catalog.bulk("synthetic").await.unwrap();
-        for (number, tracks) in [(0, 0..STRETCH), (1, STRETCH..TRACKS)] {
-            if bulk.has(number).await.unwrap() {
-                continue;
-            }
-            let mut stage = bulk.stage();
-            for (name, rows) in Catalogue::new(1).rows(tracks).into_tables() {
-                stage.add(table(name), &rows).await.unwrap();
-            }
-            let staged = stage.finish().await.unwrap();
-            bulk.commit(number, staged).await.unwrap();
-        }
+        load(&catalog, &[0..STRETCH, STRETCH..TRACKS]).await;
     }
     assert!(catalog.bulk("").await.is_err(), "a job has a name");
     let snapshot = catalog.snapshot().await.unwrap();
@@ -121,4 +129,58 @@ async fn it_loads_in_bulk_and_once() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].title, expected["title"].as_string::<i32>().value(0));
     assert_eq!(found[0].artists.len(), found[0].artist_credit.split(" feat. ").count());
+}
+
+/// Every so many tracks is found by its keys, with the ids that the tables have.
+fn check(index: &Index, rows: &Rows) {
+    let tracks = &rows.tracks;
+    let [ids, albums] = ["id", "album_id"].map(|column| numbers(tracks, column));
+    let credits = tracks["artists"].as_list::<i32>();
+    for at in (0..tracks.num_rows()).step_by(997) {
+        for key in [Id(ids[at]).to_string(), tracks["isrc"].as_string::<i32>().value(at).to_owned()] {
+            let hits = index.lookup(&key).expect("a look-up");
+            let hit = hits.iter().find(|hit| hit.id == Id(ids[at])).expect("the track");
+            assert_eq!(hit.title, tracks["title"].as_string::<i32>().value(at));
+            assert_eq!(hit.album_id, Some(Id(albums[at])));
+            let credit = credits.value(at);
+            let artists = credit.as_struct().column_by_name("artist_id").expect("ids");
+            let mut artists: Vec<Id> = artists.as_primitive::<Int64Type>().values().iter().map(|id| Id(*id)).collect();
+            artists.sort_unstable();
+            artists.dedup();
+            assert_eq!(hit.artist_ids, artists);
+        }
+    }
+    index.verify().expect("sound");
+}
+
+/// Ids of a large file are read where the tables have them: the index needs the files that it was made of, and goes on to
+/// those that come in their place.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_index_of_large_files_has_their_ids_from_them() {
+    let (archive, catalog) = Archive::new().await;
+    load(&catalog, &[0..4 * STRETCH, 4 * STRETCH..5 * STRETCH]).await;
+    let rows = Catalogue::new(1).rows(0..5 * STRETCH);
+    let dir = archive.path().join("index");
+    let index = Index::rebuild_in(&dir, &catalog.snapshot().await.unwrap(), &Silent).await.unwrap();
+    check(&index, &rows);
+
+    let plan = catalog.plan_optimize(&[Table::Tracks, Table::Albums], 1 << 28).await.unwrap();
+    catalog.optimize(&plan, &Silent).await.unwrap();
+    check(&Index::open(&dir).unwrap(), &rows);
+    assert!(index.catch_up(&catalog.snapshot().await.unwrap(), &Silent).await.unwrap());
+    let later = Timestamp::from_seconds(4_000_000_000);
+    let plan = catalog.plan_vacuum(later, Duration::ZERO).await.unwrap();
+    assert!(catalog.vacuum(&plan, later).await.unwrap().files >= 4);
+    check(&index, &rows);
+    check(&Index::open(&dir).unwrap(), &rows);
+
+    for entry in std::fs::read_dir(archive.path().join("catalog/tracks")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "parquet") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    check(&index, &rows);
+    let error = Index::open(&dir).unwrap_err();
+    assert!(error.needs_rebuild() && error.to_string().contains("fonoteca index rebuild"), "{error}");
 }

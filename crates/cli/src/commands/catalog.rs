@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use fonoteca_archive::ArchiveError;
 use fonoteca_catalog::Table as CatalogTable;
 use fonoteca_catalog::maintenance::{Commit, OptimizePlan, Pins, VacuumPlan};
-use fonoteca_model::Timestamp;
 use fonoteca_model::units::Bytes;
+use fonoteca_model::{Progress as _, Timestamp};
 use serde_json::json;
 
 use super::Ended;
@@ -52,7 +53,8 @@ pub enum Command {
     ///
     /// Kept are the files of the latest versions, of every version that a release was cut from, and of every version that
     /// was the latest within the days that are kept. What an import or a rewrite left unfinished goes after a week at the
-    /// earliest. Shows what it would remove first.
+    /// earliest. Shows what it would remove first. The search index is brought up to date before anything goes, since it
+    /// reads from the files that it was made of.
     #[command(after_help = "Example:\n  fonoteca catalog vacuum --keep 7 --yes")]
     Vacuum {
         /// Days for which every version stays readable; 0 only while nothing else runs on this archive
@@ -231,6 +233,13 @@ async fn vacuum(keep: Duration, yes: Yes, context: &Context) -> Ended {
     if !yes.or_ask(output, "Remove them?")? {
         return Ok(Exit::Done);
     }
+    // The index reads ids from the files that it was made of: from those that go, too, until it is up to date.
+    let progress = context.job();
+    match archive.refresh_index_with(&progress).await {
+        Err(ArchiveError::Index(error)) if error.needs_rebuild() => progress.note(&error.to_string()),
+        refreshed => refreshed?,
+    }
+    drop(progress);
     let done = catalog.vacuum(&plan, now).await?;
     output.result(&json!({"files": done.files, "bytes": done.bytes}), |output| {
         output.line(format_args!("{} files removed, {}", done.files, Bytes(done.bytes)));
