@@ -375,7 +375,7 @@ impl Change {
     pub(crate) fn commit(mut self, versions: &TableVersions) -> Result<(Generation, Lock), IndexError> {
         let engine = || IndexError::engine(&self.generation.path);
         let mut prepared = self.writer.prepare_commit().map_err(engine())?;
-        prepared.set_payload(&generation::payload(versions, &self.list));
+        prepared.set_payload(&generation::payload(versions, &self.list, &self.generation.fields));
         prepared.commit().map_err(engine())?;
         if !self.effort.merges {
             self.merge_down()?;

@@ -46,6 +46,8 @@ pub(crate) struct Reached {
 struct Most {
     kept: BinaryHeap<Reverse<Counted>>,
     seen: usize,
+    /// Documents of all words that were seen.
+    documents: u64,
 }
 
 /// A word: how often it is there, then the first in the alphabet, and in which of the fields it is.
@@ -58,6 +60,7 @@ impl Most {
             return;
         }
         self.seen += 1;
+        self.documents += count;
         if self.kept.len() == MAX_EXPANSIONS {
             let least = self.kept.peek().map(|Reverse((count, Reverse(word), _))| (*count, Reverse(word.as_slice())));
             if least.is_some_and(|least| (count, Reverse(word)) < least) {
@@ -119,10 +122,10 @@ impl Reached {
         Box::new(BooleanQuery::union(queries))
     }
 
-    /// Whether no word is left out.
-    pub(crate) const fn is_complete(&self, in_first: bool) -> bool {
+    /// What it takes to look at every word within reach, as documents; none: no word is left out.
+    pub(crate) fn left_out(&self, in_first: bool) -> Option<u64> {
         let most = if in_first { &self.first } else { &self.all };
-        most.seen <= MAX_EXPANSIONS
+        (most.seen > MAX_EXPANSIONS).then_some(most.documents)
     }
 }
 

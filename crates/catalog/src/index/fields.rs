@@ -17,12 +17,15 @@ use super::document::{Document, Kind, RowAt, SortKey, Standing};
 use super::words;
 
 /// The version of everything below `index/`. An older one is replaced, a newer one refused.
-pub(crate) const FORMAT: u32 = 4;
+pub(crate) const FORMAT: u32 = 5;
 
 /// Leading bytes of a blob's root that are indexed: as sure as our ids are.
 const ROOT_BYTES: usize = 8;
-/// Leading bytes of a group's id that are indexed. A term costs more than to look at the few dozen documents that have it.
-const GROUP_BYTES: usize = 2;
+/// Documents for each of which there is about one term for groups, of which about half are in one: a term costs more than to
+/// look at the few dozen documents that have it.
+const DOCUMENTS_A_GROUP_TERM: u64 = 128;
+/// Leading bits of a group's id that are indexed, at least.
+const LEAST_GROUP_BITS: u32 = 16;
 /// A licence or source longer than this is cut.
 const MAX_MARK_BYTES: usize = 200;
 
@@ -47,6 +50,8 @@ pub(crate) struct Fields {
     pub words: [Field; 2],
     /// Stored: the cover of a track whose album has none.
     cover: Field,
+    /// Leading bits of a group's id that are indexed: see [`Fields::for_rows`].
+    pub group_bits: u32,
 }
 
 /// Something that a document is matched by exactly: one byte that says what it is, then its value.
@@ -54,8 +59,8 @@ pub(crate) struct Fields {
 pub(crate) enum Mark<'a> {
     /// Where the row of a document lies that is listened to: [`RowAt::neighbourhood`].
     Near(u64),
-    /// Some bits of what the document is one of; the column has all of them.
-    Group(Id),
+    /// Some bits of what the document is one of; the column has all of them. See [`Fields::group_mark`].
+    Group(u32),
     /// An album or an artist; tracks have no such mark.
     Kind(Kind),
     Held,
@@ -72,7 +77,7 @@ impl Mark<'_> {
         let tagged = |tag: u8, value: &[u8]| [&[tag], &value[..value.len().min(MAX_MARK_BYTES)]].concat();
         match self {
             Self::Near(neighbourhood) => tagged(b'n', &neighbourhood.to_be_bytes()[2..]),
-            Self::Group(group) => tagged(b'g', &group.0.to_be_bytes()[..GROUP_BYTES]),
+            Self::Group(bits) => tagged(b'g', &bits.to_be_bytes()),
             Self::Kind(kind) => vec![b'k', kind.code()],
             Self::Held => vec![b'h'],
             Self::Source(source) => tagged(Self::SOURCE, source.as_bytes()),
@@ -103,8 +108,20 @@ impl Fields {
         let other_words = schema.add_text_field("other_words", words);
         let cover = schema.add_bytes_field("cover", BytesOptions::default() | STORED);
         let words = [title_words, other_words];
-        let fields = Self { key, part, group, facts, marks, title_words, other_words, words, cover };
+        let group_bits = LEAST_GROUP_BITS;
+        let fields = Self { key, part, group, facts, marks, title_words, other_words, words, cover, group_bits };
         (schema.build(), fields)
+    }
+
+    /// The same for an index that is filled with so many rows.
+    pub(crate) fn for_rows(self, rows: u64) -> Self {
+        let bits = (rows / DOCUMENTS_A_GROUP_TERM).checked_ilog2().unwrap_or(0);
+        Self { group_bits: bits.clamp(LEAST_GROUP_BITS, u32::BITS), ..self }
+    }
+
+    /// The mark of a group.
+    pub(crate) const fn group_mark(&self, group: Id) -> Mark<'static> {
+        Mark::Group((group.0 as u64 >> (u64::BITS - self.group_bits)) as u32)
     }
 
     /// Tantivy 0.27 has `sort_by_field` again (0.20 to 0.26 had not): segments are written and merged in this order.
@@ -172,7 +189,7 @@ impl Fields {
 
     pub(crate) fn add_group(&self, laid: &mut TantivyDocument, group: Id) {
         laid.add_i64(self.group, group.0);
-        laid.add_bytes(self.marks, &Mark::Group(group).bytes());
+        laid.add_bytes(self.marks, &self.group_mark(group).bytes());
     }
 
     pub(crate) fn add_words(&self, laid: &mut TantivyDocument, title: &str, others: &str) {

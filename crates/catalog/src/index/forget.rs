@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use tantivy::query::{EnableScoring, Explanation, Query, Scorer, Weight};
-use tantivy::{DocId, DocSet, Score, SegmentReader, TERMINATED, TantivyError};
+use tantivy::{DocId, Score, SegmentReader, TantivyError};
 
 use super::columns::Columns;
 use super::document::{Kind, RowAt};
 use super::fields::Fields;
+use super::span::Docs;
 
 /// Matches the documents of some rows.
 #[derive(Debug, Clone)]
@@ -31,37 +32,10 @@ impl Weight for OfRows {
         }
         docs.sort_unstable();
         docs.dedup();
-        Ok(Box::new(Docs { docs, next: 0 }))
+        Ok(Box::new(Docs::new(docs)))
     }
 
     fn explain(&self, _segment: &SegmentReader, _doc: DocId) -> Result<Explanation, TantivyError> {
         Ok(Explanation::new("of these rows", 1.0))
-    }
-}
-
-/// Documents in order.
-struct Docs {
-    docs: Vec<DocId>,
-    next: usize,
-}
-
-impl DocSet for Docs {
-    fn advance(&mut self) -> DocId {
-        self.next += 1;
-        self.doc()
-    }
-
-    fn doc(&self) -> DocId {
-        self.docs.get(self.next).copied().unwrap_or(TERMINATED)
-    }
-
-    fn size_hint(&self) -> u32 {
-        (self.docs.len() - self.next.min(self.docs.len())) as u32
-    }
-}
-
-impl Scorer for Docs {
-    fn score(&mut self) -> Score {
-        1.0
     }
 }

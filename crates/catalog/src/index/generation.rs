@@ -2,15 +2,15 @@
 //!
 //! ```text
 //! index/.lock        held by whoever writes
-//! index/current      {"format": 4, "generation": "7"}, replaced by a rename
-//! index/7/           a Tantivy index; its commit payload is {"format": 4, "versions": {"tracks": 12, ...}, "files": ...};
+//! index/current      {"format": 5, "generation": "7"}, replaced by a rename
+//! index/7/           a Tantivy index; its commit payload is {"format": 5, "versions": {"tracks": 12, ...}, "files": ...};
 //!                    and `words`, all of them in one list
 //! index/rows/        rows and keys of data files, which all generations share
 //! ```
 //! A rebuild fills the next generation and renames `current`; a reader that has the old one open keeps its mapped files
 //! until it looks again. What is neither current nor being written is removed by the next writer.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -19,12 +19,13 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use tantivy::schema::Schema;
-use tantivy::{IndexReader, ReloadPolicy, Searcher};
+use tantivy::{IndexReader, ReloadPolicy, Searcher, TantivyError};
 
 use super::columns::Columns;
+use super::directory::Mapped;
 use super::document::Kind;
 use super::error::IndexError;
-use super::fields::{FORMAT, Fields};
+use super::fields::{FORMAT, Fields, Mark};
 use super::files::{FileList, Files, place};
 use super::page::Counts;
 use super::word_list::WordList;
@@ -80,6 +81,8 @@ struct Payload {
     versions: TableVersions,
     #[serde(default)]
     files: FileList,
+    #[serde(default)]
+    group_bits: u32,
 }
 
 /// Tells whether a file was replaced, without reading it.
@@ -113,6 +116,8 @@ pub(crate) struct Generation {
     pub words: Option<Arc<WordList>>,
     /// The columns of each segment of the commit that `reader` shows: opening one takes longer than a look-up.
     pub columns: Arc<[Columns]>,
+    /// The sources that something of that commit is from, perhaps some of which nothing is left.
+    pub sources: Arc<[String]>,
     /// Sums over the same commit.
     pub counts: Arc<OnceLock<Counts>>,
     /// `index/`.
@@ -152,10 +157,8 @@ impl Generation {
         let path = dir.join((newest(dir)? + 1).to_string());
         fs::create_dir_all(&path).map_err(IndexError::io(&path))?;
         let (schema, _) = Fields::schema();
-        let index = tantivy::Index::builder()
-            .schema(schema)
-            .settings(Fields::settings())
-            .create_in_dir(&path)
+        let index = Mapped::open(&path)
+            .and_then(|files| tantivy::Index::create(files, schema, Fields::settings()))
             .map_err(IndexError::engine(&path))?;
         drop(index);
         fs::create_dir_all(dir.join("rows")).map_err(IndexError::io(dir))?;
@@ -182,7 +185,7 @@ impl Generation {
 
     fn open_in(dir: &Path, path: &Path, current: Option<Stamp>) -> Result<Self, IndexError> {
         let engine = || IndexError::engine(path);
-        let index = tantivy::Index::open_in_dir(path).map_err(engine())?;
+        let index = Mapped::open(path).and_then(tantivy::Index::open).map_err(engine())?;
         let (schema, fields) = Fields::schema();
         check_schema(path, &index.schema(), &schema)?;
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(engine())?;
@@ -196,6 +199,7 @@ impl Generation {
             files: Arc::default(),
             words: WordList::open(path)?.map(Arc::new),
             columns: Arc::new([]),
+            sources: Arc::new([]),
             counts: Arc::default(),
             dir: dir.to_owned(),
             current,
@@ -223,22 +227,28 @@ impl Generation {
             let before = Stamp::of(&meta_path).map_err(IndexError::io(&meta_path))?;
             let meta = self.index.load_metas().map_err(engine())?;
             self.reader.reload().map_err(engine())?;
-            let (versions, list) = match &meta.payload {
-                None => (TableVersions::new(), FileList::new()),
+            let (versions, list, group_bits) = match &meta.payload {
+                None => (TableVersions::new(), FileList::new(), self.fields.group_bits),
                 Some(text) => {
                     let payload: Payload =
                         serde_json::from_str(text).map_err(|error| IndexError::damaged(&self.path, error))?;
                     check_format(&self.path, payload.format)?;
-                    (payload.versions, payload.files)
+                    if !(1..=u32::BITS).contains(&payload.group_bits) {
+                        return Err(IndexError::damaged(&self.path, "it has an impossible number of bits of a group"));
+                    }
+                    (payload.versions, payload.files, payload.group_bits)
                 }
             };
             let files = Files::open(&self.dir, &list, &self.files);
             let columns = Columns::of_all(&self.reader.searcher());
+            let sources = sources(&self.reader.searcher(), &self.fields);
             // Versions, documents and data files must be those of one commit.
             if Stamp::of(&meta_path).map_err(IndexError::io(&meta_path))? == before {
                 self.files = Arc::new(files?);
                 self.columns = columns.map_err(engine())?;
+                self.sources = sources.map_err(engine())?;
                 self.counts = Arc::default();
+                self.fields.group_bits = group_bits;
                 self.list = list;
                 self.versions = versions;
                 self.meta = before;
@@ -271,8 +281,21 @@ impl Generation {
     }
 }
 
-pub(crate) fn payload(versions: &TableVersions, files: &FileList) -> String {
-    let payload = Payload { format: FORMAT, versions: versions.clone(), files: files.clone() };
+fn sources(searcher: &Searcher, fields: &Fields) -> Result<Arc<[String]>, TantivyError> {
+    let mut sources = BTreeSet::new();
+    for segment in searcher.segment_readers() {
+        let marks = segment.inverted_index(fields.marks)?;
+        let mut stream = marks.terms().range().ge([Mark::SOURCE]).lt([Mark::SOURCE + 1]).into_stream()?;
+        while stream.advance() {
+            sources.insert(String::from_utf8_lossy(&stream.key()[1..]).into_owned());
+        }
+    }
+    Ok(sources.into_iter().collect())
+}
+
+pub(crate) fn payload(versions: &TableVersions, files: &FileList, fields: &Fields) -> String {
+    let group_bits = fields.group_bits;
+    let payload = Payload { format: FORMAT, versions: versions.clone(), files: files.clone(), group_bits };
     serde_json::to_string(&payload).expect("numbers and texts")
 }
 

@@ -28,9 +28,9 @@
 //!
 //! and 10 less when the query's articles ("the", "der", "al-") had to be left out, or its words parted at an apostrophe.
 //! Typos are looked for only where nothing was found by spelling, or fewer than three hits of a query of one word; the row
-//! of −200 only when those before it did not fill the page. Since within a row the score falls with the order of documents,
-//! the first matches of each row hold the right answer, whatever lies behind them; at most 10,000 matches a row and segment
-//! are read.
+//! of −200 only when those before it did not fill the page, and where it has more than 4 million documents to read only when
+//! they found nothing. Since within a row the score falls with the order of documents, the first matches of each row hold
+//! the right answer, whatever lies behind them; at most 10,000 matches a row and segment are read.
 //!
 //! Versions of one recording are one hit, ranked as the best match among them. The copy that is shown is held rather than
 //! not held, then more popular, then of the earlier row, among those that match by spelling as it does (by a typo only where
@@ -46,9 +46,11 @@ mod by_id;
 mod change;
 mod columns;
 mod cursor;
+mod directory;
 mod document;
 mod error;
 mod expand;
+mod extent;
 mod fields;
 mod files;
 mod forget;
@@ -62,6 +64,7 @@ mod page;
 mod scan;
 mod search;
 mod source;
+mod span;
 mod tally;
 mod tier;
 mod update;
@@ -224,12 +227,18 @@ impl Index {
         let id = key.parse::<Id>().ok();
         let mbid = key.parse::<Mbid>().ok();
         // A source's own id is what our id follows from.
-        let mut ids: Vec<Id> = id.into_iter().collect();
-        for source in view.sources()? {
-            ids.push(Id::of(&source, key));
-            ids.extend(mbid.iter().map(|mbid| Id::of(&source, mbid.as_str())));
+        let mut ids: Vec<Id> = Vec::new();
+        for source in view.sources.iter() {
+            ids.push(Id::of(source, key));
+            ids.extend(mbid.iter().map(|mbid| Id::of(source, mbid.as_str())));
         }
         let mut rows = Vec::new();
+        if let Some(id) = id {
+            for kind in Kind::ALL {
+                rows.extend(search.rows.with_id(kind, id)?.into_iter().map(|at| (kind, at)));
+            }
+        }
+        let with_id = rows.len();
         for kind in Kind::ALL {
             for id in &ids {
                 rows.extend(search.rows.with_id(kind, *id)?.into_iter().map(|at| (kind, at)));
@@ -245,13 +254,18 @@ impl Index {
             rows.extend(search.rows.with_upc(upc.as_str())?.into_iter().map(|at| (Kind::Album, at)));
         }
         let mut found = Vec::new();
-        for (kind, at) in rows {
-            found.extend(search.document_of(kind, at)?);
+        for (kind, at) in &rows[..with_id] {
+            found.extend(search.document_of(*kind, *at)?);
+        }
+        // What is there says whether anything else is one of it; most things are one of nothing but themselves.
+        let may_have_versions = found.is_empty() || found.iter().any(|address| search.group_of(*address) == id);
+        for (kind, at) in &rows[with_id..] {
+            found.extend(search.document_of(*kind, *at)?);
         }
         if let Ok(root) = key.parse::<BlobId>() {
             found.extend(search.with_mark(Mark::Root(root))?);
         }
-        if let Some(id) = id {
+        if let Some(id) = id.filter(|_| may_have_versions) {
             found.extend(search.in_group(id)?);
         }
         let mut hits = search.hits(&found, MAX_LOOKUP)?;
@@ -286,6 +300,7 @@ impl Index {
             path: open.path.clone(),
             words: open.words.clone(),
             columns: Arc::clone(&open.columns),
+            sources: Arc::clone(&open.sources),
             counts: Arc::clone(&open.counts),
         })
     }
@@ -312,13 +327,20 @@ struct View {
     path: PathBuf,
     words: Option<Arc<WordList>>,
     columns: Arc<[Columns]>,
+    sources: Arc<[String]>,
     /// For pages; summed up when the first one is asked for.
     counts: Arc<OnceLock<Counts>>,
 }
 
 impl View {
     fn counts(&self) -> &Counts {
-        self.counts.get_or_init(|| Counts::of(&self.searcher, &self.columns))
+        self.counts.get_or_init(|| {
+            for segment in self.searcher.segment_readers() {
+                // It is faster so, and no more.
+                drop(directory::read_through(&self.path, segment));
+            }
+            Counts::of(&self.searcher, &self.columns)
+        })
     }
 
     fn search<'a>(&'a self, filters: &'a Filters) -> Search<'a> {
@@ -331,22 +353,6 @@ impl View {
             columns: &self.columns,
             path: &self.path,
         }
-    }
-
-    /// The sources that something is from, perhaps some of which nothing is left.
-    fn sources(&self) -> Result<Vec<String>, IndexError> {
-        let read = || -> Result<Vec<String>, tantivy::TantivyError> {
-            let mut sources = std::collections::BTreeSet::new();
-            for segment in self.searcher.segment_readers() {
-                let marks = segment.inverted_index(self.fields.marks)?;
-                let mut stream = marks.terms().range().ge([Mark::SOURCE]).lt([Mark::SOURCE + 1]).into_stream()?;
-                while stream.advance() {
-                    sources.insert(String::from_utf8_lossy(&stream.key()[1..]).into_owned());
-                }
-            }
-            Ok(sources.into_iter().collect())
-        };
-        read().map_err(IndexError::engine(&self.path))
     }
 }
 

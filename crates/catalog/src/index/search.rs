@@ -2,35 +2,32 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use fonoteca_model::Id;
+use tantivy::index::SegmentId;
 use tantivy::query::{BooleanQuery, EnableScoring, Query as EngineQuery, TermQuery};
 use tantivy::schema::IndexRecordOption;
-use tantivy::{DocAddress, Searcher, SegmentReader, TERMINATED, TantivyDocument, TantivyError};
+use tantivy::{DocAddress, DocId, Searcher, SegmentReader, TERMINATED, TantivyDocument, TantivyError};
 
 use super::columns::{Columns, Facts};
 use super::cursor::Cursor;
-use super::document::{Kind, MAX_POPULARITY, RowAt, SortKey};
+use super::document::{Kind, RowAt, SortKey};
 use super::error::IndexError;
+use super::extent::{Part, Rank, least_key};
 use super::fields::{Fields, Mark};
 use super::files::Rows;
+use super::span::{InLists, InSpans};
 use super::tier::{Asked, Level, Tier};
 use super::word_list::WordList;
 use super::{Filters, Hit, Page, Query};
 
 /// Matches read in one segment for one of the queries; what is beyond is less popular than all of them.
 const MAX_MATCHES: usize = 10_000;
+/// Documents of rarer words that are read to find more than was found by the most frequent ones: some 10 ms.
+const MOST_READ: u64 = 4_000_000;
 /// Hits that can be asked for, those skipped included.
 const MAX_HITS: usize = 10_000;
-
-/// How a hit is ranked, the best one greatest: by score, then by the order of documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    score: i32,
-    key: SortKey,
-    /// The rank of the row's part.
-    part: Reverse<u32>,
-}
 
 /// The best match of a group so far.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,7 +103,7 @@ impl<'a> Search<'a> {
         };
         let (tiers, ranked) = inner().map_err(engine)?;
         let page: Vec<(Group, Best)> = ranked.into_iter().skip(query.offset).take(query.limit).collect();
-        let copies = self.best_copies(&asked, &tiers, &page).map_err(IndexError::engine(self.path))?;
+        let copies = self.best_copies(&asked, &tiers, &page)?;
         let is_full = page.len() == query.limit;
         let mut hits = Vec::with_capacity(page.len());
         for (group, best) in page {
@@ -128,22 +125,26 @@ impl<'a> Search<'a> {
     fn ranked<'q>(&self, asked: &'q Asked, want: usize) -> Result<(Vec<Tier<'q>>, Ranked), TantivyError> {
         let mut tiers: Vec<Tier<'q>> = Vec::new();
         let mut best: HashMap<Group, Best> = HashMap::new();
-        let mut left_out = false;
+        let mut left_out: Option<u64> = None;
         for level in Level::ALL {
             if best.len() >= want.min(asked.is_run_below(level)) {
                 break;
             }
-            let mut is_complete = true;
-            for tier in asked.tiers(level, left_out) {
-                let last = last_wanted(&best, want);
-                if last.is_none_or(|last| last.score <= tier.worth + i32::from(MAX_POPULARITY)) {
-                    let made = self.made(asked, &tier)?;
-                    is_complete &= made.is_complete;
-                    self.collect(made.query.as_ref(), (tier.worth, tiers.len()), want, last, &mut best)?;
+            // Where something was found, more of it is worth some time, and not any.
+            let is_worth_it = |documents: &u64| best.is_empty() || *documents <= MOST_READ;
+            let first = tiers.len();
+            tiers.extend(asked.tiers(level, left_out.take().is_some_and(|documents| is_worth_it(&documents))));
+            for part in Part::of_level(level) {
+                for (number, tier) in tiers.iter().enumerate().skip(first) {
+                    let last = last_wanted(&best, want);
+                    let Some(spans) = least_key(tier.worth, last).and_then(|least| self.spans(*part, least)) else {
+                        continue;
+                    };
+                    let made = self.made(asked, tier)?;
+                    left_out = left_out.max(made.left_out);
+                    self.collect(&made.query_among(&spans), (tier.worth, number), want, &mut best)?;
                 }
-                tiers.push(tier);
             }
-            left_out = !is_complete;
         }
         let mut ranked: Vec<(Group, Best)> = best.into_iter().collect();
         ranked.sort_unstable_by_key(|(group, best)| (Reverse(*best), *group));
@@ -151,23 +152,37 @@ impl<'a> Search<'a> {
         Ok((tiers, ranked))
     }
 
-    /// Reads a tier's matches, best first, until each segment has given as many groups as are wanted, or comes to what ranks
-    /// behind the `last` one wanted of those that were found before.
+    /// Of each segment, where a part of it lies that has documents with keys from `least` on; none: no segment has any.
+    fn spans(&self, part: Part, least: SortKey) -> Option<InSpans> {
+        let least = least.max(self.filters.min_popularity.map_or(SortKey(0), SortKey::floor));
+        let mut spans = HashMap::new();
+        for (segment, columns) in self.searcher.segment_readers().iter().zip(self.columns) {
+            let span = part.of(segment.max_doc());
+            let end = match least.0.checked_sub(1) {
+                Some(below) => span.end.min(columns.first_not_above(SortKey(below), segment.max_doc())),
+                None => span.end,
+            };
+            if span.start < end {
+                spans.insert(segment.segment_id(), span.start..end);
+            }
+        }
+        (!spans.is_empty()).then(|| InSpans(Arc::new(spans)))
+    }
+
+    /// Reads a tier's matches, best first, until each segment has given as many groups as are wanted.
     ///
-    /// That is enough for the right answer: whatever a segment holds back comes after `want` other groups, of the same tier or
-    /// of all, hence also in the whole.
+    /// That is enough for the right answer: whatever a segment holds back comes after `want` other groups of the same tier,
+    /// hence also in the whole.
     fn collect(
         &self,
-        query: &dyn EngineQuery,
+        query: &BooleanQuery,
         (worth, number): (i32, usize),
         want: usize,
-        last_wanted: Option<Rank>,
         best: &mut HashMap<Group, Best>,
     ) -> Result<(), TantivyError> {
         let files = self.rows.files();
         self.matches(query, |segment_ord, segment, matching| {
             let columns = &self.columns[segment_ord as usize];
-            let floor = self.filters.min_popularity.map_or(SortKey(0), SortKey::floor);
             let mut groups: HashSet<Group> = HashSet::new();
             let mut seen = 0;
             let mut last = None;
@@ -177,8 +192,7 @@ impl<'a> Search<'a> {
                 // Documents with equal keys lie in no order that a rebuild would repeat: all of them or none.
                 let is_enough = groups.len() >= want || seen >= MAX_MATCHES;
                 let score = worth + i32::from(key.standing().popularity);
-                let is_behind = last_wanted.is_some_and(|last| (score, key) < (last.score, last.key));
-                if key < floor || is_behind || is_enough && last != Some(key) {
+                if is_enough && last != Some(key) {
                     break;
                 }
                 if !segment.is_deleted(doc) && self.counts(key, columns.facts(doc)) {
@@ -207,46 +221,47 @@ impl<'a> Search<'a> {
         asked: &Asked,
         tiers: &[Tier<'_>],
         page: &[(Group, Best)],
-    ) -> Result<HashMap<Group, DocAddress>, TantivyError> {
+    ) -> Result<HashMap<Group, DocAddress>, IndexError> {
+        let engine = || IndexError::engine(self.path);
         let files = self.rows.files();
-        let mut by_level: BTreeMap<Level, Vec<(Group, Id)>> = BTreeMap::new();
-        for (group, best) in page {
-            if let Group::Linked(_, id) = group {
-                by_level.entry(tiers[best.tier.0].level).or_default().push((*group, *id));
-            }
+        let mut by_level: BTreeMap<Level, HashMap<DocAddress, Group>> = BTreeMap::new();
+        for (of_page, best) in page {
+            let Group::Linked(kind, id) = of_page else { continue };
+            let mut members = self.in_group(*id)?;
+            members.retain(|address| self.columns(*address).key(address.doc_id).kind() == *kind);
+            let of_level = by_level.entry(tiers[best.tier.0].level).or_default();
+            of_level.extend(members.into_iter().map(|address| (address, *of_page)));
         }
         let mut copies: HashMap<Group, Version> = HashMap::new();
-        for (level, groups) in by_level {
-            let members = groups.iter().map(|(_, id)| self.one_of(*id)).collect();
-            let of_level = tiers.iter().filter(|tier| tier.level == level);
-            let of_level = of_level.map(|tier| Ok(self.made(asked, tier)?.query.box_clone()));
-            let of_level = of_level.collect::<Result<Vec<_>, TantivyError>>()?;
-            let either =
-                [members, of_level].map(|queries| -> Box<dyn EngineQuery> { Box::new(BooleanQuery::union(queries)) });
-            let query = BooleanQuery::intersection(either.into());
-            let wanted: HashSet<Group> = groups.into_iter().map(|(group, _)| group).collect();
-            self.matches(&query, |segment_ord, segment, matching| {
-                let columns = &self.columns[segment_ord as usize];
-                while matching.doc() != TERMINATED {
-                    let doc = matching.doc();
-                    let (key, facts) = (columns.key(doc), columns.facts(doc));
-                    let group = group(columns, doc, key);
-                    if !segment.is_deleted(doc) && self.counts(key, facts) && wanted.contains(&group) {
-                        let part = Reverse(files.rank(key.kind(), columns.at(doc).part));
-                        let copy = ((facts.held(), key, part), DocAddress::new(segment_ord, doc));
-                        copies
-                            .entry(group)
-                            .and_modify(|known| {
-                                if copy.0 > known.0 {
-                                    *known = copy;
-                                }
-                            })
-                            .or_insert(copy);
+        for (level, members) in by_level {
+            let mut lists: HashMap<SegmentId, Vec<DocId>> = HashMap::new();
+            for address in members.keys() {
+                let segment = self.searcher.segment_reader(address.segment_ord);
+                lists.entry(segment.segment_id()).or_default().push(address.doc_id);
+            }
+            lists.values_mut().for_each(|docs| docs.sort_unstable());
+            let lists = InLists(Arc::new(lists));
+            for tier in tiers.iter().filter(|tier| tier.level == level) {
+                let query = self.made(asked, tier).map_err(engine())?.query_among(&lists);
+                let read = self.matches(&query, |segment_ord, segment, matching| {
+                    let columns = &self.columns[segment_ord as usize];
+                    while matching.doc() != TERMINATED {
+                        let address = DocAddress::new(segment_ord, matching.doc());
+                        let (key, facts) = (columns.key(address.doc_id), columns.facts(address.doc_id));
+                        if !segment.is_deleted(address.doc_id) && self.counts(key, facts) {
+                            let part = Reverse(files.rank(key.kind(), columns.at(address.doc_id).part));
+                            let copy: Version = ((facts.held(), key, part), address);
+                            let known = copies.entry(members[&address]).or_insert(copy);
+                            if copy.0 > known.0 {
+                                *known = copy;
+                            }
+                        }
+                        matching.advance();
                     }
-                    matching.advance();
-                }
-                Ok(())
-            })?;
+                    Ok(())
+                });
+                read.map_err(engine())?;
+            }
         }
         Ok(copies.into_iter().map(|(group, (_, address))| (group, address)).collect())
     }
@@ -265,7 +280,7 @@ impl<'a> Search<'a> {
 
     /// What is perhaps one of this.
     fn one_of(&self, group: Id) -> Box<dyn EngineQuery> {
-        Box::new(TermQuery::new(self.fields.mark(Mark::Group(group)), IndexRecordOption::Basic))
+        Box::new(TermQuery::new(self.fields.mark(self.fields.group_mark(group)), IndexRecordOption::Basic))
     }
 
     /// The filters that no posting list answers.
@@ -277,10 +292,15 @@ impl<'a> Search<'a> {
             && self.filters.year.as_ref().is_none_or(year_fits)
     }
 
+    /// What a document is one of, if links lead to or from it.
+    pub(super) fn group_of(&self, address: DocAddress) -> Option<Id> {
+        self.columns(address).group(address.doc_id)
+    }
+
     /// The documents that are one of this.
     pub(super) fn in_group(&self, group: Id) -> Result<Vec<DocAddress>, IndexError> {
         let mut found = self.found_by(self.one_of(group).as_ref())?;
-        found.retain(|address| self.columns(*address).group(address.doc_id) == Some(group));
+        found.retain(|address| self.group_of(*address) == Some(group));
         Ok(found)
     }
 

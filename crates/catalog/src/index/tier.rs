@@ -43,8 +43,8 @@ pub(super) struct Tier<'a> {
 #[derive(Clone, Copy)]
 enum What<'a> {
     Everything,
-    /// A title with all words, and no more.
-    Whole(&'a Reading),
+    /// A title with all words, and no more: one that has as many as this term says.
+    Whole(&'a Reading, &'a str),
     /// One of several titles.
     Title(&'a Reading),
     /// All words, the last one as a prefix perhaps, each with as many typos as the level allows.
@@ -62,9 +62,18 @@ enum Within {
 
 /// A query that was made.
 pub(super) struct Made {
-    pub query: Box<dyn EngineQuery>,
-    /// Every word of the index within reach is looked at.
-    pub is_complete: bool,
+    /// All of which must match.
+    clauses: Vec<Box<dyn EngineQuery>>,
+    /// What it would take to look at every word of the index within reach, as documents; none: every one is looked at.
+    pub left_out: Option<u64>,
+}
+
+impl Made {
+    /// The query for some documents only.
+    pub(super) fn query_among(&self, documents: &dyn EngineQuery) -> BooleanQuery {
+        let clauses = self.clauses.iter().map(|clause| clause.box_clone());
+        BooleanQuery::intersection([documents.box_clone()].into_iter().chain(clauses).collect())
+    }
 }
 
 /// What was typed, and what of the index each of its words reached so far.
@@ -142,14 +151,18 @@ impl Asked {
         for (n, reading) in self.readings.iter().enumerate() {
             let penalty = if n == 0 { 0 } else { worth::WITHOUT_ARTICLES };
             let of_reading = match level {
-                Level::Spelt => vec![
-                    (worth::EXACT_TITLE, What::Whole(reading)),
-                    (worth::EXACT_TITLE, What::Title(reading)),
-                    (worth::TITLE_WORDS, What::Words(reading, Within::Title, false)),
-                    (worth::ALL_WORDS, What::Words(reading, Within::Anywhere, false)),
-                    (worth::TITLE_PREFIX, What::Words(reading, Within::Title, true)),
-                    (worth::PREFIX, What::Words(reading, Within::Anywhere, true)),
-                ],
+                Level::Spelt => {
+                    let whole = reading.exact_terms.iter().map(|term| What::Whole(reading, term));
+                    let whole = whole.map(|what| (worth::EXACT_TITLE, what));
+                    let others = [
+                        (worth::EXACT_TITLE, What::Title(reading)),
+                        (worth::TITLE_WORDS, What::Words(reading, Within::Title, false)),
+                        (worth::ALL_WORDS, What::Words(reading, Within::Anywhere, false)),
+                        (worth::TITLE_PREFIX, What::Words(reading, Within::Title, true)),
+                        (worth::PREFIX, What::Words(reading, Within::Anywhere, true)),
+                    ];
+                    whole.chain(others).collect()
+                }
                 Level::Typos(typos) if reading.words.iter().any(|word| typos_of(word.match_by) >= typos) => {
                     let worth = if typos == 1 { worth::ONE_TYPO } else { worth::TWO_TYPOS };
                     vec![(worth, What::Words(reading, Within::Anywhere, true))]
@@ -183,13 +196,13 @@ impl Search<'_> {
     fn make(&self, asked: &Asked, tier: &Tier<'_>) -> Result<Made, TantivyError> {
         let title = &[self.fields.title_words][..];
         let anywhere = &self.fields.words[..];
-        let mut is_complete = true;
+        let mut left_out: Option<u64> = None;
         let mut clauses: Vec<Box<dyn EngineQuery>> = match tier.what {
             What::Everything => vec![Box::new(AllQuery)],
-            What::Whole(reading) => {
-                let words = reading.whole.iter().map(|word| exactly(title, word));
-                let counts = reading.exact_terms().into_iter().map(|term| exactly(title, &term)).collect();
-                words.chain([Box::new(BooleanQuery::union(counts)) as Box<dyn EngineQuery>]).collect()
+            What::Whole(reading, term) => {
+                // One term at a time: a union of such frequent ones is slow to skip in.
+                let words = reading.whole.iter().map(String::as_str).chain([term]);
+                words.map(|word| exactly(title, word)).collect()
             }
             What::Title(reading) => vec![exactly(title, &title_term(&reading.title))],
             What::Words(reading, within, prefix) => {
@@ -201,7 +214,9 @@ impl Search<'_> {
                         continue;
                     }
                     let reached = self.reached(asked, &word.text, reach)?;
-                    is_complete &= reached.is_complete(within == Within::Title);
+                    if let Some(documents) = reached.left_out(within == Within::Title) {
+                        *left_out.get_or_insert(0) += documents;
+                    }
                     clauses.push(reached.query(within == Within::Title));
                 }
                 clauses
@@ -215,7 +230,7 @@ impl Search<'_> {
             }
         };
         clauses.extend(self.filtered());
-        Ok(Made { query: Box::new(BooleanQuery::intersection(clauses)), is_complete })
+        Ok(Made { clauses, left_out })
     }
 
     fn reached(&self, asked: &Asked, word: &str, reach: Reach) -> Result<Rc<Reached>, TantivyError> {

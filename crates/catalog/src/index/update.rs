@@ -185,8 +185,10 @@ async fn build(work: Work, lock: Lock, progress: &dyn Progress) -> Result<(), In
     let work = Arc::new(work);
     let (dir, snapshot) = (&work.dir, &work.snapshot);
     generation::sweep(dir)?;
-    let generation = Generation::create(dir)?;
     let (mut list, files) = bulk::list_files(snapshot, &FileList::new()).await?;
+    let rows: u64 = files.values().flatten().map(|file| file.rows.unwrap_or(LARGE_ROWS)).sum();
+    let mut generation = Generation::create(dir)?;
+    generation.fields = generation.fields.for_rows(rows);
     work.name_joined(&mut list);
     let known = Arc::new(super::known::Known::read(snapshot).await?);
     for kind in [Kind::Album, Kind::Artist] {
@@ -195,7 +197,6 @@ async fn build(work: Work, lock: Lock, progress: &dyn Progress) -> Result<(), In
     }
     let albums = only(&list, Kind::Album);
     let albums = Files::open(dir, &albums, &Files::default())?;
-    let rows: u64 = files.values().flatten().map(|file| file.rows.unwrap_or(LARGE_ROWS)).sum();
     let effort = if rows < LARGE_ROWS { MEDIUM } else { LARGE };
     let mut change = Arc::new(Change::begin(generation, (list.clone(), Files::default()), lock, effort)?);
     let filled = fill(&work, &mut change, &known, albums, (&mut list, files), progress).await;

@@ -59,17 +59,8 @@ pub(crate) struct Reading {
     pub words: Vec<Word>,
     /// The title's words, each once: a title with these and no others is the one that was typed.
     pub whole: BTreeSet<String>,
-}
-
-impl Reading {
     /// The terms of [`title_terms`] of which an exact title has one.
-    pub(crate) fn exact_terms(&self) -> Vec<String> {
-        let mut terms = vec![count_term(WHOLE, self.whole.len())];
-        if without_leading_article(&self.title).is_none() && !ARTICLES.contains(&self.title.as_str()) {
-            terms.push(count_term(WITHOUT_ARTICLE, self.whole.len()));
-        }
-        terms
-    }
+    pub exact_terms: Vec<String>,
 }
 
 /// Marks a term that is no word: how many words the title has …
@@ -214,7 +205,12 @@ fn reading(text: &str) -> Reading {
         }
     }
     words.truncate(MAX_QUERY_WORDS);
-    Reading { title: text.to_owned(), words, whole: joined_words(text).into_iter().collect() }
+    let whole: BTreeSet<String> = joined_words(text).into_iter().collect();
+    let mut exact_terms = vec![count_term(WHOLE, whole.len())];
+    if without_leading_article(text).is_none() && !ARTICLES.contains(&text) {
+        exact_terms.push(count_term(WITHOUT_ARTICLE, whole.len()));
+    }
+    Reading { title: text.to_owned(), words, whole, exact_terms }
 }
 
 /// Folds a text. What folds to nothing but is something (the band "!!!") stands for itself.
