@@ -128,6 +128,9 @@ pub fn pages(bench: &Bench) -> Result<()> {
     bench.keep("pages", start.elapsed(), &figures)
 }
 
+/// Queries of each class that are named because they take longest.
+const SLOWEST: usize = 6;
+
 /// 500 mixed searches; the second time counts.
 pub fn searches(bench: &Bench) -> Result<()> {
     let start = Instant::now();
@@ -136,14 +139,21 @@ pub fn searches(bench: &Bench) -> Result<()> {
     let mut all = Times::default();
     for (class, queries) in questions::searches(bench) {
         let mut times = Times::default();
-        let mut empty = 0;
+        let mut empty = Vec::new();
         for query in &queries {
-            empty += usize::from(ours.search(query)?.is_empty());
+            if ours.search(query)?.is_empty() {
+                empty.push(query);
+            }
         }
         for query in &queries {
             times.time(|| ours.search(query))?;
         }
-        figures.insert(format!("search_{class}_empty"), json!(empty));
+        figures.insert(format!("search_{class}_empty"), json!(empty.len()));
+        figures.insert(format!("search_{class}_empty_queries"), json!(empty));
+        let mut slowest: Vec<(f64, &String)> = times.in_order().zip(&queries).collect();
+        slowest.sort_by(|a, b| b.0.total_cmp(&a.0));
+        slowest.truncate(SLOWEST);
+        figures.insert(format!("search_{class}_slowest"), json!(slowest));
         all.extend(&times);
         times.add_to(&format!("search_{class}"), &mut figures);
     }

@@ -116,6 +116,11 @@ impl Times {
         self.0.extend(&others.0);
     }
 
+    /// Milliseconds, as they were taken.
+    pub fn in_order(&self) -> impl Iterator<Item = f64> {
+        self.0.iter().map(|time| time.as_secs_f64() * 1e3)
+    }
+
     /// Adds `<name>_p50_ms` and `<name>_p99_ms`.
     pub fn add_to(mut self, name: &str, figures: &mut Map<String, Value>) {
         self.0.sort_unstable();
