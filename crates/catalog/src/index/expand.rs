@@ -12,6 +12,7 @@ use tantivy::{InvertedIndexReader, Searcher, SegmentReader, TantivyError, Term};
 use tantivy_fst::Automaton;
 
 use super::word_list::WordList;
+use super::words::ends_openly;
 
 /// Words of the index that stand for one word of a query; more than this cost more than they find.
 pub(crate) const MAX_EXPANSIONS: usize = 64;
@@ -87,8 +88,7 @@ impl Reached {
         let automaton;
         let mut streams: Vec<Box<dyn Words + '_>> = Vec::new();
         if reach.typos == 0 {
-            // No byte of UTF-8 is 0xff.
-            let end = [word.as_bytes(), &[0xff]].concat();
+            let end = end_of_prefix(word);
             streams.extend(list.map(|list| list.beginning_with(word, &end)));
             for (place, words) in &dictionaries {
                 streams.push(Box::new((*place, words.terms().range().ge(word).lt(&end).into_stream()?)));
@@ -127,6 +127,18 @@ impl Reached {
         let most = if in_first { &self.first } else { &self.all };
         (most.seen > MAX_EXPANSIONS).then_some(most.documents)
     }
+}
+
+/// What comes behind all words with this beginning, in the order of their bytes.
+fn end_of_prefix(word: &str) -> Vec<u8> {
+    // A syllable of Hangul without a final consonant is how one with it begins, and these follow it.
+    if let Some(last) = word.chars().next_back().filter(|_| ends_openly(word))
+        && let Some(next) = char::from_u32(u32::from(last) + 28)
+    {
+        return [&word[..word.len() - last.len_utf8()], next.encode_utf8(&mut [0; 4])].concat().into_bytes();
+    }
+    // No byte of UTF-8 is 0xff.
+    [word.as_bytes(), &[0xff]].concat()
 }
 
 /// The dictionaries of both fields in some segments, each with the place of its field.
@@ -250,5 +262,31 @@ fn fuzzy(term: Term, reach: Reach) -> FuzzyTermQuery {
         FuzzyTermQuery::new_prefix(term, reach.typos, swap_is_one_typo)
     } else {
         FuzzyTermQuery::new(term, reach.typos, swap_is_one_typo)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_behind_its_words() {
+        let begins = |prefix: &str, word: &str| {
+            word.as_bytes() >= prefix.as_bytes() && word.as_bytes() < &*end_of_prefix(prefix)
+        };
+        for (prefix, words) in [
+            ("a", vec!["a", "ab", "a\u{10ffff}"]),
+            ("é", vec!["é", "éz"]),
+            ("겨우", vec!["겨우", "겨우내", "겨울", "겨울밤", "겨웋"]),
+            ("히", vec!["히", "힣", "힣가"]),
+            ("겨울", vec!["겨울", "겨울밤"]),
+        ] {
+            assert!(words.iter().all(|word| begins(prefix, word)), "{prefix}");
+        }
+        for (prefix, word) in
+            [("a", "b"), ("é", "ê"), ("겨우", "겨유"), ("겨우", "겨"), ("겨울", "겨우"), ("겨울", "겨욹"), ("히", "A")]
+        {
+            assert!(!begins(prefix, word), "{prefix} {word}");
+        }
     }
 }

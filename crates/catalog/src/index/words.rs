@@ -204,6 +204,10 @@ fn reading(text: &str) -> Reading {
             words.push(Word { text, match_by: MatchBy::Spelling { typos } });
         }
     }
+    // Its last pair of syllables may be on the way to another: 겨우 to 겨울.
+    if let Some(last) = words.last_mut().filter(|last| is_unspaced(&last.text) && ends_openly(&last.text)) {
+        last.match_by = MatchBy::Prefix;
+    }
     words.truncate(MAX_QUERY_WORDS);
     let whole: BTreeSet<String> = joined_words(text).into_iter().collect();
     let mut exact_terms = vec![count_term(WHOLE, whole.len())];
@@ -211,6 +215,12 @@ fn reading(text: &str) -> Reading {
         exact_terms.push(count_term(WITHOUT_ARTICLE, whole.len()));
     }
     Reading { title: text.to_owned(), words, whole, exact_terms }
+}
+
+/// Whether a word ends with a syllable of Hangul without a final consonant, of which 27 with one follow in Unicode.
+pub(super) fn ends_openly(word: &str) -> bool {
+    let last = word.chars().next_back().filter(|last| ('가'..='힣').contains(last));
+    last.is_some_and(|last| (u32::from(last) - u32::from('가')).is_multiple_of(28))
 }
 
 /// Folds a text. What folds to nothing but is something (the band "!!!") stands for itself.
@@ -361,6 +371,14 @@ mod tests {
         ] {
             assert_eq!(typos(word), expected, "{word}");
         }
+    }
+
+    #[test]
+    fn a_syllable_of_hangul_may_not_be_finished() {
+        let last = |text: &str| readings(text)[0].words.last().map(|word| (word.text.clone(), word.match_by));
+        assert_eq!(last("겨우"), Some(("겨우".to_owned(), MatchBy::Prefix)));
+        assert_eq!(last("\u{1100}\u{1167}\u{110b}\u{116e}"), last("겨우"), "in letters as in syllables");
+        assert_eq!(last("겨울"), Some(("겨울".to_owned(), MatchBy::Exact)));
     }
 
     #[test]
