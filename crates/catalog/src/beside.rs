@@ -269,8 +269,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn signed(&mut self) -> Result<i64, Wrong> {
-        let coded = self.varint()?;
-        Ok((coded >> 1) as i64 ^ -((coded & 1) as i64))
+        Ok(unzigzag(self.varint()?))
     }
 
     /// A number that counts things of `at_least` bytes each, all of which are still to come.
@@ -296,8 +295,17 @@ pub(crate) fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
     bytes.push(value as u8);
 }
 
+/// A signed number as one that is small where the number is near zero, whatever its sign.
+pub(crate) const fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+pub(crate) const fn unzigzag(coded: u64) -> i64 {
+    (coded >> 1) as i64 ^ -((coded & 1) as i64)
+}
+
 pub(crate) fn put_signed(bytes: &mut Vec<u8>, value: i64) {
-    put_varint(bytes, ((value << 1) ^ (value >> 63)) as u64);
+    put_varint(bytes, zigzag(value));
 }
 
 pub(crate) fn put_text(bytes: &mut Vec<u8>, text: &str) {

@@ -7,7 +7,7 @@ use fonoteca_model::{BlobId, Id};
 use super::StoredRow;
 use super::encode::isrc_tag;
 use super::plain::{Plain, WIDTH};
-use crate::beside::{BesideError, Cursor, Wrong};
+use crate::beside::{BesideError, Cursor, Wrong, unzigzag};
 
 /// A block, taken apart.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl Mentions<'_> {
             let id = usize::try_from(value).ok().and_then(|place| self.others.get(place));
             return id.map(|id| Mention::Is(*id)).ok_or(Wrong("a row points beyond the ids of its block"));
         }
-        let number = self.next.wrapping_add((value >> 1) as i64 ^ -((value & 1) as i64));
+        let number = self.next.wrapping_add(unzigzag(value));
         self.next = self.next.max(number.saturating_add(1));
         if !self.has_plain {
             return Err(Wrong("a row mentions an id that it does not have"));
@@ -290,12 +290,7 @@ fn read_numbers(bytes: &mut Cursor<'_>, rows: usize) -> Result<Vec<Option<i64>>,
         numbers.push(match bytes.varint()? {
             0 => None,
             code => {
-                last = if code == 1 {
-                    bytes.signed()?
-                } else {
-                    let coded = code - 2;
-                    last.wrapping_add((coded >> 1) as i64 ^ -((coded & 1) as i64))
-                };
+                last = if code == 1 { bytes.signed()? } else { last.wrapping_add(unzigzag(code - 2)) };
                 Some(last)
             }
         });

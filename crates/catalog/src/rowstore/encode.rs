@@ -6,7 +6,7 @@ use fonoteca_model::{BlobId, Id};
 
 use super::RowRef;
 use super::survey::Survey;
-use crate::beside::{put_signed, put_text, put_varint};
+use crate::beside::{put_signed, put_text, put_varint, zigzag};
 
 /// A block that is filled row by row.
 #[derive(Default)]
@@ -81,7 +81,7 @@ impl Numbers {
             Some(number) => {
                 self.any = true;
                 let difference = number.wrapping_sub(self.last);
-                let coded = ((difference << 1) ^ (difference >> 63)) as u64;
+                let coded = zigzag(difference);
                 // One is added so that zero stands for nothing; the largest number has a code of its own.
                 match coded.checked_add(2) {
                     Some(code) => put_varint(&mut self.bytes, code),
@@ -184,7 +184,7 @@ impl Mentions<'_> {
         if let Some(number) = (self.number_of)(id).map(i64::from) {
             let difference = number - self.next;
             self.next = self.next.max(number + 1);
-            return (((difference << 1) ^ (difference >> 63)) as u64) << 1;
+            return zigzag(difference) << 1;
         }
         let known = others.iter().rposition(|known| *known == id.0);
         let place = known.unwrap_or_else(|| {
