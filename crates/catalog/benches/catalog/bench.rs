@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -68,7 +70,7 @@ impl Bench {
             "rows": self.rows,
             "seconds": took.as_secs_f64(),
             "peak_memory_bytes": memory("VmHWM:"),
-            "anonymous_memory_bytes": memory("RssAnon:"),
+            "peak_anonymous_bytes": ANONYMOUS_PEAK.load(Relaxed).max(memory("RssAnon:")),
             "load_average": load_average(),
             "figures": figures,
         });
@@ -84,6 +86,20 @@ impl Bench {
 fn scattered(count: usize, below: u64) -> Vec<u64> {
     let step = 0x9E37_79B9_7F4A_7C15_u64;
     (0..count as u64).map(|at| ((u128::from(at.wrapping_mul(step)) * u128::from(below)) >> 64) as u64).collect()
+}
+
+/// The most memory without mapped files that was seen so far.
+static ANONYMOUS_PEAK: AtomicU64 = AtomicU64::new(0);
+
+/// Looks every 50 ms how much memory this process has without mapped files, whose pages are the kernel's to take back: of
+/// that the kernel keeps no maximum.
+pub fn watch_memory() {
+    thread::spawn(|| {
+        loop {
+            ANONYMOUS_PEAK.fetch_max(memory("RssAnon:"), Relaxed);
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
 }
 
 /// Memory of this process by its name in `/proc/self/status`: `VmHWM` is the most that it ever had, pages of mapped files

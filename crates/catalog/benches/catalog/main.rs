@@ -30,6 +30,7 @@ fn main() -> Result<()> {
         return Ok(());
     };
     let bench = Bench { dir: dir.into(), rows: rows.parse().context("TRACKS is a number")? };
+    bench::watch_memory();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match phase.as_str() {
         "keys" => questions::print(&bench),

@@ -4,7 +4,9 @@
 //! segments together: that place is found by halving the range of keys. How many tracks lie before a document is summed up
 //! once a commit, every [`STEP`] documents.
 
+use std::num::NonZero;
 use std::ops::Range;
+use std::thread;
 
 use serde::{Deserialize, Serialize};
 use tantivy::{DocAddress, DocId, Searcher, SegmentReader};
@@ -20,6 +22,10 @@ use super::{Hit, View};
 const STEP: u32 = 512;
 /// Tracks on one page.
 const MAX_PAGE: usize = 10_000;
+/// Processors that read one page.
+const MAX_SHARES: usize = 4;
+/// Hits that are worth a thread.
+const LEAST_SHARE: usize = 50;
 
 /// An order of all tracks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,7 +147,7 @@ impl View {
             }
         }
         let next = (!ended).then_some(offset + page.len() as u64);
-        Ok(Listing { tracks: shown(search, &page)?, next })
+        Ok(Listing { tracks: self.shown(&page)?, next })
     }
 
     fn by_album(&self, search: &mut Search<'_>, offset: u64, limit: usize) -> Result<Listing, IndexError> {
@@ -154,7 +160,7 @@ impl View {
             let start = offset.saturating_sub(at).min(rows);
             for row in start..rows {
                 if page.len() == limit {
-                    return Ok(Listing { tracks: shown(search, &page)?, next: Some(at + row) });
+                    return Ok(Listing { tracks: self.shown(&page)?, next: Some(at + row) });
                 }
                 let Some(address) = search.document_of(Kind::Track, row_at(*first, row as u32))? else { continue };
                 if !search.columns(address).facts(address.doc_id).withdrawn() {
@@ -163,15 +169,30 @@ impl View {
             }
             at += rows;
         }
-        Ok(Listing { tracks: shown(search, &page)?, next: None })
+        Ok(Listing { tracks: self.shown(&page)?, next: None })
     }
-}
 
-fn shown(search: &mut Search<'_>, page: &[DocAddress]) -> Result<Vec<Hit>, IndexError> {
-    page.iter()
-        .map(|address| {
-            let key = search.columns(*address).key(address.doc_id);
-            search.hit(*address, i32::from(key.standing().popularity))
+    /// The rows of a page. Of tracks that nobody listens to each is in a block of its own, and its album in another, so
+    /// that the processors share them.
+    fn shown(&self, page: &[DocAddress]) -> Result<Vec<Hit>, IndexError> {
+        let hits = |part: &[DocAddress]| -> Result<Vec<Hit>, IndexError> {
+            let mut search = self.search(&super::NO_FILTERS);
+            let hit = |address: &DocAddress| {
+                let key = search.columns(*address).key(address.doc_id);
+                search.hit(*address, i32::from(key.standing().popularity))
+            };
+            part.iter().map(hit).collect()
+        };
+        let shares = thread::available_parallelism().map_or(1, NonZero::get).min(MAX_SHARES);
+        let mut parts = page.chunks(page.len().div_ceil(shares).max(LEAST_SHARE));
+        let first = parts.next().unwrap_or_default();
+        thread::scope(|scope| {
+            let others: Vec<_> = parts.map(|part| scope.spawn(|| hits(part))).collect();
+            let mut all = hits(first)?;
+            for other in others {
+                all.extend(other.join().expect("as it would have ended here")?);
+            }
+            Ok(all)
         })
-        .collect()
+    }
 }
