@@ -1,6 +1,7 @@
 //! The data files of tracks, albums and artists, as far as the index has their rows and keys.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -253,12 +254,12 @@ impl<'a> Rows<'a> {
         Ok(Some(block.row(row as usize % BLOCK_ROWS)?))
     }
 
-    /// The rows that have a key, in the order of ranks; `which` rows of a block do is settled there.
+    /// The rows that have a key, in the order of ranks; `which` rows of some blocks of a file do is settled there.
     fn with_key(
         &mut self,
         kind: Kind,
         key: (KeyKind, KeyHash),
-        which: impl Fn(&Block) -> Result<Vec<usize>, BesideError>,
+        which: impl Fn(&mut Self, usize, Range<u32>) -> Result<Vec<u32>, BesideError>,
     ) -> Result<Vec<RowAt>, BesideError> {
         let mut found = Vec::new();
         let files = self.files;
@@ -269,10 +270,9 @@ impl<'a> Rows<'a> {
                 let first = files.of(kind)[number].0;
                 match place {
                     Place::Row(row) => found.push(row_at(first, row)),
-                    Place::Block(block) => {
-                        let read = self.block(kind, number, block)?;
-                        let rows = which(&read)?.into_iter();
-                        found.extend(rows.map(|row| row_at(first, block * BLOCK_ROWS as u32 + row as u32)));
+                    Place::Blocks(block) => {
+                        let rows = which(self, number, block..block.saturating_add(key.0.span()))?.into_iter();
+                        found.extend(rows.map(|row| row_at(first, row)));
                     }
                 }
             }
@@ -281,23 +281,40 @@ impl<'a> Rows<'a> {
         Ok(found)
     }
 
+    /// The same, where a block knows which of its rows it is.
+    fn with_key_of_block(
+        &mut self,
+        kind: Kind,
+        key: (KeyKind, KeyHash),
+        which: impl Fn(&Block) -> Result<Vec<usize>, BesideError>,
+    ) -> Result<Vec<RowAt>, BesideError> {
+        self.with_key(kind, key, |rows, file, blocks| {
+            let mut found = Vec::new();
+            for block in blocks {
+                let read = rows.block(kind, file, block)?;
+                found.extend(which(&read)?.into_iter().map(|row| block * BLOCK_ROWS as u32 + row as u32));
+            }
+            Ok(found)
+        })
+    }
+
     /// The rows with this id, in the order of ranks: almost always one.
     pub(crate) fn with_id(&mut self, kind: Kind, id: Id) -> Result<Vec<RowAt>, BesideError> {
-        self.with_key(kind, (KeyKind::Id, KeyHash::of_id(id)), |block| {
-            Ok((0..block.ids().len()).filter(|row| block.ids()[*row] == id).collect())
+        self.with_key(kind, (KeyKind::Id, KeyHash::of_id(id)), |rows, file, blocks| {
+            rows.files.of(kind)[file].1.rows.rows_with_id(id, blocks)
         })
     }
 
     /// The tracks of an album.
     pub(crate) fn on_album(&mut self, album: Id) -> Result<Vec<RowAt>, BesideError> {
         let key = (KeyKind::Album, KeyHash::of_id(album));
-        self.with_key(Kind::Track, key, |block| block.on_album(album))
+        self.with_key_of_block(Kind::Track, key, |block| block.on_album(album))
     }
 
     /// The tracks or albums on which an artist is credited.
     pub(crate) fn by_artist(&mut self, kind: Kind, artist: Id) -> Result<Vec<RowAt>, BesideError> {
         let key = (KeyKind::Artist, KeyHash::of_id(artist));
-        self.with_key(kind, key, |block| block.by_artist(artist))
+        self.with_key_of_block(kind, key, |block| block.by_artist(artist))
     }
 
     /// The tracks with this ISRC.
@@ -307,17 +324,18 @@ impl<'a> Rows<'a> {
             let found = block.isrc(*row).and_then(|found| found.parse::<fonoteca_model::Isrc>().ok());
             found.is_some_and(|found| found.as_str() == isrc)
         };
-        self.with_key(Kind::Track, key, |block| Ok((0..block.ids().len()).filter(|row| has(block, row)).collect()))
+        let which = |block: &Block| Ok((0..block.ids().len()).filter(|row| has(block, row)).collect());
+        self.with_key_of_block(Kind::Track, key, which)
     }
 
     /// The albums with this UPC.
     pub(crate) fn with_upc(&mut self, upc: &str) -> Result<Vec<RowAt>, BesideError> {
-        self.with_key(Kind::Album, (KeyKind::Upc, KeyHash::of_code(upc)), |_| Ok(Vec::new()))
+        self.with_key(Kind::Album, (KeyKind::Upc, KeyHash::of_code(upc)), |_, _, _| Ok(Vec::new()))
     }
 
     /// What has this MusicBrainz id, and another id at its source.
     pub(crate) fn with_mbid(&mut self, kind: Kind, mbid: [u8; 16]) -> Result<Vec<RowAt>, BesideError> {
-        self.with_key(kind, (KeyKind::Mbid, KeyHash::of_bytes(mbid)), |_| Ok(Vec::new()))
+        self.with_key(kind, (KeyKind::Mbid, KeyHash::of_bytes(mbid)), |_, _, _| Ok(Vec::new()))
     }
 
     /// The album with this id, when albums are asked for in about the order of their rows: looked for where the last one

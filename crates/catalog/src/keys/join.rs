@@ -11,12 +11,10 @@ use std::thread;
 use super::section::SectionWriter;
 use super::{Covered, FORMAT, KeyKind, Keys, Place, blocks_of, put_covered};
 use crate::beside::{BesideError, FrameWriter};
+use crate::rowstore::BLOCK_ROWS;
 
 /// Keys that a thread sorts at once, on the average: 16 MB.
 const SLICE: u64 = 1 << 20;
-/// Bits of a hash that are checked where the row store does not have the key: of a thousand million keys that nobody has,
-/// four have a wrong candidate. What is to be joined has all bits, so that none are lost the first time.
-const SURE_BITS: u32 = 32;
 /// Slices that are sorted at the same time.
 const THREADS: u64 = 2;
 
@@ -49,15 +47,19 @@ pub(crate) fn join(
             all.iter().map(|keys| keys.extent(kind)).filter(|(count, _)| *count > 0).collect();
         let most = extents.iter().map(|(count, _)| u64::from(*count)).sum::<u64>();
         let known = extents.iter().map(|(_, bits)| *bits).min().unwrap_or(64);
-        let last_place = Place::last(kind, starts.last().copied().unwrap_or(0));
+        let last_place = kind.last_place(starts.last().copied().unwrap_or(0));
         let slice_bits = most.div_ceil(SLICE).next_power_of_two().ilog2();
-        let mut section = SectionWriter::begin(&mut frame, kind, most, last_place, (known, SURE_BITS));
+        let mut section = SectionWriter::begin(&mut frame, most, last_place, (known, kind.joined_bits()));
         let gather = &|slice: u64| -> Result<Vec<(u64, u32)>, BesideError> {
             let mut gathered = Vec::new();
             for (keys, numbers) in all.iter().zip(&numbers) {
                 keys.each_in_slice(kind, slice, slice_bits, |hash, file, place| {
                     if let Some(number) = numbers[file] {
-                        gathered.push((hash & u64::MAX << (64 - known), place.on(starts[number])));
+                        let first_row = match place {
+                            Place::Blocks(first) => first * BLOCK_ROWS as u32,
+                            Place::Row(row) => row,
+                        };
+                        gathered.push((hash & u64::MAX << (64 - known), kind.place(first_row, starts[number])));
                     }
                 })?;
             }

@@ -6,8 +6,9 @@
 //! reading the row, except where the row store does not have the key, and there so many bits are kept that none is wrong. A
 //! look-up reads two short pieces, some 60 bytes.
 //!
-//! Most kinds say in which block of the row store a row is, not which row of it: the block is read anyway. The blocks of
-//! several Parquet files are numbered through.
+//! Most kinds say in which block of the row store a row is, not which row of it: the block is read anyway. An id says in
+//! which of [`SPAN`] blocks, since ids lie as they are and thousands of them are looked at in no time. The blocks of several
+//! Parquet files are numbered through, each file from a multiple of [`SPAN`] on.
 
 mod join;
 mod read;
@@ -23,7 +24,10 @@ use fonoteca_model::Id;
 use crate::beside::{Cursor, Format, Wrong, put_text, put_varint};
 use crate::rowstore::BLOCK_ROWS;
 
-const FORMAT: Format = Format { magic: b"fonokeys", version: 2 };
+const FORMAT: Format = Format { magic: b"fonokeys", version: 3 };
+
+/// Blocks that the place of an id covers.
+const SPAN: u32 = 32;
 
 /// A Parquet file whose rows' keys are in a file of keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,12 +54,13 @@ fn covered(bytes: &mut Cursor<'_>) -> Result<Vec<Covered>, Wrong> {
     (0..bytes.count(2)?).map(|_| file(bytes)).collect()
 }
 
-/// The first block of each file when they are numbered through, and one more: how many there are. None when their rows are
+/// The first block of each file when they are numbered through, and one more: where the last one ends. None when their rows are
 /// more than can be numbered.
 fn blocks_of(files: &[Covered]) -> Option<Vec<u32>> {
     let mut starts = vec![0_u32];
     for file in files {
-        starts.push(starts.last()?.checked_add(file.rows.div_ceil(BLOCK_ROWS as u32))?);
+        let blocks = file.rows.div_ceil(BLOCK_ROWS as u32).next_multiple_of(SPAN);
+        starts.push(starts.last()?.checked_add(blocks)?);
     }
     starts.last()?.checked_mul(BLOCK_ROWS as u32)?;
     Some(starts)
@@ -88,6 +93,11 @@ impl KeyKind {
     /// Whether the row store has the key, so that a candidate can be settled there.
     const fn is_in_rows(self) -> bool {
         matches!(self, Self::Id | Self::Isrc | Self::Album | Self::Artist)
+    }
+
+    /// Blocks that a place covers.
+    pub(crate) const fn span(self) -> u32 {
+        if matches!(self, Self::Id) { SPAN } else { 1 }
     }
 }
 
@@ -125,39 +135,39 @@ impl KeyHash {
 /// Where a key leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Place {
-    /// Some row of this block, perhaps.
-    Block(u32),
+    /// Some row of this block, perhaps, or of those behind it that the kind's place covers, if the file has them.
+    Blocks(u32),
     /// This row.
     Row(u32),
 }
 
-impl Place {
-    pub(crate) const fn block(self) -> u32 {
-        match self {
-            Self::Block(block) => block,
-            Self::Row(row) => row / BLOCK_ROWS as u32,
+impl KeyKind {
+    /// The number of the place of a row, in a file whose blocks are numbered on from `start`.
+    const fn place(self, row: u32, start: u32) -> u32 {
+        if self.is_in_rows() {
+            (start + row / BLOCK_ROWS as u32) / self.span()
+        } else {
+            start * BLOCK_ROWS as u32 + row
         }
     }
 
-    /// As a number, in a file whose blocks are numbered on from `start`.
-    const fn on(self, start: u32) -> u32 {
-        match self {
-            Self::Block(block) => start + block,
-            Self::Row(row) => start * BLOCK_ROWS as u32 + row,
-        }
+    /// The first block of the place with this number.
+    const fn block(self, place: u32) -> u32 {
+        if self.is_in_rows() { place.saturating_mul(self.span()) } else { place / BLOCK_ROWS as u32 }
     }
 
-    /// The place in the file whose blocks are numbered on from `start`.
-    const fn back(self, start: u32) -> Self {
-        match self {
-            Self::Block(block) => Self::Block(block - start),
-            Self::Row(row) => Self::Row(row - start * BLOCK_ROWS as u32),
+    /// The place with this number, in a file whose blocks are numbered on from `start`, which is not beyond it.
+    const fn in_file(self, place: u32, start: u32) -> Place {
+        if self.is_in_rows() {
+            Place::Blocks(self.block(place) - start)
+        } else {
+            Place::Row(place - start * BLOCK_ROWS as u32)
         }
     }
 
     /// The largest number that a place can have in so many blocks.
-    const fn last(kind: KeyKind, blocks: u32) -> u32 {
-        if kind.is_in_rows() { blocks } else { blocks * BLOCK_ROWS as u32 }.saturating_sub(1)
+    const fn last_place(self, blocks: u32) -> u32 {
+        if self.is_in_rows() { blocks / self.span() } else { blocks * BLOCK_ROWS as u32 }.saturating_sub(1)
     }
 }
 

@@ -155,11 +155,10 @@ impl Keys {
     }
 
     fn located(&self, kind: KeyKind, place: u32) -> Result<(usize, Place), BesideError> {
-        let place = if kind.is_in_rows() { Place::Block(place) } else { Place::Row(place) };
-        let file = self.starts.partition_point(|start| *start <= place.block()).saturating_sub(1);
+        let file = self.starts.partition_point(|start| *start <= kind.block(place)).saturating_sub(1);
         if file >= self.files.len() {
             return Err(self.frame.damaged("a key leads beyond its rows"));
         }
-        Ok((file, place.back(self.starts[file])))
+        Ok((file, kind.in_file(place, self.starts[file])))
     }
 }

@@ -5,12 +5,34 @@ use crate::beside::{BesideError, Cursor, FrameWriter, Wrong, put_varint};
 
 /// Keys in a bucket, on the average.
 pub(super) const BUCKET: u64 = 16;
-/// Bits of a hash that are kept behind those that name the bucket, where the row store settles candidates: one look-up in
-/// four has a wrong candidate, which costs some 10 µs and is passed over. A bit more costs half a byte a track.
-const CHECK_BITS: u32 = 6;
-/// Bits of a hash that each file keeps, bucket and check together, so that what is joined from small files can still tell
-/// keys apart: of 256 million keys, a look-up then has one wrong candidate.
-const KEPT_BITS: u32 = 28;
+/// How many bits of its hash a key keeps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bits {
+    /// Behind those that name the bucket.
+    check: u32,
+    /// Of all, at least.
+    all: u32,
+}
+
+impl KeyKind {
+    /// In the file of one Parquet file, which is to be joined with any number of others: of 4,000 million keys, a look-up
+    /// would have one wrong candidate. Where nothing settles candidates, all bits.
+    pub(super) const fn kept_bits(self) -> Bits {
+        if self.is_in_rows() { Bits { check: 6, all: 32 } } else { Bits { check: 64, all: 64 } }
+    }
+
+    /// In what is joined. Where the row store settles candidates: one look-up in four has a wrong one, or one in two where
+    /// that is an id, which costs some 10 µs; half a byte a track would make them half as many. What is joined from few keys
+    /// has so many bits that it can be joined again when there are a hundred times as many. Where nothing settles candidates:
+    /// of a thousand million keys that nobody has, four have a wrong candidate.
+    pub(super) const fn joined_bits(self) -> Bits {
+        match self {
+            Self::Id => Bits { check: 5, all: 24 },
+            _ if self.is_in_rows() => Bits { check: 6, all: 24 },
+            _ => Bits { check: 32, all: 32 },
+        }
+    }
+}
 
 /// How the keys of a section are laid out, and where.
 #[derive(Debug, Clone, Copy)]
@@ -73,21 +95,10 @@ pub(super) struct SectionWriter<'a> {
 }
 
 impl<'a> SectionWriter<'a> {
-    /// At most `most` keys with places up to `last_place`; `known` bits of their hashes are right. Where nothing settles
-    /// candidates, `sure` bits are checked.
-    pub(super) fn begin(
-        frame: &'a mut FrameWriter,
-        kind: KeyKind,
-        most: u64,
-        last_place: u32,
-        (known, sure): (u32, u32),
-    ) -> Self {
+    /// At most `most` keys with places up to `last_place`; `known` bits of their hashes are right.
+    pub(super) fn begin(frame: &'a mut FrameWriter, most: u64, last_place: u32, (known, bits): (u32, Bits)) -> Self {
         let bucket_bits = (most / BUCKET).checked_ilog2().unwrap_or(0).min(known - 1).min(32);
-        let check_bits = if kind.is_in_rows() {
-            CHECK_BITS.max(KEPT_BITS.saturating_sub(bucket_bits)).min(known - bucket_bits)
-        } else {
-            sure.min(known - bucket_bits)
-        };
+        let check_bits = bits.check.max(bits.all.saturating_sub(bucket_bits)).min(known - bucket_bits);
         let place_bits = 32 - last_place.leading_zeros();
         let keys_at = frame.position();
         let section = Section { count: 0, bucket_bits, check_bits, place_bits, buckets_at: 0, keys_at };

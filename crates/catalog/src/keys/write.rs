@@ -5,7 +5,6 @@ use std::path::Path;
 use super::section::SectionWriter;
 use super::{Covered, FORMAT, KeyHash, KeyKind, put_covered};
 use crate::beside::{BesideError, FrameWriter};
-use crate::rowstore::BLOCK_ROWS;
 
 /// Keys that are being gathered: 16 bytes of memory each.
 #[derive(Default)]
@@ -16,7 +15,7 @@ pub(crate) struct KeysWriter {
 impl KeysWriter {
     /// Notes that `row` has a key. Rows come in order.
     pub(crate) fn push(&mut self, kind: KeyKind, hash: KeyHash, row: u32) {
-        let place = if kind.is_in_rows() { row / BLOCK_ROWS as u32 } else { row };
+        let place = kind.place(row, 0);
         let keys = &mut self.kinds[usize::from(kind.code())];
         // The tracks of an album follow each other.
         if keys.last() != Some(&(hash.0, place)) {
@@ -32,7 +31,7 @@ impl KeysWriter {
         for (kind, mut keys) in KeyKind::ALL.into_iter().zip(self.kinds) {
             keys.sort_unstable();
             let last_place = keys.iter().map(|(_, place)| *place).max().unwrap_or(0);
-            let mut section = SectionWriter::begin(&mut frame, kind, keys.len() as u64, last_place, (64, 64));
+            let mut section = SectionWriter::begin(&mut frame, keys.len() as u64, last_place, (64, kind.kept_bits()));
             for (hash, place) in keys {
                 section.push(hash, place)?;
             }

@@ -1,26 +1,23 @@
 //! Reading a row store.
 
-use std::cell::RefCell;
+use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crc32fast::Hasher;
-use zstd::dict::DecoderDictionary;
-use zstd::zstd_safe::{self, DCtx};
+use fonoteca_model::Id;
 
 use super::block::ids_of;
+use super::models::Models;
 use super::plain::{Layout, Plain, WIDTH};
 use super::{BLOCK_ROWS, BatchOf, Block, FORMAT, Origin};
 use crate::beside::{BesideError, Cursor, Frame, Wrong};
 
-/// Longest block that is believed, before compression.
-const MAX_BLOCK_BYTES: u64 = 256 << 20;
+/// The words of a file, unpacked; more are not believed.
+const MAX_MODELS: u64 = 256 << 20;
 const HEAD: u64 = 12;
-
-thread_local! {
-    /// Making one takes as long as to unpack a block.
-    static CONTEXT: RefCell<DCtx<'static>> = RefCell::new(DCtx::create());
-}
+/// Bytes in front of a block.
+const CHECKSUM: u64 = 4;
 
 /// A row store, open. Reads take no lock: any number of threads may read at once.
 pub(crate) struct RowStore {
@@ -29,11 +26,21 @@ pub(crate) struct RowStore {
     rows: u32,
     /// The ids of the Parquet file; none: the blocks have them.
     plain: Option<Arc<Plain>>,
-    dictionary: Option<DecoderDictionary<'static>>,
+    /// What is likely in the file: read when the first block is.
+    models: OnceLock<Models>,
+    packed_models: Packed,
     /// Where each block begins, and where the last one ends.
     starts: Vec<u64>,
     batches: Vec<BatchOf>,
     batch_of_rows: Vec<(u32, u16)>,
+}
+
+/// Where the models lie, and how long they are when they are unpacked.
+struct Packed {
+    position: u64,
+    length: u64,
+    unpacked: u64,
+    checksum: u64,
 }
 
 impl RowStore {
@@ -57,9 +64,12 @@ impl RowStore {
             if layout.as_ref().is_some_and(|layout| layout.rows.count() != rows) {
                 return Err(Wrong("it has more or fewer ids than rows"));
             }
-            let length = bytes.count(1)?;
-            let dictionary = bytes.take(length)?;
-            let dictionary = (length > 0).then(|| DecoderDictionary::copy(dictionary));
+            let packed = Packed {
+                position: bytes.varint()?,
+                length: bytes.varint()?,
+                unpacked: bytes.varint()?,
+                checksum: bytes.varint()?,
+            };
             let blocks = bytes.count(1)?;
             if blocks != (rows as usize).div_ceil(BLOCK_ROWS) {
                 return Err(Wrong("it has more or fewer blocks than its rows need"));
@@ -86,12 +96,14 @@ impl RowStore {
                 let place = u16::try_from(bytes.varint()?).ok().filter(|place| usize::from(*place) < batches.len());
                 batch_of_rows.push((first, place.ok_or(Wrong("a row is of a batch that is not listed"))?));
             }
-            Ok((origin, rows, layout, dictionary, starts, batches, batch_of_rows))
+            Ok((origin, rows, layout, packed, starts, batches, batch_of_rows))
         };
         match read() {
-            Ok((origin, rows, layout, dictionary, starts, batches, batch_of_rows)) => {
+            Ok((origin, rows, layout, packed_models, starts, batches, batch_of_rows)) => {
                 let plain = None;
-                Ok((Self { frame, origin, rows, plain, dictionary, starts, batches, batch_of_rows }, layout))
+                let models = OnceLock::new();
+                let store = Self { frame, origin, rows, plain, models, packed_models, starts, batches, batch_of_rows };
+                Ok((store, layout))
             }
             Err(wrong) => Err((frame, wrong)),
         }
@@ -117,6 +129,24 @@ impl RowStore {
         self.batches[usize::from(*place)].as_ref()
     }
 
+    /// The rows with an id among those of some blocks, of which the last ones may be beyond the end. A block of such a row
+    /// is read next, and its checksum covers the ids.
+    pub(crate) fn rows_with_id(&self, id: Id, blocks: Range<u32>) -> Result<Vec<u32>, BesideError> {
+        let first = blocks.start.saturating_mul(BLOCK_ROWS as u32).min(self.rows);
+        let end = blocks.end.saturating_mul(BLOCK_ROWS as u32).min(self.rows);
+        let mut ids = Vec::new();
+        if let Some(plain) = &self.plain {
+            ids = plain.rows(first, (end - first) as usize)?;
+        } else {
+            for (block, rows) in blocks.zip((first..end).step_by(BLOCK_ROWS)) {
+                let rows = BLOCK_ROWS.min((self.rows - rows) as usize);
+                ids.extend(self.frame.read(self.starts[block as usize] + CHECKSUM, rows * WIDTH)?);
+            }
+        }
+        let ids = ids.as_chunks::<WIDTH>().0.iter().zip(first..);
+        Ok(ids.filter(|(found, _)| **found == id.0.to_le_bytes()).map(|(_, row)| row).collect())
+    }
+
     /// A block, whole.
     pub(crate) fn block(&self, block: u32) -> Result<Block, BesideError> {
         let beyond = || self.frame.damaged("a block beyond its end is asked for");
@@ -138,24 +168,25 @@ impl RowStore {
         if checksum.finalize() != expected {
             return Err(wrong(Wrong("a wrong checksum")));
         }
-        let unpacked = cursor.varint().map_err(wrong)?;
-        if unpacked > MAX_BLOCK_BYTES {
-            return Err(wrong(Wrong("it has another length than it says")));
-        }
-        let others = cursor.count(WIDTH).and_then(|count| cursor.take(count * WIDTH)).map_err(wrong)?;
-        let rest = self.unpack(cursor.0, unpacked as usize);
-        let rest = rest.map_err(|error| self.frame.damaged(format!("block {block}: {error}")))?;
-        Block::read(ids_of(&ids), &ids_of(others), self.plain.as_ref(), &rest).map_err(wrong)
+        Block::read(ids_of(&ids), self.plain.as_ref(), &mut self.models()?.reader(cursor.0)).map_err(wrong)
     }
 
-    fn unpack(&self, packed: &[u8], length: usize) -> std::io::Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(length);
-        let unpacked = CONTEXT.with_borrow_mut(|context| match &self.dictionary {
-            Some(dictionary) => context.decompress_using_ddict(&mut bytes, packed, dictionary.as_ddict()),
-            None => context.decompress(&mut bytes, packed),
-        });
-        unpacked.map_err(|code| std::io::Error::other(zstd_safe::get_error_name(code)))?;
-        Ok(bytes)
+    fn models(&self) -> Result<&Models, BesideError> {
+        if let Some(models) = self.models.get() {
+            return Ok(models);
+        }
+        let wrong = |what: &str| self.frame.damaged(format!("its words: {what}"));
+        let Packed { position, length, unpacked, checksum } = self.packed_models;
+        let length = usize::try_from(length).map_err(|_| wrong("they are too many"))?;
+        let packed = self.frame.read(position, length)?;
+        if u64::from(crc32fast::hash(&packed)) != checksum {
+            return Err(wrong("a wrong checksum"));
+        }
+        let room = usize::try_from(unpacked).ok().filter(|_| unpacked <= MAX_MODELS);
+        let room = room.ok_or_else(|| wrong("they are too many"))?;
+        let bytes = zstd::bulk::decompress(&packed, room).map_err(|error| wrong(&error.to_string()))?;
+        let models = Models::parse(&mut Cursor(&bytes)).map_err(|Wrong(what)| wrong(what))?;
+        Ok(self.models.get_or_init(|| models))
     }
 
     /// Reads everything: the checksum of the whole, each block, and the ids of the Parquet file.

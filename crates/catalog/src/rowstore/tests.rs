@@ -9,9 +9,11 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
 
+use super::encode::Encoder;
+use super::models::{Coder, Models, Tally, Tape};
 use super::survey::Survey;
-use super::{Origin, RowRef, RowStore, RowWriter, StoredRow};
-use crate::beside::BesideError;
+use super::{BLOCK_ROWS, Block, Origin, RowRef, RowStore, RowWriter, StoredRow};
+use crate::beside::{BesideError, Cursor};
 use crate::properties;
 use crate::schema::{Credit, Table, Track};
 
@@ -145,12 +147,37 @@ fn a_block_of_anything_is_no_panic() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as u8
     };
-    for length in (0..400).chain([4000]) {
-        let rest: Vec<u8> = (0..length).map(|_| if random() < 128 { random() % 4 } else { random() }).collect();
-        for rows in [0, 1, 3, 64] {
-            let ids: Vec<Id> = (0..rows).map(Id).collect();
-            if let Ok(block) = super::Block::read(ids, &[Id(1), Id(2)], None, &rest) {
-                (0..rows as usize).for_each(|row| drop(block.row(row)));
+    let all = many_rows(300);
+    for some in [0, 3, 300] {
+        let mut tally = Tally::default();
+        for rows in all[..some].chunks(BLOCK_ROWS) {
+            let mut encoder = Encoder::default();
+            rows.iter().for_each(|row| encoder.push(&row_ref(row)));
+            encoder.put(None, &mut Tape::new(&mut tally));
+        }
+        for to_come in [false, true] {
+            let mut kept = Vec::new();
+            Coder::of(&mut tally, to_come).models().put(&mut kept);
+            let models = Models::parse(&mut Cursor(&kept)).expect("they were written");
+            for length in (0..400).chain([4000]) {
+                let bytes: Vec<u8> = (0..length).map(|_| random()).collect();
+                for rows in [0, 1, 3, 64] {
+                    let ids: Vec<Id> = (0..rows).map(Id).collect();
+                    if let Ok(block) = Block::read(ids, None, &mut models.reader(&bytes)) {
+                        (0..rows as usize).for_each(|row| drop(block.row(row)));
+                    }
+                }
+                if let Ok(models) = Models::parse(&mut Cursor(&bytes)) {
+                    drop(Block::read(vec![Id(1)], None, &mut models.reader(&bytes)));
+                }
+                if length > 0 {
+                    let mut changed = kept.clone();
+                    let at = usize::from(random()) * kept.len() / 256;
+                    changed[at] ^= random();
+                    if let Ok(models) = Models::parse(&mut Cursor(&changed)) {
+                        drop(Block::read(vec![Id(1)], None, &mut models.reader(&bytes)));
+                    }
+                }
             }
         }
     }
