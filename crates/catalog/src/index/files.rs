@@ -320,12 +320,7 @@ impl<'a> Rows<'a> {
     /// The tracks with this ISRC.
     pub(crate) fn with_isrc(&mut self, isrc: &str) -> Result<Vec<RowAt>, BesideError> {
         let key = (KeyKind::Isrc, KeyHash::of_code(isrc));
-        let has = |block: &Block, row: &usize| {
-            let found = block.isrc(*row).and_then(|found| found.parse::<fonoteca_model::Isrc>().ok());
-            found.is_some_and(|found| found.as_str() == isrc)
-        };
-        let which = |block: &Block| Ok((0..block.ids().len()).filter(|row| has(block, row)).collect());
-        self.with_key_of_block(Kind::Track, key, which)
+        self.with_key_of_block(Kind::Track, key, |block| Ok(block.with_isrc(isrc)))
     }
 
     /// The albums with this UPC.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use fonoteca_model::{BlobId, Id};
+use fonoteca_model::{BlobId, Id, Isrc};
 
-use super::encode::{ISRC_NUMBERS, OTHER_DURATION, isrc_code};
+use super::encode::{ISRC_NUMBERS, OTHER_DURATION, isrc_code, isrc_parts};
 use super::models::{Of, Reader, Text};
 use super::plain::{Plain, WIDTH};
 use super::{BLOCK_ROWS, StoredRow};
@@ -309,8 +309,14 @@ impl Block {
         Ok((0..self.ids.len()).filter(|row| is[usize::from(self.credit_of[*row])]).collect())
     }
 
-    pub(crate) fn isrc(&self, row: usize) -> Option<String> {
-        self.isrcs.get(row)?.as_ref().map(CodedIsrc::text)
+    /// The rows with an ISRC, which is as [`Isrc`] writes it.
+    pub(crate) fn with_isrc(&self, isrc: &str) -> Vec<usize> {
+        let parts = isrc_parts(isrc).map(|(prefix, number)| (prefix, number as u32));
+        let is = |coded: &CodedIsrc| match coded {
+            CodedIsrc::Parts(prefix, number) => Some((*prefix, *number)) == parts,
+            CodedIsrc::Other(text) => text.parse::<Isrc>().is_ok_and(|found| found.as_str() == isrc),
+        };
+        (0..self.ids.len()).filter(|row| self.isrcs[*row].as_ref().is_some_and(is)).collect()
     }
 
     /// One row; it must be in the block.
@@ -324,7 +330,7 @@ impl Block {
             artist: self.artists.get(credit).to_owned(),
             artist_ids: artists.collect::<Result<Vec<Id>, BesideError>>()?,
             album_id: shared.album.map(|album| self.id_of(album, Plain::album)).transpose()?,
-            isrc: self.isrc(row),
+            isrc: self.isrcs[row].as_ref().map(CodedIsrc::text),
             year: shared.year,
             disc: shared.disc,
             number: self.numbers[row].and_then(|number| i32::try_from(number).ok()),

@@ -27,8 +27,8 @@ macro_rules! numbers {
 numbers! {
     /// How many words and what stands between them a title has, a name, a code.
     TitleWords, NameWords, CodeWords,
-    /// A byte of a word that is spelt and one; zero ends it.
-    Letter,
+    /// A byte of a word that is spelt and one; zero ends it. By what the byte before is: see [`Spelling`].
+    LetterFirst, LetterBehindSmall, LetterBehindAscii, LetterBehindLead, LetterBehindTail,
     /// Rows that follow one and have album, year, disc, cover and source in common with it.
     Run, Album, Year, Disc, Source, Cover, CoverBytes,
     Isrc, IsrcYear, IsrcNumber,
@@ -77,7 +77,11 @@ impl Of {
     const fn exact_bits(self) -> u32 {
         match self {
             // Bytes, and the end.
-            Self::Letter => 9,
+            Self::LetterFirst
+            | Self::LetterBehindSmall
+            | Self::LetterBehindAscii
+            | Self::LetterBehindLead
+            | Self::LetterBehindTail => 9,
             _ => 5,
         }
     }
@@ -224,9 +228,7 @@ impl Coder {
                     continue;
                 }
                 spelt += count;
-                for letter in letters(word) {
-                    tally.count(Of::Letter, letter, *count);
-                }
+                Spelling::letters(word).for_each(|(of, letter)| tally.count(of, letter, *count));
             }
             if spelt > 0 {
                 frequent.push(("", spelt, None));
@@ -295,7 +297,7 @@ impl Coder {
             } else {
                 code.write(self.spelling[text].ok_or(Wrong("a word has no code"))?, &mut bits);
                 let (word, _) = tally.words[text].list.get(place).ok_or(Wrong("a word is unknown"))?;
-                letters(word).for_each(|letter| self.number(Of::Letter, letter, &mut bits));
+                Spelling::letters(word).for_each(|(of, letter)| self.number(of, letter, &mut bits));
             }
         }
         for (words, symbols) in tally.words.iter_mut().zip(&self.symbols_of_words) {
@@ -305,9 +307,28 @@ impl Coder {
     }
 }
 
-/// A word spelt: each byte, and the end.
-fn letters(word: &str) -> impl Iterator<Item = u64> {
-    word.bytes().map(|byte| u64::from(byte) + 1).chain([0])
+/// How a word is spelt: what may follow a byte depends on what that is, above all on whether it is of a code, of a word, or
+/// of another script.
+struct Spelling(Of);
+
+impl Spelling {
+    const START: Self = Self(Of::LetterFirst);
+
+    /// The kind of the next letter, in front of which there is this byte.
+    const fn behind(byte: u8) -> Self {
+        Self(match byte {
+            b'a'..=b'z' => Of::LetterBehindSmall,
+            0..0x80 => Of::LetterBehindAscii,
+            0xc0.. => Of::LetterBehindLead,
+            _ => Of::LetterBehindTail,
+        })
+    }
+
+    /// Each byte of a word, and the end.
+    fn letters(word: &str) -> impl Iterator<Item = (Of, u64)> {
+        let before = [Self::START].into_iter().chain(word.bytes().map(Self::behind));
+        before.map(|spelling| spelling.0).zip(word.bytes().map(|byte| u64::from(byte) + 1).chain([0]))
+    }
 }
 
 /// The code of the numbers of one kind.
@@ -482,11 +503,15 @@ impl Reader<'_> {
 
     fn spelt(&mut self) -> Result<String, Wrong> {
         let mut bytes = Vec::new();
+        let mut spelling = Spelling::START;
         loop {
-            match self.number(Of::Letter)? {
-                0 => return String::from_utf8(bytes).map_err(|_| Wrong("a word is not UTF-8")),
-                letter => bytes.push(u8::try_from(letter - 1).map_err(|_| Wrong("a letter is none"))?),
+            let letter = self.number(spelling.0)?;
+            if letter == 0 {
+                return String::from_utf8(bytes).map_err(|_| Wrong("a word is not UTF-8"));
             }
+            let byte = u8::try_from(letter - 1).map_err(|_| Wrong("a letter is none"))?;
+            bytes.push(byte);
+            spelling = Spelling::behind(byte);
             self.count(1)?;
         }
     }
