@@ -3,6 +3,7 @@
 //! A fault in a mapped file has the kernel read on behind it, up to as much as is set for the disk: some hundred KiB on most
 //! machines, 8 MiB on some. That is right for lists of documents, which are read from their start on. Columns and dictionaries
 //! are looked at here and there, a page each, and whoever reads all of a column reads the file before ([`read_through`]).
+//! The document store is packed ([`super::packed`]).
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -12,6 +13,8 @@ use std::sync::Arc;
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
 use tantivy::directory::{DirectoryLock, FileHandle, Lock, MmapDirectory, WatchCallback, WatchHandle, WritePtr};
 use tantivy::{Directory, SegmentReader};
+
+use super::packed::{Packed, pack};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Mapped {
@@ -31,10 +34,19 @@ impl Mapped {
     }
 }
 
+/// Whether a file is one of those that hold next to nothing.
+fn is_packed(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "store")
+}
+
 impl Directory for Mapped {
     fn get_file_handle(&self, path: &Path) -> Result<Arc<dyn FileHandle>, OpenReadError> {
-        let is_looked_at =
-            path.extension().is_some_and(|ending| ending == "fast" || ending == "term" || ending == "store");
+        let is_looked_at = path.extension().is_some_and(|ending| ending == "fast" || ending == "term");
+        if is_packed(path) {
+            let file = self.here_and_there.get_file_handle(path)?;
+            let packed = Packed::open(path, file);
+            return Ok(Arc::new(packed.map_err(|error| OpenReadError::wrap_io_error(error, path.to_owned()))?));
+        }
         if is_looked_at { &self.here_and_there } else { &self.all }.get_file_handle(path)
     }
 
@@ -47,7 +59,8 @@ impl Directory for Mapped {
     }
 
     fn open_write(&self, path: &Path) -> Result<WritePtr, OpenWriteError> {
-        self.all.open_write(path)
+        let file = self.all.open_write(path)?;
+        Ok(if is_packed(path) { pack(file) } else { file })
     }
 
     fn atomic_read(&self, path: &Path) -> Result<Vec<u8>, OpenReadError> {

@@ -9,7 +9,7 @@ use tantivy::TantivyDocument;
 use tantivy::schema::{
     BytesOptions, FAST, Field, IndexRecordOption, NumericOptions, STORED, Schema, TextFieldIndexing, TextOptions, Value,
 };
-use tantivy::store::{Compressor, ZstdCompressor};
+use tantivy::store::Compressor;
 use tantivy::{IndexSettings, IndexSortByField, Order, Term};
 
 use super::columns::Facts;
@@ -17,7 +17,7 @@ use super::document::{Document, Kind, RowAt, SortKey, Standing};
 use super::words;
 
 /// The version of everything below `index/`. An older one is replaced, a newer one refused.
-pub(crate) const FORMAT: u32 = 5;
+pub(crate) const FORMAT: u32 = 6;
 
 /// Leading bytes of a blob's root that are indexed: as sure as our ids are.
 const ROOT_BYTES: usize = 8;
@@ -128,8 +128,8 @@ impl Fields {
     pub(crate) fn settings() -> IndexSettings {
         IndexSettings {
             sort_by_field: Some(IndexSortByField { field: "key".to_owned(), order: Order::Desc }),
-            // Hardly anything is stored, but the place of each document's nothing is: 4 bytes that LZ4 does not make fewer.
-            docstore_compression: Compressor::Zstd(ZstdCompressor::default()),
+            // The file is packed as a whole.
+            docstore_compression: Compressor::None,
             ..IndexSettings::default()
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! index/.lock        held by whoever writes
-//! index/current      {"format": 5, "generation": "7"}, replaced by a rename
-//! index/7/           a Tantivy index; its commit payload is {"format": 5, "versions": {"tracks": 12, ...}, "files": ...};
+//! index/current      {"format": 6, "generation": "7"}, replaced by a rename
+//! index/7/           a Tantivy index; its commit payload is {"format": 6, "versions": {"tracks": 12, ...}, "files": ...};
 //!                    and `words`, all of them in one list
 //! index/rows/        rows and keys of data files, which all generations share
 //! ```

@@ -124,9 +124,10 @@ impl Keys {
 
     /// Where some buckets begin and the last of them ends.
     fn starts_of(&self, section: Section, first: u64, buckets: usize) -> Result<Vec<u32>, BesideError> {
-        let bytes = self.frame.read(section.buckets_at + first * 4, (buckets + 1) * 4)?;
-        let starts: Vec<u32> = bytes.as_chunks::<4>().0.iter().map(|start| u32::from_le_bytes(*start)).collect();
-        if !starts.is_sorted() || starts.last().is_none_or(|last| *last > section.count) {
+        let (at, length) = section.starts_at(first, buckets);
+        let starts = section.starts(&self.frame.read(at, length)?, first, buckets);
+        if starts.len() != buckets + 1 || !starts.is_sorted() || starts.last().is_none_or(|last| *last > section.count)
+        {
             return Err(self.frame.damaged("a bucket ends before it begins"));
         }
         Ok(starts)

@@ -5,6 +5,9 @@ use crate::beside::{BesideError, Cursor, FrameWriter, Wrong, put_varint};
 
 /// Keys in a bucket, on the average.
 pub(super) const BUCKET: u64 = 16;
+/// Buckets that have one start in full, and how far theirs are from it in 2 bytes each, where those suffice.
+const GROUP: usize = 64;
+const GROUP_BYTES: usize = 4 + GROUP * 2;
 /// How many bits of its hash a key keeps.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bits {
@@ -21,14 +24,14 @@ impl KeyKind {
         if self.is_in_rows() { Bits { check: 6, all: 32 } } else { Bits { check: 64, all: 64 } }
     }
 
-    /// In what is joined. Where the row store settles candidates: one look-up in four has a wrong one, or one in two where
-    /// that is an id, which costs some 10 µs; half a byte a track would make them half as many. What is joined from few keys
-    /// has so many bits that it can be joined again when there are a hundred times as many. Where nothing settles candidates:
-    /// of a thousand million keys that nobody has, four have a wrong candidate.
+    /// In what is joined. Where the row store settles candidates: one look-up in two has a wrong one (of ids one), which costs
+    /// some 10 µs; half a byte a track would make them half as many. What is joined from few keys has so many bits that it can
+    /// be joined again when there are a hundred times as many. Where nothing settles candidates: of a thousand million keys
+    /// that nobody has, four have a wrong candidate.
     pub(super) const fn joined_bits(self) -> Bits {
         match self {
-            Self::Id => Bits { check: 5, all: 24 },
-            _ if self.is_in_rows() => Bits { check: 6, all: 24 },
+            Self::Id => Bits { check: 4, all: 23 },
+            _ if self.is_in_rows() => Bits { check: 5, all: 24 },
             _ => Bits { check: 32, all: 32 },
         }
     }
@@ -42,6 +45,8 @@ pub(super) struct Section {
     pub check_bits: u32,
     pub place_bits: u32,
     pub buckets_at: u64,
+    /// Where buckets begin is told in groups.
+    pub grouped: bool,
     pub keys_at: u64,
 }
 
@@ -73,7 +78,8 @@ impl Section {
         if buckets_at > 1 << 62 || keys_at > 1 << 62 {
             return Err(Wrong("its keys lie beyond its end"));
         }
-        Ok(Self { count, bucket_bits, check_bits, place_bits, buckets_at, keys_at })
+        let grouped = bytes.byte()? != 0;
+        Ok(Self { count, bucket_bits, check_bits, place_bits, buckets_at, grouped, keys_at })
     }
 
     fn put(self, footer: &mut Vec<u8>) {
@@ -81,6 +87,34 @@ impl Section {
         footer.extend([self.bucket_bits as u8, self.check_bits as u8, self.place_bits as u8]);
         put_varint(footer, self.buckets_at);
         put_varint(footer, self.keys_at);
+        footer.push(u8::from(self.grouped));
+    }
+
+    /// Where in the file it is told where some buckets begin, and in how many bytes.
+    pub(super) const fn starts_at(self, first: u64, buckets: usize) -> (u64, usize) {
+        if self.grouped {
+            let groups = (first as usize % GROUP + buckets) / GROUP + 1;
+            (self.buckets_at + first / GROUP as u64 * GROUP_BYTES as u64, groups * GROUP_BYTES)
+        } else {
+            (self.buckets_at + first * 4, (buckets + 1) * 4)
+        }
+    }
+
+    /// Where the buckets begin, and the last of them ends, in those bytes.
+    pub(super) fn starts(self, bytes: &[u8], first: u64, buckets: usize) -> Vec<u32> {
+        if !self.grouped {
+            return bytes.as_chunks::<4>().0.iter().map(|start| u32::from_le_bytes(*start)).collect();
+        }
+        let of_group = |group: &[u8; GROUP_BYTES]| -> [u32; GROUP] {
+            let (base, others) = group.split_first_chunk::<4>().expect("a start is in front");
+            let mut others = others.as_chunks::<2>().0.iter();
+            std::array::from_fn(|_| {
+                let further = others.next().map_or(0, |further| u16::from_le_bytes(*further));
+                u32::from_le_bytes(*base).saturating_add(u32::from(further))
+            })
+        };
+        let all = bytes.as_chunks::<GROUP_BYTES>().0.iter().flat_map(of_group);
+        all.skip(first as usize % GROUP).take(buckets + 1).collect()
     }
 }
 
@@ -101,7 +135,7 @@ impl<'a> SectionWriter<'a> {
         let check_bits = bits.check.max(bits.all.saturating_sub(bucket_bits)).min(known - bucket_bits);
         let place_bits = 32 - last_place.leading_zeros();
         let keys_at = frame.position();
-        let section = Section { count: 0, bucket_bits, check_bits, place_bits, buckets_at: 0, keys_at };
+        let section = Section { count: 0, bucket_bits, check_bits, place_bits, buckets_at: 0, grouped: false, keys_at };
         Self { frame, section, starts: vec![0], packed: Packer::default(), last: None }
     }
 
@@ -134,8 +168,18 @@ impl<'a> SectionWriter<'a> {
         self.section.buckets_at = self.frame.position();
         // One more than there are buckets: where the last one ends.
         self.starts.resize((1 << self.section.bucket_bits) + 1, self.section.count);
-        for some in self.starts.chunks(1 << 14) {
-            let bytes: Vec<u8> = some.iter().flat_map(|start| start.to_le_bytes()).collect();
+        let furthest = self.starts.chunks(GROUP).map(|group| group[group.len() - 1] - group[0]).max();
+        self.section.grouped =
+            self.starts.len() > GROUP && furthest.is_some_and(|furthest| furthest <= u32::from(u16::MAX));
+        for group in self.starts.chunks(GROUP) {
+            let mut bytes = Vec::with_capacity(GROUP_BYTES);
+            if self.section.grouped {
+                bytes.extend(group[0].to_le_bytes());
+                bytes.extend(group.iter().flat_map(|start| ((start - group[0]) as u16).to_le_bytes()));
+                bytes.resize(GROUP_BYTES, 0);
+            } else {
+                bytes.extend(group.iter().flat_map(|start| start.to_le_bytes()));
+            }
             self.frame.write(&bytes)?;
         }
         self.section.put(footer);

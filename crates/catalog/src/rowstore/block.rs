@@ -13,6 +13,15 @@ use crate::beside::{BesideError, Wrong, unzigzag};
 /// Ids that one credit may have.
 const MAX_CREDIT: usize = 1 << 20;
 
+/// How much of a block is read: the parts in the order in which they lie, up to this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum UpTo {
+    Albums,
+    Isrcs,
+    Credits,
+    All,
+}
+
 /// A block, taken apart.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
@@ -122,14 +131,25 @@ pub(super) fn ids_of(bytes: &[u8]) -> Vec<Id> {
 
 impl Block {
     /// The block of these rows.
-    pub(super) fn read(ids: Vec<Id>, plain: Option<&Arc<Plain>>, reader: &mut Reader<'_>) -> Result<Self, Wrong> {
+    pub(super) fn read(
+        ids: Vec<Id>,
+        plain: Option<&Arc<Plain>>,
+        up_to: UpTo,
+        reader: &mut Reader<'_>,
+    ) -> Result<Self, Wrong> {
         let mut block = Self { ids, plain: plain.cloned(), ..Self::default() };
         let mut others = Vec::new();
         block.read_runs(&mut others, reader)?;
-        block.read_isrcs(reader)?;
-        block.read_credits(&mut others, reader)?;
-        block.read_numbers(reader)?;
-        (0..block.ids.len()).try_for_each(|_| block.titles.read(Text::Title, reader))?;
+        if up_to >= UpTo::Isrcs {
+            block.read_isrcs(reader)?;
+        }
+        if up_to >= UpTo::Credits {
+            block.read_credits(&mut others, reader)?;
+        }
+        if up_to == UpTo::All {
+            block.read_numbers(reader)?;
+            (0..block.ids.len()).try_for_each(|_| block.titles.read(Text::Title, reader))?;
+        }
         Ok(block)
     }
 

@@ -17,7 +17,7 @@ mod read;
 mod survey;
 mod write;
 
-pub(crate) use block::Block;
+pub(crate) use block::{Block, UpTo};
 pub(crate) use read::RowStore;
 pub(crate) use write::RowWriter;
 
@@ -26,7 +26,7 @@ use fonoteca_model::{BlobId, Id};
 use crate::beside::Format;
 
 /// Rows in one block.
-pub(crate) const BLOCK_ROWS: usize = 64;
+pub(crate) const BLOCK_ROWS: usize = 128;
 
 const FORMAT: Format = Format { magic: b"fonorows", version: 3 };
 

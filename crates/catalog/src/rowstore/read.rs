@@ -10,7 +10,7 @@ use fonoteca_model::Id;
 use super::block::ids_of;
 use super::models::Models;
 use super::plain::{Layout, Plain, WIDTH};
-use super::{BLOCK_ROWS, BatchOf, Block, FORMAT, Origin};
+use super::{BLOCK_ROWS, BatchOf, Block, FORMAT, Origin, UpTo};
 use crate::beside::{BesideError, Cursor, Frame, Wrong};
 
 /// The words of a file, unpacked; more are not believed.
@@ -149,6 +149,11 @@ impl RowStore {
 
     /// A block, whole.
     pub(crate) fn block(&self, block: u32) -> Result<Block, BesideError> {
+        self.part_of_block(block, UpTo::All)
+    }
+
+    /// A block of which only so much may be asked.
+    pub(crate) fn part_of_block(&self, block: u32, up_to: UpTo) -> Result<Block, BesideError> {
         let beyond = || self.frame.damaged("a block beyond its end is asked for");
         let ends = self.starts.get(block as usize..block as usize + 2).ok_or_else(beyond)?;
         let length = usize::try_from(ends[1] - ends[0]).map_err(|_| beyond())?;
@@ -168,7 +173,7 @@ impl RowStore {
         if checksum.finalize() != expected {
             return Err(wrong(Wrong("a wrong checksum")));
         }
-        Block::read(ids_of(&ids), self.plain.as_ref(), &mut self.models()?.reader(cursor.0)).map_err(wrong)
+        Block::read(ids_of(&ids), self.plain.as_ref(), up_to, &mut self.models()?.reader(cursor.0)).map_err(wrong)
     }
 
     fn models(&self) -> Result<&Models, BesideError> {
