@@ -59,7 +59,8 @@ tables! {
         fold: String => key,
         /// The artists as one text, as printed.
         artist_credit: String,
-        /// The artists and their roles.
+        /// The artists and their roles. A `name` may be empty: then it is what `artist_credit` says. Of a credit `a` it is
+        /// `coalesce(nullif(a.name, ''), artist_credit)`.
         artists: Vec<Credit>,
         /// UPC or EAN, 8 or 13 digits.
         upc: Option<String> => key,
@@ -93,7 +94,8 @@ tables! {
         title: String,
         /// The artists as one text, as printed.
         artist_credit: String,
-        /// The artists and their roles.
+        /// The artists and their roles. A `name` may be empty: then it is what `artist_credit` says. Of a credit `a` it is
+        /// `coalesce(nullif(a.name, ''), artist_credit)`.
         artists: Vec<Credit>,
         /// The album.
         album_id: Option<Id> => key,

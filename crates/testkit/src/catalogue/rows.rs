@@ -151,8 +151,8 @@ impl Made {
         let credit = artist.map_or("Various Artists", |(_, artist)| &artist.name);
         columns.artist_credit.append_value(credit);
         match artist {
-            Some((at, artist)) => columns.artists.push(&[(block.artist_ids[at], "main", &artist.name)]),
-            None => columns.artists.push(&[]),
+            Some((at, artist)) => columns.artists.push(credit, &[(block.artist_ids[at], "main", &artist.name)]),
+            None => columns.artists.push(credit, &[]),
         }
         columns.upc.append_value(upc(&mut random, sleeve.label));
         block.text.clear();
@@ -207,10 +207,10 @@ impl Made {
             block.text.clear();
             let _ = write!(block.text, "{} feat. {name}", artist.name);
             columns.artist_credit.append_value(&block.text);
-            columns.artists.push(&[main, (block.artist_ids[other], "featured", name)]);
+            columns.artists.push(&block.text, &[main, (block.artist_ids[other], "featured", name)]);
         } else {
             columns.artist_credit.append_value(&artist.name);
-            columns.artists.push(&[main]);
+            columns.artists.push(&artist.name, &[main]);
         }
         let of = &block.plan.albums[album];
         columns.album_id.push(block.album_id);

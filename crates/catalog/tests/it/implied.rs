@@ -1,0 +1,63 @@
+//! What follows from another column is left out of the tables, and seen nowhere else.
+
+use fonoteca_catalog::arrow::array::AsArray as _;
+use fonoteca_catalog::{Album, Batch, Credit, Snapshot, Track};
+
+use crate::archive::{Archive, commit, everything, sorted};
+use crate::sample::{album, credit, track};
+
+/// All texts of one column, in the order of the query.
+async fn texts(snapshot: &Snapshot, query: &str) -> Vec<String> {
+    let batches = snapshot.sql(query).await.expect("an answer");
+    let columns = batches.iter().map(|batch| batch.column(0).as_string::<i32>());
+    columns.flatten().map(|text| text.expect("no null").to_owned()).collect()
+}
+
+/// A row whose credit is one name, one whose credit is several, one with a second role, and one without anybody.
+fn credited() -> Batch {
+    let also = |role: &str, name: &str| Credit { role: role.into(), ..credit(name) };
+    Batch {
+        albums: vec![
+            album("a", "Zoë"),
+            Album { artists: vec![credit("Zoë"), credit("Ana")], ..album("b", "Zoë & Ana") },
+            Album { artists: Vec::new(), ..album("c", "Various Artists") },
+        ],
+        tracks: vec![
+            Track {
+                artists: vec![credit("Zoë"), also("composer", "Zoë"), also("mixer", "zoë")],
+                ..track("d", "Zoë", None)
+            },
+            Track { artists: vec![credit("Zoë"), also("featured", "Ana")], ..track("e", "Zoë feat. Ana", None) },
+            track("f", "", None),
+        ],
+        ..Batch::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_are_left_out_where_the_credit_has_them() {
+    let (archive, catalog) = Archive::new().await;
+    commit(&catalog, "job", 0, credited()).await;
+    let snapshot = catalog.snapshot().await.expect("snapshot");
+    let raw = |table: &str| {
+        format!(
+            "SELECT a['name'] FROM (SELECT title, unnest(artists) AS a FROM {table}) AS credits ORDER BY title, a['role']"
+        )
+    };
+    assert_eq!(texts(&snapshot, &raw("albums")).await, ["", "Zoë", "Ana"]);
+    assert_eq!(texts(&snapshot, &raw("tracks")).await, ["", "", "zoë", "Ana", "Zoë", ""]);
+    // As the page about the format has it, for any engine.
+    let named = |table: &str| {
+        format!(
+            "SELECT coalesce(nullif(a.name, ''), artist_credit) FROM \
+             (SELECT title, artist_credit, unnest(artists) AS a FROM {table}) AS credits ORDER BY title, a.role"
+        )
+    };
+    assert_eq!(texts(&snapshot, &named("albums")).await, ["Zoë", "Zoë", "Ana"]);
+    assert_eq!(texts(&snapshot, &named("tracks")).await, ["Zoë", "Zoë", "zoë", "Ana", "Zoë", ""]);
+    assert_eq!(everything(&catalog).await, sorted(credited()));
+    assert_eq!(everything(&archive.open().await).await, sorted(credited()), "also in another process");
+    // A part of what was read in one piece.
+    let last: Vec<Track> = snapshot.rows("title > 'd' ORDER BY title LIMIT 1").await.expect("rows");
+    assert_eq!(last, [credited().tracks[1].clone()]);
+}
