@@ -1,14 +1,16 @@
 //! What follows from another column of its row. The tables do not state it twice: it is left out where rows go into them, and
 //! filled in where rows come out as structs, so that only who reads the columns themselves has to know.
 
+use std::borrow::Cow;
 use std::iter::repeat_n;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, ListArray, RecordBatch, StringArray, StructArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::error::ArrowError;
+use fonoteca_model::fold::fold;
 
-use crate::schema::Table;
+use crate::schema::{LOCAL, Table};
 
 /// The name of a credit in a row whose artists are printed as `credit`: the tables leave it empty where it is the same.
 pub(crate) fn name_of<'a>(name: &'a str, credit: &'a str) -> &'a str {
@@ -19,10 +21,17 @@ pub(crate) fn name_of<'a>(name: &'a str, credit: &'a str) -> &'a str {
 struct Way {
     /// What becomes of the name of a credit in a row whose artists are printed as `credit`.
     name: for<'a> fn(name: &'a str, credit: &'a str) -> &'a str,
+    /// What becomes of the folded name of something that `source` calls `name`.
+    fold: for<'a> fn(folded: &'a str, name: &str, source: &str) -> Cow<'a, str>,
 }
 
-const LEAVE_OUT: Way = Way { name: |name, credit| if name == credit { "" } else { name } };
-const FILL_IN: Way = Way { name: name_of };
+const LEAVE_OUT: Way = Way {
+    name: |name, credit| if name == credit { "" } else { name },
+    // What is ingested finds its artists and albums by it.
+    fold: |folded, _, source| if source == LOCAL { folded.into() } else { "".into() },
+};
+const FILL_IN: Way =
+    Way { name: name_of, fold: |folded, name, _| if folded.is_empty() { fold(name).into() } else { folded.into() } };
 
 /// Rows as the tables have them. Of rows that are so already nothing more is left out.
 pub(crate) fn left_out(table: Table, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
@@ -42,6 +51,13 @@ impl Way {
         if matches!(table, Table::Albums | Table::Tracks) {
             let artists = self.credits(rows["artists"].as_list(), rows["artist_credit"].as_string())?;
             columns[schema.index_of("artists")?] = Arc::new(artists);
+        }
+        if matches!(table, Table::Artists | Table::Albums) {
+            let name = if table == Table::Artists { "name" } else { "title" };
+            let [folded, names, sources] = ["fold", name, "source"].map(|name| rows[name].as_string::<i32>());
+            let all = folded.iter().zip(names).zip(sources);
+            let new = all.map(|((folded, name), source)| Some((self.fold)(folded?, name?, source?)));
+            columns[schema.index_of("fold")?] = Arc::new(new.collect::<StringArray>());
         }
         RecordBatch::try_new(schema, columns)
     }

@@ -194,3 +194,31 @@ fn context(shared: &Shared) -> SessionContext {
     context.register_object_store(&url, Arc::clone(&shared.objects));
     context
 }
+
+#[cfg(test)]
+mod tests {
+    use fonoteca_model::Id;
+
+    use super::*;
+    use crate::rows::encode;
+    use crate::schema::Artist;
+
+    #[test]
+    fn rows_that_state_what_follows_are_no_others() {
+        let artist = |name: &str, fold: &str| Artist {
+            id: Id(1),
+            source: "dump".into(),
+            source_id: "1".into(),
+            name: name.into(),
+            fold: fold.into(),
+            sort_name: None,
+            disambiguation: None,
+            aliases: Vec::new(),
+            mbid: None,
+            raw: None,
+        };
+        let rows = encode(&[artist("Zoë", "zoe"), artist("Zoë", ""), artist("Zoe", "zoe")]).expect("rows");
+        let hashes = hashes(Table::Artists, &rows).expect("hashes");
+        assert!(hashes[0] == hashes[1] && hashes[1] != hashes[2], "{hashes:?}");
+    }
+}

@@ -31,7 +31,8 @@ tables! {
         source_id: String,
         /// The name as the source writes it.
         name: String,
-        /// The name folded (compatibility decomposition, no marks, lower case, single spaces): the key for matching.
+        /// The name folded (compatibility decomposition, no marks, lower case, single spaces): the key for matching. It may be
+        /// empty unless the source is `local`: it follows from the name, and is `fold(name)` in `fonoteca sql`.
         fold: String => key,
         /// The name to sort by.
         sort_name: Option<String>,
@@ -55,7 +56,7 @@ tables! {
         source_id: String,
         /// The title as the source writes it.
         title: String,
-        /// The title folded: the key for matching.
+        /// The title folded: the key for matching. It may be empty unless the source is `local`: then it is `fold(title)`.
         fold: String => key,
         /// The artists as one text, as printed.
         artist_credit: String,

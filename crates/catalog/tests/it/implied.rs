@@ -1,10 +1,10 @@
 //! What follows from another column is left out of the tables, and seen nowhere else.
 
 use fonoteca_catalog::arrow::array::AsArray as _;
-use fonoteca_catalog::{Album, Batch, Credit, Snapshot, Track};
+use fonoteca_catalog::{Album, Artist, Batch, Credit, Snapshot, Track};
 
 use crate::archive::{Archive, commit, everything, sorted};
-use crate::sample::{album, credit, track};
+use crate::sample::{album, artist, credit, id, track};
 
 /// All texts of one column, in the order of the query.
 async fn texts(snapshot: &Snapshot, query: &str) -> Vec<String> {
@@ -60,4 +60,34 @@ async fn names_are_left_out_where_the_credit_has_them() {
     // A part of what was read in one piece.
     let last: Vec<Track> = snapshot.rows("title > 'd' ORDER BY title LIMIT 1").await.expect("rows");
     assert_eq!(last, [credited().tracks[1].clone()]);
+}
+
+/// What is ingested, and what somebody else states.
+fn folded() -> Batch {
+    let source = || "musicbrainz".to_owned();
+    Batch {
+        artists: vec![
+            artist("Beyoncé"),
+            Artist { id: id("mb"), source: source(), ..artist("Zoë & Söhne") },
+            artist("!"),
+        ],
+        albums: vec![album("Élan", "Zoë"), Album { id: id("mb"), source: source(), ..album("Straße", "Zoë") }],
+        ..Batch::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folded_names_are_left_out_where_nobody_looks_rows_up_by_them() {
+    let (_archive, catalog) = Archive::new().await;
+    commit(&catalog, "job", 0, folded()).await;
+    let snapshot = catalog.snapshot().await.expect("snapshot");
+    assert_eq!(texts(&snapshot, "SELECT fold FROM artists ORDER BY name").await, ["", "beyonce", ""]);
+    assert_eq!(texts(&snapshot, "SELECT fold FROM albums ORDER BY title").await, ["", "elan"]);
+    let any = "SELECT coalesce(nullif(fold, ''), fold(name)) FROM artists ORDER BY name";
+    assert_eq!(texts(&snapshot, any).await, ["", "beyonce", "zoe sohne"]);
+    assert_eq!(texts(&snapshot, "SELECT fold('Łódź – Ünî')").await, ["lodz uni"], "of a constant, too");
+    assert_eq!(everything(&catalog).await, sorted(folded()));
+    let keys = ["beyonce", "zoe sohne"].map(str::to_owned);
+    let found = snapshot.local_artists_by_fold(&keys).await.expect("artists");
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["beyonce"], "the other is not `local`");
 }
