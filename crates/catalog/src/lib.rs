@@ -25,6 +25,7 @@ mod delta;
 mod error;
 pub mod export;
 pub mod identity;
+mod implied;
 pub mod import;
 pub mod index;
 mod keys;

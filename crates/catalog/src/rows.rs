@@ -9,6 +9,7 @@ use arrow::error::ArrowError;
 use fonoteca_model::{BlobHashes, Sha1Hash, Sha256Hash};
 
 use crate::error::CatalogError;
+use crate::implied::{filled_in, left_out};
 use crate::schema::{Blob, BlobKind, Column, IMPORT_COLUMN, Row, Table};
 
 impl Table {
@@ -28,7 +29,7 @@ pub(crate) fn encode<T: Row>(rows: &[T]) -> Result<RecordBatch, CatalogError> {
     serde_arrow::to_record_batch(&T::TABLE.row_fields(), &rows).map_err(CatalogError::rows(T::TABLE))
 }
 
-/// The batch with `job` and `batch` added: which batch of which job it is, or nulls.
+/// The batch as the table has it, with `job` and `batch` added: which batch of which job it is, or nulls.
 pub(crate) fn stamp(table: Table, rows: &RecordBatch, batch: Option<(&str, i64)>) -> Result<RecordBatch, CatalogError> {
     stamp_with(table, rows, batch, None)
 }
@@ -52,7 +53,8 @@ fn stamp_with(
     if table.is_imported() {
         columns.push(Arc::new(std::iter::repeat_n(import, count).collect::<StringArray>()));
     }
-    RecordBatch::try_new(table.arrow_schema(), columns).map_err(CatalogError::rows(table))
+    let rows = RecordBatch::try_new(table.arrow_schema(), columns);
+    rows.and_then(|rows| left_out(table, &rows)).map_err(CatalogError::rows(table))
 }
 
 /// The batch with the table's columns of today: what was written before a column came has nulls there.
@@ -86,9 +88,9 @@ pub(crate) fn decode<T: Row>(batch: &RecordBatch) -> Result<Vec<T>, CatalogError
         }
     });
     let columns = columns.collect::<Result<Vec<_>, _>>().map_err(CatalogError::rows(T::TABLE))?;
-    let conformed =
-        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(CatalogError::rows(T::TABLE))?;
-    serde_arrow::from_record_batch(&conformed).map_err(CatalogError::rows(T::TABLE))
+    let conformed = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns);
+    let whole = conformed.and_then(|rows| filled_in(T::TABLE, &rows)).map_err(CatalogError::rows(T::TABLE))?;
+    serde_arrow::from_record_batch(&whole).map_err(CatalogError::rows(T::TABLE))
 }
 
 /// Whether these are the columns of the table's rows, in their order, as [`encode`] gives them.

@@ -11,6 +11,7 @@ use super::names::{Artists, Title};
 use super::spill::{Record, Spilled, Spilling, put_text, take_bytes, take_i64, take_text};
 use super::{Asked, IdentityError, Work};
 use crate::error::CatalogError;
+use crate::implied::name_of;
 use crate::schema::{Credit, Table};
 use crate::snapshot::Snapshot;
 
@@ -69,11 +70,11 @@ impl Features {
         let text = if row.artist_credit.trim().is_empty() {
             row.artists.iter().map(|credit| credit.name.as_str()).collect::<Vec<_>>().join(" & ")
         } else {
-            row.artist_credit
+            row.artist_credit.clone()
         };
         let mut artists = Artists::read(&text);
         for credit in row.artists.iter().filter(|credit| credit.role == "featured") {
-            artists.guests.extend(Artists::read(&credit.name).names.concat());
+            artists.guests.extend(Artists::read(name_of(&credit.name, &row.artist_credit)).names.concat());
         }
         let also = match row.artists.as_slice() {
             [only] => aliases.get(&only.artist_id).into_iter().flatten().map(|name| Artists::read(name)).collect(),

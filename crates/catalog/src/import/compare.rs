@@ -1,13 +1,13 @@
 //! What an import adds, changes and takes away: staged rows against those of the import before it.
 //!
 //! Rows are compared by their ids and a hash of all columns, sorted and merged by DataFusion, which spills to disk where
-//! memory runs out. Rows without ids of their own (what is told about something) are their own ids.
+//! memory runs out. Whether they state what follows from their other columns makes no difference. Rows without ids of their own (what is told about something) are their own ids.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray as _, Int64Array, RecordBatch, UInt64Array};
-use arrow::datatypes::{DataType, Int64Type, UInt64Type};
+use arrow::datatypes::{DataType, Int64Type, Schema, UInt64Type};
 use datafusion::common::hash_utils::{QualityRandomState, create_hashes};
 use datafusion::common::{DataFusionError, JoinType};
 use datafusion::execution::config::SessionConfig;
@@ -24,6 +24,7 @@ use super::replace::of_dataset;
 use super::staging::object;
 use crate::catalog::Shared;
 use crate::error::CatalogError;
+use crate::implied::left_out;
 use crate::schema::{Import, Table};
 use crate::snapshot::Snapshot;
 
@@ -154,22 +155,23 @@ fn hashed(rows: DataFrame, table: Table, prefix: &str) -> datafusion::error::Res
 }
 
 /// Hashes of rows as [`row_hash`] gives them.
-pub(super) fn hashes(rows: &RecordBatch) -> Result<Vec<u64>, CatalogError> {
-    hashes_of(rows.columns(), rows.num_rows()).map_err(CatalogError::query("comparing rows"))
+pub(super) fn hashes(table: Table, rows: &RecordBatch) -> Result<Vec<u64>, CatalogError> {
+    hashes_of(table, rows.columns().to_vec()).map_err(CatalogError::query("comparing rows"))
 }
 
-fn hashes_of(columns: &[ArrayRef], rows: usize) -> datafusion::error::Result<Vec<u64>> {
-    let mut hashes = vec![0; rows];
-    create_hashes(columns, &QualityRandomState::with_seed(0), &mut hashes)?;
+fn hashes_of(table: Table, columns: Vec<ArrayRef>) -> datafusion::error::Result<Vec<u64>> {
+    let rows = RecordBatch::try_new(Arc::new(Schema::new(table.row_fields())), columns)?;
+    let rows = left_out(table, &rows)?;
+    let mut hashes = vec![0; rows.num_rows()];
+    create_hashes(rows.columns(), &QualityRandomState::with_seed(0), &mut hashes)?;
     Ok(hashes)
 }
 
 /// A hash of all columns of a table, nulls and lists included; the same within one process.
 fn row_hash(table: Table) -> ScalarUDF {
     let types: Vec<DataType> = table.row_fields().iter().map(|field| field.data_type().clone()).collect();
-    let hash = |arguments: &[ColumnarValue]| {
-        let arrays = ColumnarValue::values_to_arrays(arguments)?;
-        let hashes = hashes_of(&arrays, arrays.first().map_or(0, Array::len))?;
+    let hash = move |arguments: &[ColumnarValue]| {
+        let hashes = hashes_of(table, ColumnarValue::values_to_arrays(arguments)?)?;
         Ok(ColumnarValue::Array(Arc::new(UInt64Array::from(hashes))))
     };
     create_udf("row_hash", types, DataType::UInt64, Volatility::Immutable, Arc::new(hash))
@@ -191,4 +193,32 @@ fn context(shared: &Shared) -> SessionContext {
     let url = Url::parse(OBJECTS).expect("a URL of ours");
     context.register_object_store(&url, Arc::clone(&shared.objects));
     context
+}
+
+#[cfg(test)]
+mod tests {
+    use fonoteca_model::Id;
+
+    use super::*;
+    use crate::rows::encode;
+    use crate::schema::Artist;
+
+    #[test]
+    fn rows_that_state_what_follows_are_no_others() {
+        let artist = |name: &str, fold: &str| Artist {
+            id: Id(1),
+            source: "dump".into(),
+            source_id: "1".into(),
+            name: name.into(),
+            fold: fold.into(),
+            sort_name: None,
+            disambiguation: None,
+            aliases: Vec::new(),
+            mbid: None,
+            raw: None,
+        };
+        let rows = encode(&[artist("Zoë", "zoe"), artist("Zoë", ""), artist("Zoe", "zoe")]).expect("rows");
+        let hashes = hashes(Table::Artists, &rows).expect("hashes");
+        assert!(hashes[0] == hashes[1] && hashes[1] != hashes[2], "{hashes:?}");
+    }
 }

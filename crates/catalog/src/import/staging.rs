@@ -283,7 +283,7 @@ impl Staging {
             let mut known = compare::staged_among(&self.catalog.shared, table, &files, &wanted).await?;
             for part in of_table {
                 let mut keep = Vec::new();
-                let hashes = compare::hashes(&part.rows)?;
+                let hashes = compare::hashes(table, &part.rows)?;
                 for (row, (id, hash)) in ids(&part.rows).iter().zip(hashes).enumerate() {
                     let said = known.get(id).copied();
                     keep.push(said.is_none());

@@ -21,6 +21,7 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::document::Kind;
 use crate::error::CatalogError;
+use crate::implied::name_of;
 
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 8192;
@@ -248,13 +249,14 @@ impl RowBatch {
             others.extend((from..to).filter(|place| values.is_valid(*place)).map(|place| values.value(place)));
         }
         others.extend(get(self.sort_names.as_ref(), row));
+        let credit = get(self.credits.as_ref(), row).unwrap_or_default();
         RowView {
             id: Id(self.ids.value(row)),
             source: self.sources.value(row),
             source_id: self.source_ids.value(row),
             title: self.titles.value(row),
-            credit: get(self.credits.as_ref(), row).unwrap_or_default(),
-            artists: self.artists.as_ref().map_or_else(Vec::new, |credits| credits.of_row(row)),
+            credit,
+            artists: self.artists.as_ref().map_or_else(Vec::new, |credits| credits.of_row(row, credit)),
             album_id: number(self.album_ids.as_ref(), row).map(Id),
             disc: short_number(self.discs.as_ref(), row),
             number: short_number(self.numbers.as_ref(), row),
@@ -279,10 +281,10 @@ impl Credits {
         Some(Self { ids: ids.as_primitive::<Int64Type>().clone(), names, lists })
     }
 
-    fn of_row(&self, row: usize) -> Vec<(Id, &str)> {
+    fn of_row<'a>(&'a self, row: usize, credit: &'a str) -> Vec<(Id, &'a str)> {
         let (from, to) = range(&self.lists, row);
         let name = |place: usize| if self.names.is_valid(place) { self.names.value(place) } else { "" };
-        (from..to).map(|place| (Id(self.ids.value(place)), name(place))).collect()
+        (from..to).map(|place| (Id(self.ids.value(place)), name_of(name(place), credit))).collect()
     }
 }
 

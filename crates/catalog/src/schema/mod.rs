@@ -18,6 +18,9 @@ pub use tables::{
 };
 pub use words::{BlobKind, FileState, LinkEntity, Outcome, ReleaseStatus, WordError};
 
+/// The source of what was taken from the files themselves.
+pub(crate) const LOCAL: &str = "local";
+
 impl Table {
     /// Whether imports write to it: its rows say which one stated them.
     pub const fn is_imported(self) -> bool {

@@ -31,7 +31,8 @@ tables! {
         source_id: String,
         /// The name as the source writes it.
         name: String,
-        /// The name folded (compatibility decomposition, no marks, lower case, single spaces): the key for matching.
+        /// The name folded (compatibility decomposition, no marks, lower case, single spaces): the key for matching. It may be
+        /// empty unless the source is `local`: it follows from the name, and is `fold(name)` in `fonoteca sql`.
         fold: String => key,
         /// The name to sort by.
         sort_name: Option<String>,
@@ -55,11 +56,12 @@ tables! {
         source_id: String,
         /// The title as the source writes it.
         title: String,
-        /// The title folded: the key for matching.
+        /// The title folded: the key for matching. It may be empty unless the source is `local`: then it is `fold(title)`.
         fold: String => key,
         /// The artists as one text, as printed.
         artist_credit: String,
-        /// The artists and their roles.
+        /// The artists and their roles. A `name` may be empty: then it is what `artist_credit` says. Of a credit `a` it is
+        /// `coalesce(nullif(a.name, ''), artist_credit)`.
         artists: Vec<Credit>,
         /// UPC or EAN, 8 or 13 digits.
         upc: Option<String> => key,
@@ -93,7 +95,8 @@ tables! {
         title: String,
         /// The artists as one text, as printed.
         artist_credit: String,
-        /// The artists and their roles.
+        /// The artists and their roles. A `name` may be empty: then it is what `artist_credit` says. Of a credit `a` it is
+        /// `coalesce(nullif(a.name, ''), artist_credit)`.
         artists: Vec<Credit>,
         /// The album.
         album_id: Option<Id> => key,

@@ -80,6 +80,9 @@ const HELD_TRACKS: &str = "SELECT t.id AS id, t.album_id AS album_id, t.duration
      min(f.at) AS added FROM tracks t JOIN holdings h ON h.track_id = t.id JOIN files f ON f.root = h.root \
      GROUP BY t.id, t.album_id, t.duration_ms, t.date";
 
+/// The folded title of an album, which the table has of `local` ones alone.
+const FOLDED: &str = "coalesce(nullif(a.fold, ''), fold(a.title))";
+
 /// What is held of an album.
 struct Of {
     id: Id,
@@ -100,11 +103,11 @@ impl Snapshot {
         let years = |years: &RangeInclusive<i32>| format!("WHERE {YEAR} BETWEEN {} AND {}", years.start(), years.end());
         let (condition, order) = match order {
             AlbumOrder::Newest => (String::new(), "o.added DESC, a.id".to_owned()),
-            AlbumOrder::AlphabeticalByName => (String::new(), "a.fold, a.artist_credit, a.id".to_owned()),
-            AlbumOrder::AlphabeticalByArtist => (String::new(), "lower(a.artist_credit), a.fold, a.id".to_owned()),
+            AlbumOrder::AlphabeticalByName => (String::new(), format!("{FOLDED}, a.artist_credit, a.id")),
+            AlbumOrder::AlphabeticalByArtist => (String::new(), format!("lower(a.artist_credit), {FOLDED}, a.id")),
             AlbumOrder::Random(seed) => (String::new(), format!("{}, a.id", shuffled("a.id", *seed))),
-            AlbumOrder::ByYear(range) => (years(range), "a.date, a.fold, a.id".to_owned()),
-            AlbumOrder::ByYearDescending(range) => (years(range), "a.date DESC, a.fold, a.id".to_owned()),
+            AlbumOrder::ByYear(range) => (years(range), format!("a.date, {FOLDED}, a.id")),
+            AlbumOrder::ByYearDescending(range) => (years(range), format!("a.date DESC, {FOLDED}, a.id")),
             AlbumOrder::These(ids) => {
                 let page: Vec<Id> = ids.iter().copied().skip(offset).take(size).collect();
                 return self.album_entries(&page).await;
@@ -169,7 +172,7 @@ impl Snapshot {
         let Some(artist) = self.artists(&[id]).await?.remove(&id) else { return Ok(None) };
         let credited = format!(
             "WHERE a.id IN (SELECT c.id FROM (SELECT id, unnest(artists) AS credit FROM albums) c \
-             WHERE c.credit['artist_id'] = {}) ORDER BY a.date, a.fold, a.id",
+             WHERE c.credit['artist_id'] = {}) ORDER BY a.date, {FOLDED}, a.id",
             id.0
         );
         let albums = self.held_albums(&credited).await?;

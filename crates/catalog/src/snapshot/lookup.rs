@@ -9,10 +9,7 @@ use fonoteca_model::{BlobId, Id};
 use super::Snapshot;
 use super::blobs::root_keys;
 use crate::error::CatalogError;
-use crate::schema::{Album, Artist, CollectionEntry, Holding, Import, LinkEntity, Listens, Supplement, Track};
-
-/// The source of what was taken from the files themselves.
-pub(crate) const LOCAL: &str = "local";
+use crate::schema::{Album, Artist, CollectionEntry, Holding, Import, LOCAL, LinkEntity, Listens, Supplement, Track};
 
 pub(super) fn id_keys<'a>(ids: impl IntoIterator<Item = &'a Id>) -> impl Iterator<Item = Expr> {
     ids.into_iter().map(|id| lit(id.0))

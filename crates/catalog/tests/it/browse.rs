@@ -165,3 +165,31 @@ async fn a_track_shows_all_that_is_known() {
     assert!(unheld.entry.held.is_empty() && unheld.decisions.is_empty() && unheld.album.is_none());
     assert!(snapshot.track_details(id("nowhere")).await.expect("track").is_none());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn albums_of_any_source_are_in_the_order_of_their_folded_titles() {
+    let (_archive, catalog) = Archive::new().await;
+    let mut batch = Batch { artists: vec![artist("Ana")], ..Batch::default() };
+    let titles = ["Zebra", "élan", "Echo", "Ábaco", "beta"];
+    for title in titles {
+        let source = if title == "Echo" { "local" } else { "musicbrainz" };
+        batch.albums.push(Album { source: source.into(), date: Some("1999".into()), ..album(title, "Ana") });
+        batch.tracks.push(track(&format!("{title} 1"), "Ana", Some(title)));
+        batch.holdings.push(holding(&format!("{title} 1"), title));
+        batch.files.push(file(title));
+    }
+    commit(&catalog, "job", 0, batch).await;
+    let snapshot = catalog.snapshot().await.expect("snapshot");
+    let expected = ["Ábaco", "beta", "Echo", "élan", "Zebra"];
+    for order in [
+        AlbumOrder::AlphabeticalByName,
+        AlbumOrder::AlphabeticalByArtist,
+        AlbumOrder::ByYear(1999..=1999),
+        AlbumOrder::ByYearDescending(1999..=1999),
+    ] {
+        assert_eq!(listed(&snapshot, order.clone(), 0, 10).await, expected, "{order:?}");
+    }
+    let ana = snapshot.artist_with_albums(id("Ana")).await.expect("artist").expect("there");
+    let albums: Vec<&str> = ana.albums.iter().map(|entry| entry.album.title.as_str()).collect();
+    assert_eq!(albums, expected);
+}

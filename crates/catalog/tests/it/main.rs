@@ -10,6 +10,7 @@ mod failing;
 mod format;
 mod golden;
 mod identity;
+mod implied;
 mod imports;
 mod index;
 mod index_damage;

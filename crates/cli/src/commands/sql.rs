@@ -33,7 +33,8 @@ const CELL_CHARS: usize = 120;
 /// is close to PostgreSQL's: joins, window functions, regular expressions, `unnest` for lists.
 ///
 /// Ids are numbers here: `hex_id(id)` shows one as the rest of the program does, and `parse_id('79f9080b110b75d3')` reads
-/// one. Rows come as they are found, so that a pipe to `head` ends early.
+/// one. `fold(title)` is a name without case, accents and punctuation. Rows come as they are found, so that a pipe to `head`
+/// ends early.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -80,13 +80,13 @@ pub(super) struct Credits {
 }
 
 impl Credits {
-    /// The credits of the next row: id, role, name.
-    pub(super) fn push(&mut self, credits: &[(i64, &str, &str)]) {
+    /// The credits of the next row: id, role, name; where the artists as printed are that one name, the tables leave it out.
+    pub(super) fn push(&mut self, printed: &str, credits: &[(i64, &str, &str)]) {
         self.lengths.push(credits.len());
         for (id, role, name) in credits {
             self.ids.push(*id);
             self.roles.append_value(role);
-            self.names.append_value(name);
+            self.names.append_value(if *name == printed { "" } else { name });
         }
     }
 

@@ -41,7 +41,6 @@ struct ArtistColumns {
     id: Vec<i64>,
     source_id: StringBuilder,
     name: StringBuilder,
-    fold: StringBuilder,
 }
 
 #[derive(Default)]
@@ -49,7 +48,6 @@ struct AlbumColumns {
     id: Vec<i64>,
     source_id: StringBuilder,
     title: StringBuilder,
-    fold: StringBuilder,
     artist_credit: StringBuilder,
     artists: Credits,
     upc: StringBuilder,
@@ -131,7 +129,6 @@ impl Made {
             columns.id.push(block.artist_ids[artist]);
             columns.source_id.append_value(text(&source_id));
             columns.name.append_value(name);
-            columns.fold.append_value(fonoteca_model::fold::fold(name));
         }
         let index = block.number * ALBUMS as u64 + at as u64;
         let columns = &mut self.album;
@@ -147,12 +144,11 @@ impl Made {
         block.text.clear();
         names::album(&mut random, language, &mut block.text);
         columns.title.append_value(&block.text);
-        columns.fold.append_value(fonoteca_model::fold::fold(&block.text));
         let credit = artist.map_or("Various Artists", |(_, artist)| &artist.name);
         columns.artist_credit.append_value(credit);
         match artist {
-            Some((at, artist)) => columns.artists.push(&[(block.artist_ids[at], "main", &artist.name)]),
-            None => columns.artists.push(&[]),
+            Some((at, artist)) => columns.artists.push(credit, &[(block.artist_ids[at], "main", &artist.name)]),
+            None => columns.artists.push(credit, &[]),
         }
         columns.upc.append_value(upc(&mut random, sleeve.label));
         block.text.clear();
@@ -207,10 +203,10 @@ impl Made {
             block.text.clear();
             let _ = write!(block.text, "{} feat. {name}", artist.name);
             columns.artist_credit.append_value(&block.text);
-            columns.artists.push(&[main, (block.artist_ids[other], "featured", name)]);
+            columns.artists.push(&block.text, &[main, (block.artist_ids[other], "featured", name)]);
         } else {
             columns.artist_credit.append_value(&artist.name);
-            columns.artists.push(&[main]);
+            columns.artists.push(&artist.name, &[main]);
         }
         let of = &block.plan.albums[album];
         columns.album_id.push(block.album_id);
@@ -283,7 +279,8 @@ impl ArtistColumns {
             .with_same("source", SOURCE)
             .with("source_id", self.source_id.finish())
             .with("name", self.name.finish())
-            .with("fold", self.fold.finish())
+            // It is left out but where the source is `local`.
+            .with_same("fold", "")
             .with_nothing(&["sort_name", "disambiguation"])
             .with("aliases", empty_lists(rows))
             .with_nothing(&["mbid", "raw"])
@@ -297,7 +294,8 @@ impl AlbumColumns {
             .with_same("source", SOURCE)
             .with("source_id", self.source_id.finish())
             .with("title", self.title.finish())
-            .with("fold", self.fold.finish())
+            // It is left out but where the source is `local`.
+            .with_same("fold", "")
             .with("artist_credit", self.artist_credit.finish())
             .with("artists", self.artists.finish())
             .with_nullable("upc", self.upc.finish())

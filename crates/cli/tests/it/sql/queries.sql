@@ -47,8 +47,9 @@ SELECT credit['role'] AS role, count(*) AS n, count(DISTINCT credit['artist_id']
 FROM (SELECT unnest(artists) AS credit FROM tracks) AS credits GROUP BY 1 ORDER BY n DESC, role;
 
 -- 13. Lists by their length, and their elements joined.
-SELECT t.id AS id, array_length(t.artists) AS credits, string_agg(credit['name'], '; ' ORDER BY credit['name']) AS names
-FROM tracks t JOIN (SELECT id, unnest(artists) AS credit FROM tracks) AS c ON c.id = t.id
+SELECT t.id AS id, array_length(t.artists) AS credits, string_agg(c.name, '; ' ORDER BY c.name) AS names
+FROM tracks t JOIN (SELECT id, coalesce(nullif(a.name, ''), artist_credit) AS name
+    FROM (SELECT id, artist_credit, unnest(artists) AS a FROM tracks) AS credits) AS c ON c.id = t.id
 GROUP BY t.id, array_length(t.artists) ORDER BY t.id;
 
 -- 14. Patterns.
