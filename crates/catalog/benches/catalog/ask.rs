@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use fonoteca_catalog::arrow::array::AsArray as _;
 use fonoteca_catalog::arrow::datatypes::{Int32Type, Int64Type};
-use fonoteca_catalog::index::Order;
+use fonoteca_catalog::index::{Index, Order};
 use fonoteca_model::fold::fold;
 use fonoteca_testkit::catalogue::STRETCH;
 use serde_json::{Map, Value, json};
@@ -37,17 +37,8 @@ fn weigh(bench: &Bench) -> Result<BTreeMap<String, f64>> {
         let kind = path.extension().map_or_else(|| "others".into(), |extension| extension.to_string_lossy());
         add(kind.into_owned(), path.metadata()?.len());
     }
-    let current: Value = serde_json::from_slice(&std::fs::read(bench.index_dir().join("current"))?)?;
-    let generation = bench.index_dir().join(current["generation"].as_str().unwrap_or_default());
-    let searcher = tantivy::Index::open_in_dir(generation)?.reader()?.searcher();
-    let usage = searcher.space_usage()?;
-    for segment in usage.segments() {
-        let parts = [("term", segment.termdict()), ("idx", segment.postings()), ("fast", segment.fast_fields())];
-        for (kind, of_fields) in parts {
-            for field in of_fields.fields() {
-                add(format!("{kind}.{}", field.field_name()), field.total().get_bytes());
-            }
-        }
+    for (field, bytes) in Index::open(&bench.index_dir())?.field_sizes()? {
+        add(field, bytes);
     }
     Ok(bench.a_track(weights))
 }

@@ -66,6 +66,9 @@ pub(crate) struct Effort {
     pub most_segments: usize,
 }
 
+/// Merges at the same time.
+const MERGES: usize = 2;
+
 /// A change that is being made. Dropped without [`Change::commit`], it leaves nothing.
 pub(crate) struct Change {
     generation: Generation,
@@ -401,10 +404,13 @@ impl Change {
         // As long as somebody has them, what was merged is kept.
         drop(segments);
         let together = ids.len().div_ceil(self.effort.most_segments);
-        let merges: Vec<_> =
-            ids.chunks(together).filter(|some| some.len() > 1).map(|some| self.writer.merge(some)).collect();
-        for merge in merges {
-            merge.wait().map_err(engine())?;
+        let merges: Vec<_> = ids.chunks(together).filter(|some| some.len() > 1).collect();
+        // Each takes memory for all of its documents.
+        for some in merges.chunks(MERGES) {
+            let running: Vec<_> = some.iter().map(|ids| self.writer.merge(ids)).collect();
+            for merge in running {
+                merge.wait().map_err(engine())?;
+            }
         }
         self.writer.garbage_collect_files().wait().map_err(engine())?;
         Ok(())

@@ -12,7 +12,7 @@ use tantivy::{InvertedIndexReader, Searcher, SegmentReader, TantivyError, Term};
 use tantivy_fst::Automaton;
 
 use super::word_list::WordList;
-use super::words::ends_openly;
+use super::words::becomes;
 
 /// Words of the index that stand for one word of a query; more than this cost more than they find.
 pub(crate) const MAX_EXPANSIONS: usize = 64;
@@ -88,10 +88,10 @@ impl Reached {
         let automaton;
         let mut streams: Vec<Box<dyn Words + '_>> = Vec::new();
         if reach.typos == 0 {
-            let end = end_of_prefix(word);
-            streams.extend(list.map(|list| list.beginning_with(word, &end)));
+            let (start, end) = of_prefix(word);
+            streams.extend(list.map(|list| list.beginning_with(&start, &end)));
             for (place, words) in &dictionaries {
-                streams.push(Box::new((*place, words.terms().range().ge(word).lt(&end).into_stream()?)));
+                streams.push(Box::new((*place, words.terms().range().ge(&start).lt(&end).into_stream()?)));
             }
         } else {
             automaton = fuzzy(Term::from_field_text(fields[0], word), reach).automaton()?;
@@ -129,16 +129,19 @@ impl Reached {
     }
 }
 
-/// What comes behind all words with this beginning, in the order of their bytes.
-fn end_of_prefix(word: &str) -> Vec<u8> {
-    // A syllable of Hangul without a final consonant is how one with it begins, and these follow it.
-    if let Some(last) = word.chars().next_back().filter(|_| ends_openly(word))
-        && let Some(next) = char::from_u32(u32::from(last) + 28)
-    {
-        return [&word[..word.len() - last.len_utf8()], next.encode_utf8(&mut [0; 4])].concat().into_bytes();
-    }
-    // No byte of UTF-8 is 0xff.
-    [word.as_bytes(), &[0xff]].concat()
+/// Where the words with this beginning begin and end, in the order of their bytes.
+fn of_prefix(word: &str) -> (Vec<u8>, Vec<u8>) {
+    let plain = || (word.as_bytes().to_vec(), [word.as_bytes(), &[0xff]].concat());
+    // A syllable of Hangul that is being typed begins those that it can become: they follow each other in Unicode.
+    let Some((last, syllables)) = word.chars().next_back().and_then(|last| Some((last, becomes(last)?))) else {
+        // No byte of UTF-8 is 0xff.
+        return plain();
+    };
+    let (Some(first), Some(end)) = (char::from_u32(syllables.start), char::from_u32(syllables.end)) else {
+        return plain();
+    };
+    let before = &word[..word.len() - last.len_utf8()];
+    (format!("{before}{first}").into_bytes(), format!("{before}{end}").into_bytes())
 }
 
 /// The dictionaries of both fields in some segments, each with the place of its field.
@@ -272,7 +275,8 @@ mod tests {
     #[test]
     fn a_prefix_ends_behind_its_words() {
         let begins = |prefix: &str, word: &str| {
-            word.as_bytes() >= prefix.as_bytes() && word.as_bytes() < &*end_of_prefix(prefix)
+            let (start, end) = of_prefix(prefix);
+            word.as_bytes() >= &*start && word.as_bytes() < &*end
         };
         for (prefix, words) in [
             ("a", vec!["a", "ab", "a\u{10ffff}"]),
@@ -280,12 +284,23 @@ mod tests {
             ("겨우", vec!["겨우", "겨우내", "겨울", "겨울밤", "겨웋"]),
             ("히", vec!["히", "힣", "힣가"]),
             ("겨울", vec!["겨울", "겨울밤"]),
+            // As typed with one key of the next syllable.
+            ("소\u{1102}", vec!["소나", "소녀시대", "소닣"]),
+            ("\u{1112}", vec!["하", "힣", "힣가"]),
         ] {
             assert!(words.iter().all(|word| begins(prefix, word)), "{prefix}");
         }
-        for (prefix, word) in
-            [("a", "b"), ("é", "ê"), ("겨우", "겨유"), ("겨우", "겨"), ("겨울", "겨우"), ("겨울", "겨욹"), ("히", "A")]
-        {
+        for (prefix, word) in [
+            ("a", "b"),
+            ("é", "ê"),
+            ("겨우", "겨유"),
+            ("겨우", "겨"),
+            ("겨울", "겨우"),
+            ("겨울", "겨욹"),
+            ("히", "A"),
+            ("소\u{1102}", "소다"),
+            ("소\u{1102}", "소"),
+        ] {
             assert!(!begins(prefix, word), "{prefix} {word}");
         }
     }

@@ -75,6 +75,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -203,6 +204,23 @@ impl Index {
     pub fn open(dir: &Path) -> Result<Self, IndexError> {
         let generation = Generation::open(dir)?;
         Ok(Self { dir: Arc::new(dir.to_owned()), open: Arc::new(RwLock::new(generation)) })
+    }
+
+    /// Bytes of each column, dictionary and list of documents by the field that it is of, for whoever wants to know where
+    /// they go: `fast.`, `term.` and `idx.` with the field's name.
+    pub fn field_sizes(&self) -> Result<BTreeMap<String, u64>, IndexError> {
+        let view = self.latest()?;
+        let usage = view.searcher.space_usage().map_err(|error| IndexError::engine(&view.path)(error.into()))?;
+        let mut sizes = BTreeMap::new();
+        for segment in usage.segments() {
+            let parts = [("term", segment.termdict()), ("idx", segment.postings()), ("fast", segment.fast_fields())];
+            for (kind, of_fields) in parts {
+                for field in of_fields.fields() {
+                    *sizes.entry(format!("{kind}.{}", field.field_name())).or_default() += field.total().get_bytes();
+                }
+            }
+        }
+        Ok(sizes)
     }
 
     /// The hits for some words, best first.

@@ -234,9 +234,9 @@ mod tests {
             for cut in [false, true] {
                 let mut changed = sound.clone();
                 if cut {
-                    changed.truncate(at)
+                    changed.truncate(at);
                 } else {
-                    changed[at] ^= 4
+                    changed[at] ^= 4;
                 }
                 folder.atomic_write(path, &changed).expect("written");
                 let read = open(&folder, path).and_then(|file| file.read_bytes(0..file.len()));

@@ -19,7 +19,7 @@ use crate::beside::{BesideError, Cursor, Format, Frame, FrameWriter, Wrong, put_
 
 /// The file in the folder of a generation.
 const NAME: &str = "words";
-const FORMAT: Format = Format { magic: b"fonoword", version: 1 };
+const FORMAT: Format = Format { magic: b"fonoword", version: 2 };
 
 /// The words of some segments, mapped.
 pub(crate) struct WordList {
@@ -84,9 +84,9 @@ impl WordList {
         self.covered.contains(&segment)
     }
 
-    /// The words that begin so.
-    pub(crate) fn beginning_with(&self, word: &str, end: &[u8]) -> Box<dyn Words + '_> {
-        Box::new(self.map.range().ge(word).lt(end).into_stream())
+    /// The words from one to another, which is not among them.
+    pub(crate) fn beginning_with(&self, start: &[u8], end: &[u8]) -> Box<dyn Words + '_> {
+        Box::new(self.map.range().ge(start).lt(end).into_stream())
     }
 
     /// The words that an automaton takes.
@@ -108,15 +108,30 @@ impl<A: Automaton> Words for tantivy_fst::map::Stream<'_, A> {
         let (key, value) = tantivy_fst::Streamer::next(self)?;
         word.clear();
         word.extend_from_slice(key);
-        Some([value >> 32, value & u64::from(u32::MAX)])
+        Some([counted(value >> 8), counted(value & 0xff)])
     }
 }
 
-/// How often a word is in each of the fields, as far as 32 bits go.
-fn packed([first, second]: [u64; 2]) -> u64 {
-    let most = u64::from(u32::MAX);
-    first.min(most) << 32 | second.min(most)
+/// How often a word is in each of the fields, a byte each: it decides which words are the most frequent ones.
+fn packed(counts: [u64; 2]) -> u64 {
+    let [first, second] = counts.map(rounded);
+    first << 8 | second
 }
+
+/// A count by its highest bits: up to 16 exactly, then in steps of one part in 8, downwards.
+const fn rounded(count: u64) -> u64 {
+    let count = if count > MOST { MOST } else { count };
+    let shift = (u64::BITS - 4).saturating_sub(count.leading_zeros());
+    ((shift as u64) << 3) + (count >> shift)
+}
+
+const fn counted(rounded: u64) -> u64 {
+    let shift = (rounded >> 3).saturating_sub(1);
+    if rounded < 16 { rounded } else { (rounded & 7 | 8) << shift }
+}
+
+/// The largest count that is told; none of a segment's 32 bits comes near.
+const MOST: u64 = (1 << 32) - 1;
 
 /// The body of a file as what the builder writes to.
 struct Body(FrameWriter);
@@ -132,5 +147,28 @@ impl std::io::Write for Body {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_keep_their_order_and_about_their_size() {
+        let counts =
+            (0..2000).chain((11..32).flat_map(|bits| [(1 << bits) - 1, 1 << bits, (1 << bits) + 1])).chain([MOST]);
+        let mut last = 0;
+        for count in counts {
+            let code = rounded(count);
+            let told = counted(code);
+            assert!(
+                code >= last && code < 256 && told <= count && count - told <= count / 8,
+                "{count}: {code}, {told}"
+            );
+            assert!(count >= 16 || told == count, "{count}");
+            last = code;
+        }
+        assert_eq!(rounded(u64::MAX), rounded(MOST));
     }
 }

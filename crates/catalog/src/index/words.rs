@@ -7,6 +7,7 @@
 //! Cyrillic, Greek and kana are found in Latin letters as well ([`super::latin`]).
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -217,10 +218,26 @@ fn reading(text: &str) -> Reading {
     Reading { title: text.to_owned(), words, whole, exact_terms }
 }
 
-/// Whether a word ends with a syllable of Hangul without a final consonant, of which 27 with one follow in Unicode.
-pub(super) fn ends_openly(word: &str) -> bool {
-    let last = word.chars().next_back().filter(|last| ('가'..='힣').contains(last));
-    last.is_some_and(|last| (u32::from(last) - u32::from('가')).is_multiple_of(28))
+/// The syllables of Hangul that a letter becomes as more is typed (The Unicode Standard, section 3.12): one without a final
+/// consonant those with one, a leading consonant all that begin with it.
+pub(super) fn becomes(last: char) -> Option<Range<u32>> {
+    const FIRST: u32 = '가' as u32;
+    const FINALS: u32 = 28;
+    const OF_A_CONSONANT: u32 = 21 * FINALS;
+    let code = u32::from(last);
+    match last {
+        '가'..='힣' if (code - FIRST).is_multiple_of(FINALS) => Some(code..code + FINALS),
+        '\u{1100}'..='\u{1112}' => {
+            let first = FIRST + (code - 0x1100) * OF_A_CONSONANT;
+            Some(first..first + OF_A_CONSONANT)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a word ends with a syllable that is being typed.
+fn ends_openly(word: &str) -> bool {
+    word.chars().next_back().and_then(becomes).is_some()
 }
 
 /// Folds a text. What folds to nothing but is something (the band "!!!") stands for itself.

@@ -26,8 +26,8 @@ use crate::rowstore::BLOCK_ROWS;
 
 const FORMAT: Format = Format { magic: b"fonokeys", version: 3 };
 
-/// Blocks that the place of an id covers: 64 KB of ids.
-const SPAN: u32 = 64;
+/// Blocks that the place of an id covers: 128 KiB of ids.
+const SPAN: u32 = 128;
 
 /// A Parquet file whose rows' keys are in a file of keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl KeyKind {
         match self {
             Self::Id => SPAN,
             // Some microseconds each: titles and credits are not read for it.
-            Self::Isrc | Self::Album | Self::Artist => 2,
+            Self::Isrc | Self::Album | Self::Artist => 4,
             Self::Upc | Self::Mbid => 1,
         }
     }

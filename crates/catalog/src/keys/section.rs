@@ -24,14 +24,14 @@ impl KeyKind {
         if self.is_in_rows() { Bits { check: 6, all: 32 } } else { Bits { check: 64, all: 64 } }
     }
 
-    /// In what is joined. Where the row store settles candidates: one look-up in two has a wrong one (of ids one), which costs
-    /// some 10 µs; half a byte a track would make them half as many. What is joined from few keys has so many bits that it can
-    /// be joined again when there are a hundred times as many. Where nothing settles candidates: of a thousand million keys
-    /// that nobody has, four have a wrong candidate.
+    /// In what is joined. Where the row store settles candidates: a look-up has one wrong one (two look-ups of ids, which are
+    /// asked for more often), which costs some 10 µs; half a byte a track would make them half as many. What is joined from few keys has so many bits that it can be joined again
+    /// when there are a hundred times as many. Where nothing settles candidates: of a thousand million keys that nobody has,
+    /// four have a wrong candidate.
     pub(super) const fn joined_bits(self) -> Bits {
         match self {
-            Self::Id => Bits { check: 4, all: 23 },
-            _ if self.is_in_rows() => Bits { check: 5, all: 24 },
+            Self::Id => Bits { check: 5, all: 24 },
+            _ if self.is_in_rows() => Bits { check: 4, all: 23 },
             _ => Bits { check: 32, all: 32 },
         }
     }
@@ -170,7 +170,7 @@ impl<'a> SectionWriter<'a> {
         self.starts.resize((1 << self.section.bucket_bits) + 1, self.section.count);
         let furthest = self.starts.chunks(GROUP).map(|group| group[group.len() - 1] - group[0]).max();
         self.section.grouped =
-            self.starts.len() > GROUP && furthest.is_some_and(|furthest| furthest <= u32::from(u16::MAX));
+            self.starts.len() > GROUP && furthest.is_some_and(|furthest| u16::try_from(furthest).is_ok());
         for group in self.starts.chunks(GROUP) {
             let mut bytes = Vec::with_capacity(GROUP_BYTES);
             if self.section.grouped {
