@@ -2,36 +2,39 @@
 //! filled in where rows come out as structs, so that only who reads the columns themselves has to know.
 
 use std::borrow::Cow;
-use std::iter::repeat_n;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, ListArray, RecordBatch, StringArray, StructArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::error::ArrowError;
+use fonoteca_model::credit::name_in;
 use fonoteca_model::fold::fold;
 
 use crate::schema::{LOCAL, Table};
 
-/// The name of a credit in a row whose artists are printed as `credit`: the tables leave it empty where it is the same.
-pub(crate) fn name_of<'a>(name: &'a str, credit: &'a str) -> &'a str {
-    if name.is_empty() { credit } else { name }
+/// The name of the `at`-th of `of` artists in a row: the tables leave it empty where it is what the text of the credit says
+/// there.
+pub(crate) fn name_of<'a>(name: &'a str, credit: &'a str, (at, of): (usize, usize)) -> &'a str {
+    if name.is_empty() { name_in(credit, at, of) } else { name }
 }
 
 /// One of the two directions.
 struct Way {
-    /// What becomes of the name of a credit in a row whose artists are printed as `credit`.
-    name: for<'a> fn(name: &'a str, credit: &'a str) -> &'a str,
+    /// What becomes of an artist's name, where the text of the credit says `said`.
+    name: for<'a> fn(name: &'a str, said: &'a str) -> &'a str,
     /// What becomes of the folded name of something that `source` calls `name`.
     fold: for<'a> fn(folded: &'a str, name: &str, source: &str) -> Cow<'a, str>,
 }
 
 const LEAVE_OUT: Way = Way {
-    name: |name, credit| if name == credit { "" } else { name },
+    name: |name, said| if name == said { "" } else { name },
     // What is ingested finds its artists and albums by it.
     fold: |folded, _, source| if source == LOCAL { folded.into() } else { "".into() },
 };
-const FILL_IN: Way =
-    Way { name: name_of, fold: |folded, name, _| if folded.is_empty() { fold(name).into() } else { folded.into() } };
+const FILL_IN: Way = Way {
+    name: |name, said| if name.is_empty() { said } else { name },
+    fold: |folded, name, _| if folded.is_empty() { fold(name).into() } else { folded.into() },
+};
 
 /// Rows as the tables have them. Of rows that are so already nothing more is left out.
 pub(crate) fn left_out(table: Table, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
@@ -67,16 +70,16 @@ impl Way {
         // Rows that were cut out of a larger batch share its entries.
         let (first, last) = (offsets[0] as usize, offsets[credits.len()] as usize);
         let (fields, columns, no_entries) = entries.slice(first, last - first).as_struct().clone().into_parts();
-        let text_of_entry = || {
+        let said_of_entries = || {
             let of_rows = texts.iter().map(Option::unwrap_or_default).zip(offsets.lengths());
-            of_rows.flat_map(|(text, entries)| repeat_n(text, entries))
+            of_rows.flat_map(|(text, entries)| (0..entries).map(move |at| name_in(text, at, entries)))
         };
         let columns = fields.iter().zip(columns).map(|(field, column)| -> ArrayRef {
             if field.name() != "name" {
                 return column;
             }
-            let names = column.as_string::<i32>().iter().zip(text_of_entry());
-            Arc::new(names.map(|(name, text)| Some((self.name)(name?, text))).collect::<StringArray>())
+            let names = column.as_string::<i32>().iter().zip(said_of_entries());
+            Arc::new(names.map(|(name, said)| Some((self.name)(name?, said))).collect::<StringArray>())
         });
         let entries = StructArray::try_new(fields.clone(), columns.collect(), no_entries)?;
         ListArray::try_new(element, OffsetBuffer::from_lengths(offsets.lengths()), Arc::new(entries), nulls)

@@ -14,6 +14,7 @@
 //! ```
 
 pub mod codes;
+pub mod credit;
 pub mod date;
 pub mod fold;
 pub mod hash;

@@ -10,7 +10,7 @@ use fonoteca_catalog::arrow::datatypes::{Int32Type, Int64Type};
 use fonoteca_catalog::index::{Index, Order};
 use fonoteca_model::fold::fold;
 use fonoteca_testkit::catalogue::STRETCH;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use crate::bench::{Bench, Times, bytes_below, files_below};
 use crate::ours::Ours;

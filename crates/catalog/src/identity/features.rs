@@ -73,8 +73,9 @@ impl Features {
             row.artist_credit.clone()
         };
         let mut artists = Artists::read(&text);
-        for credit in row.artists.iter().filter(|credit| credit.role == "featured") {
-            artists.guests.extend(Artists::read(name_of(&credit.name, &row.artist_credit)).names.concat());
+        for (at, credit) in row.artists.iter().enumerate().filter(|(_, credit)| credit.role == "featured") {
+            let name = name_of(&credit.name, &row.artist_credit, (at, row.artists.len()));
+            artists.guests.extend(Artists::read(name).names.concat());
         }
         let also = match row.artists.as_slice() {
             [only] => aliases.get(&only.artist_id).into_iter().flatten().map(|name| Artists::read(name)).collect(),

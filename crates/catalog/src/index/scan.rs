@@ -284,7 +284,8 @@ impl Credits {
     fn of_row<'a>(&'a self, row: usize, credit: &'a str) -> Vec<(Id, &'a str)> {
         let (from, to) = range(&self.lists, row);
         let name = |place: usize| if self.names.is_valid(place) { self.names.value(place) } else { "" };
-        (from..to).map(|place| (Id(self.ids.value(place)), name_of(name(place), credit))).collect()
+        let named = |place: usize| name_of(name(place), credit, (place - from, to - from));
+        (from..to).map(|place| (Id(self.ids.value(place)), named(place))).collect()
     }
 }
 

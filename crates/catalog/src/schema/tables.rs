@@ -60,8 +60,9 @@ tables! {
         fold: String => key,
         /// The artists as one text, as printed.
         artist_credit: String,
-        /// The artists and their roles. A `name` may be empty: then it is what `artist_credit` says. Of a credit `a` it is
-        /// `coalesce(nullif(a.name, ''), artist_credit)`.
+        /// The artists and their roles. A `name` may be empty: then it is what `artist_credit` says, or its part at the same
+        /// place, cut at `, `, ` & `, ` and `, ` feat. `, ` featuring `, ` ft. `, ` with `, ` vs. `, ` x ` and ` / `, where these are
+        /// as many as the artists. What an artist is called elsewhere is in `artists`.
         artists: Vec<Credit>,
         /// UPC or EAN, 8 or 13 digits.
         upc: Option<String> => key,
@@ -95,8 +96,9 @@ tables! {
         title: String,
         /// The artists as one text, as printed.
         artist_credit: String,
-        /// The artists and their roles. A `name` may be empty: then it is what `artist_credit` says. Of a credit `a` it is
-        /// `coalesce(nullif(a.name, ''), artist_credit)`.
+        /// The artists and their roles. A `name` may be empty: then it is what `artist_credit` says, or its part at the same
+        /// place, cut at `, `, ` & `, ` and `, ` feat. `, ` featuring `, ` ft. `, ` with `, ` vs. `, ` x ` and ` / `, where these are
+        /// as many as the artists. What an artist is called elsewhere is in `artists`.
         artists: Vec<Credit>,
         /// The album.
         album_id: Option<Id> => key,

@@ -83,10 +83,11 @@ impl Credits {
     /// The credits of the next row: id, role, name; where the artists as printed are that one name, the tables leave it out.
     pub(super) fn push(&mut self, printed: &str, credits: &[(i64, &str, &str)]) {
         self.lengths.push(credits.len());
-        for (id, role, name) in credits {
+        for (at, (id, role, name)) in credits.iter().enumerate() {
             self.ids.push(*id);
             self.roles.append_value(role);
-            self.names.append_value(if *name == printed { "" } else { name });
+            let said = fonoteca_model::credit::name_in(printed, at, credits.len());
+            self.names.append_value(if *name == said { "" } else { name });
         }
     }
 

@@ -48,8 +48,8 @@ FROM (SELECT unnest(artists) AS credit FROM tracks) AS credits GROUP BY 1 ORDER 
 
 -- 13. Lists by their length, and their elements joined.
 SELECT t.id AS id, array_length(t.artists) AS credits, string_agg(c.name, '; ' ORDER BY c.name) AS names
-FROM tracks t JOIN (SELECT id, coalesce(nullif(a.name, ''), artist_credit) AS name
-    FROM (SELECT id, artist_credit, unnest(artists) AS a FROM tracks) AS credits) AS c ON c.id = t.id
+FROM tracks t JOIN (SELECT credits.id AS id, n.name AS name
+    FROM (SELECT id, unnest(artists) AS a FROM tracks) AS credits JOIN artists n ON n.id = credits.a['artist_id']) AS c ON c.id = t.id
 GROUP BY t.id, array_length(t.artists) ORDER BY t.id;
 
 -- 14. Patterns.
