@@ -60,6 +60,7 @@ mod join;
 mod known;
 mod latin;
 mod make;
+mod packed;
 mod page;
 mod scan;
 mod search;
