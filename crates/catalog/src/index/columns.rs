@@ -168,6 +168,11 @@ impl Columns {
         }
     }
 
+    /// The smallest part that a document's row is in.
+    pub(crate) fn first_part(&self) -> u64 {
+        self.part.min_value()
+    }
+
     /// Whether there may be documents of rows in a part: a segment has those of the few parts that were read when it was
     /// filled.
     fn may_have(&self, part: u32) -> bool {
