@@ -157,6 +157,14 @@ pub(super) fn first_parts(list: &FileList, kind: Kind) -> HashMap<String, u32> {
     first
 }
 
+/// Files as they are taken, the first one last. Large ones are taken first, so that no worker is left alone with one at the
+/// end. Those of about one size stay neighbours of whom they were: a segment then has documents of few parts, which follow
+/// each other, so that the column of parts is narrow and most look-ups pass over the segment.
+fn in_turn(mut files: Vec<TableFile>) -> Vec<TableFile> {
+    files.sort_by_key(|file| file.size.checked_ilog2());
+    files
+}
+
 /// Does something with each file, several at once, until one fails or somebody asks to stop.
 pub(super) async fn each_file<T: Send + 'static>(
     work: &Arc<Work>,
@@ -165,10 +173,7 @@ pub(super) async fn each_file<T: Send + 'static>(
     state: impl Fn() -> T + Clone + Send + 'static,
     act: impl Fn(&Work, &TableFile, &mut T, &UnboundedSender<u64>) -> Result<(), IndexError> + Clone + Send + 'static,
 ) -> Result<Vec<T>, IndexError> {
-    // The largest first, so that no worker is left alone with it at the end.
-    let mut files = files;
-    files.sort_by_key(|file| file.size);
-    let queue = Arc::new(Mutex::new(files));
+    let queue = Arc::new(Mutex::new(in_turn(files)));
     let (done, mut told) = tokio::sync::mpsc::unbounded_channel();
     let mut workers = Vec::new();
     for _ in 0..WORKERS {
@@ -469,5 +474,24 @@ impl<'a> Adding<'a> {
         let waiting = std::mem::replace(&mut self.waiting, Vec::with_capacity(HANDED_OVER));
         self.change.writer().run(waiting).map_err(IndexError::engine(&self.change.generation().path))?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_files_are_taken_first_and_those_of_about_one_size_side_by_side() {
+        let file = |(part, size): (usize, u64)| TableFile {
+            path: part.to_string(),
+            object: String::new().into(),
+            size,
+            rows: None,
+        };
+        let sizes = [900, 1000, 3, 950, 70_000, 0, 1001, 80_000];
+        let mut queue = in_turn(sizes.into_iter().enumerate().map(file).collect());
+        let taken: Vec<String> = std::iter::from_fn(|| queue.pop()).map(|file| file.path).collect();
+        assert_eq!(taken, ["7", "4", "6", "3", "1", "0", "2", "5"]);
     }
 }

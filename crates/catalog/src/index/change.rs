@@ -8,9 +8,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use fonoteca_model::{BlobId, Id};
+use tantivy::index::SegmentId;
 use tantivy::merge_policy::{LogMergePolicy, MergePolicy, NoMergePolicy};
-use tantivy::{DocAddress, IndexWriter, Searcher, TantivyError};
+use tantivy::{DocAddress, IndexReader, IndexWriter, ReloadPolicy, Searcher, TantivyError};
 
+use super::columns::Columns;
 use super::document::{Document, Kind, RowAt, Standing};
 use super::error::IndexError;
 use super::fields::Mark;
@@ -392,17 +394,13 @@ impl Change {
         Ok((self.generation, self.lock))
     }
 
-    /// Merges segments into no more than may be left, those of about one size together.
+    /// Merges segments into no more than may be left, those of neighbouring parts together.
     fn merge_down(&mut self) -> Result<(), IndexError> {
         let engine = || IndexError::engine(&self.generation.path);
-        let mut segments = self.generation.index.searchable_segment_metas().map_err(engine())?;
-        if segments.len() <= self.effort.most_segments {
+        let ids = self.segments_by_part().map_err(engine())?;
+        if ids.len() <= self.effort.most_segments {
             return Ok(());
         }
-        segments.sort_by_key(tantivy::SegmentMeta::num_docs);
-        let ids: Vec<_> = segments.iter().map(tantivy::SegmentMeta::id).collect();
-        // As long as somebody has them, what was merged is kept.
-        drop(segments);
         let together = ids.len().div_ceil(self.effort.most_segments);
         let merges: Vec<_> = ids.chunks(together).filter(|some| some.len() > 1).collect();
         // Each takes memory for all of its documents.
@@ -414,6 +412,19 @@ impl Change {
         }
         self.writer.garbage_collect_files().wait().map_err(engine())?;
         Ok(())
+    }
+
+    /// The segments of the last commit. Nothing is kept open: as long as somebody has them, what was merged is kept.
+    fn segments_by_part(&self) -> Result<Vec<SegmentId>, TantivyError> {
+        let reader: IndexReader =
+            self.generation.index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        let searcher = reader.searcher();
+        let columns = Columns::of_all(&searcher)?;
+        let segments = searcher.segment_readers().iter().zip(columns.iter());
+        let mut segments: Vec<_> =
+            segments.map(|(segment, columns)| (columns.first_part(), segment.segment_id())).collect();
+        segments.sort_unstable();
+        Ok(segments.into_iter().map(|(_, id)| id).collect())
     }
 
     fn engine(&self) -> impl FnOnce(TantivyError) -> IndexError + use<> {

@@ -1,9 +1,12 @@
 //! The columns that decide about a hit, one value a document, and the way from a row to its document.
 
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use fonoteca_model::Id;
-use tantivy::columnar::{Column, ColumnValues};
+use fonoteca_model::{BlobId, Id};
+use tantivy::columnar::{BytesColumn, Column, ColumnValues};
+use tantivy::error::DataCorruption;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet as _, Searcher, SegmentReader, TERMINATED, TantivyError};
 
@@ -63,6 +66,7 @@ pub(crate) struct Columns {
     part: Arc<dyn ColumnValues<u64>>,
     group: Column<i64>,
     facts: Arc<dyn ColumnValues<u64>>,
+    cover: Option<BytesColumn>,
 }
 
 impl Columns {
@@ -73,12 +77,15 @@ impl Columns {
             part: columns.u64("part")?.first_or_default_col(0),
             group: columns.i64("group")?,
             facts: columns.u64("facts")?.first_or_default_col(0),
+            cover: columns.bytes("cover")?,
         })
     }
 
-    /// Those of each segment.
+    /// Those of each segment. Tantivy panics where their names are damaged.
     pub(crate) fn of_all(searcher: &Searcher) -> Result<Arc<[Self]>, TantivyError> {
-        searcher.segment_readers().iter().map(Self::of).collect()
+        let open = || searcher.segment_readers().iter().map(Self::of).collect();
+        let damaged = || Err(DataCorruption::comment_only("the columns cannot be read").into());
+        catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| damaged())
     }
 
     pub(crate) fn key(&self, doc: DocId) -> SortKey {
@@ -97,6 +104,16 @@ impl Columns {
 
     pub(crate) fn facts(&self, doc: DocId) -> Facts {
         Facts(self.facts.get_val(doc))
+    }
+
+    /// The cover of a track that is held and whose album has none.
+    pub(crate) fn cover(&self, doc: DocId) -> io::Result<Option<BlobId>> {
+        let Some(covers) = &self.cover else { return Ok(None) };
+        let mut bytes = Vec::new();
+        match covers.ords().first(doc) {
+            Some(ord) if covers.ord_to_bytes(ord, &mut bytes)? => Ok(bytes.try_into().ok().map(BlobId)),
+            _ => Ok(None),
+        }
     }
 
     /// The first document whose key is not larger than this one.
@@ -149,6 +166,11 @@ impl Columns {
             Some(doc) => Ok(Some(doc)),
             None => Ok(of(self.listened_to(segment, fields, kind, at)?)),
         }
+    }
+
+    /// The smallest part that a document's row is in.
+    pub(crate) fn first_part(&self) -> u64 {
+        self.part.min_value()
     }
 
     /// Whether there may be documents of rows in a part: a segment has those of the few parts that were read when it was

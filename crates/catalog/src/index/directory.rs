@@ -3,10 +3,12 @@
 //! A fault in a mapped file has the kernel read on behind it, up to as much as is set for the disk: some hundred KiB on most
 //! machines, 8 MiB on some. That is right for lists of documents, which are read from their start on. Columns and dictionaries
 //! are looked at here and there, a page each, and whoever reads all of a column reads the file before ([`read_through`]).
-//! The document store is packed ([`super::packed`]).
+//!
+//! The store of documents is packed as a whole ([`super::packed`]): Tantivy keeps the place of each document in it, and nothing
+//! is stored. Only Tantivy reads it, when it merges.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, BufWriter, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWrite
 use tantivy::directory::{DirectoryLock, FileHandle, Lock, MmapDirectory, WatchCallback, WatchHandle, WritePtr};
 use tantivy::{Directory, SegmentReader};
 
-use super::packed::{Packed, pack};
+use super::packed::{Packed, Packer};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Mapped {
@@ -34,20 +36,15 @@ impl Mapped {
     }
 }
 
-/// Whether a file is one of those that hold next to nothing.
-fn is_packed(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending == "store")
-}
-
 impl Directory for Mapped {
     fn get_file_handle(&self, path: &Path) -> Result<Arc<dyn FileHandle>, OpenReadError> {
         let is_looked_at = path.extension().is_some_and(|ending| ending == "fast" || ending == "term");
-        if is_packed(path) {
-            let file = self.here_and_there.get_file_handle(path)?;
-            let packed = Packed::open(path, file);
-            return Ok(Arc::new(packed.map_err(|error| OpenReadError::wrap_io_error(error, path.to_owned()))?));
+        let file = if is_looked_at { &self.here_and_there } else { &self.all }.get_file_handle(path)?;
+        if !is_packed(path) {
+            return Ok(file);
         }
-        if is_looked_at { &self.here_and_there } else { &self.all }.get_file_handle(path)
+        let packed = Packed::open(file).map_err(|error| OpenReadError::wrap_io_error(error, path.to_owned()))?;
+        Ok(Arc::new(packed))
     }
 
     fn delete(&self, path: &Path) -> Result<(), DeleteError> {
@@ -60,7 +57,11 @@ impl Directory for Mapped {
 
     fn open_write(&self, path: &Path) -> Result<WritePtr, OpenWriteError> {
         let file = self.all.open_write(path)?;
-        Ok(if is_packed(path) { pack(file) } else { file })
+        if !is_packed(path) {
+            return Ok(file);
+        }
+        let packer = Packer::new(file).map_err(|error| OpenWriteError::wrap_io_error(error, path.to_owned()))?;
+        Ok(BufWriter::new(Box::new(packer)))
     }
 
     fn atomic_read(&self, path: &Path) -> Result<Vec<u8>, OpenReadError> {
@@ -82,6 +83,10 @@ impl Directory for Mapped {
     fn watch(&self, watch_callback: WatchCallback) -> tantivy::Result<WatchHandle> {
         self.all.watch(watch_callback)
     }
+}
+
+fn is_packed(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "store")
 }
 
 /// Reads the columns of a segment in `folder`, so that they are in memory when all of their values are looked at.

@@ -7,7 +7,7 @@
 use fonoteca_model::{BlobId, Id};
 use tantivy::TantivyDocument;
 use tantivy::schema::{
-    BytesOptions, FAST, Field, IndexRecordOption, NumericOptions, STORED, Schema, TextFieldIndexing, TextOptions, Value,
+    BytesOptions, FAST, Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions,
 };
 use tantivy::store::Compressor;
 use tantivy::{IndexSettings, IndexSortByField, Order, Term};
@@ -26,6 +26,8 @@ const ROOT_BYTES: usize = 8;
 const DOCUMENTS_A_GROUP_TERM: u64 = 1024;
 /// Leading bits of a group's id that are indexed, at least.
 const LEAST_GROUP_BITS: u32 = 12;
+/// Bytes of a block of the store, by Tantivy's count: some 200 documents.
+const STORE_BLOCK: usize = 2048;
 /// A licence or source longer than this is cut.
 const MAX_MARK_BYTES: usize = 200;
 
@@ -48,7 +50,7 @@ pub(crate) struct Fields {
     pub other_words: Field,
     /// Both of them, the title's first.
     pub words: [Field; 2],
-    /// Stored: the cover of a track whose album has none.
+    /// The cover of a track whose album has none, a column; only where it is held.
     cover: Field,
     /// Leading bits of a group's id that are indexed: see [`Fields::for_rows`].
     pub group_bits: u32,
@@ -106,7 +108,7 @@ impl Fields {
         let marks = schema.add_bytes_field("marks", BytesOptions::default().set_indexed());
         let title_words = schema.add_text_field("title_words", words.clone());
         let other_words = schema.add_text_field("other_words", words);
-        let cover = schema.add_bytes_field("cover", BytesOptions::default() | STORED);
+        let cover = schema.add_bytes_field("cover", BytesOptions::default() | FAST);
         let words = [title_words, other_words];
         let group_bits = LEAST_GROUP_BITS;
         let fields = Self { key, part, group, facts, marks, title_words, other_words, words, cover, group_bits };
@@ -128,8 +130,10 @@ impl Fields {
     pub(crate) fn settings() -> IndexSettings {
         IndexSettings {
             sort_by_field: Some(IndexSortByField { field: "key".to_owned(), order: Order::Desc }),
-            // The file is packed as a whole.
+            // Nothing is stored, but the place of each document's nothing is: packed as a whole (`packed.rs`), short
+            // blocks that are all the same come to nothing as well.
             docstore_compression: Compressor::None,
+            docstore_blocksize: STORE_BLOCK,
             ..IndexSettings::default()
         }
     }
@@ -195,11 +199,6 @@ impl Fields {
     pub(crate) fn add_words(&self, laid: &mut TantivyDocument, title: &str, others: &str) {
         laid.add_text(self.title_words, title);
         laid.add_text(self.other_words, others);
-    }
-
-    /// The stored cover.
-    pub(crate) fn cover(&self, stored: &TantivyDocument) -> Option<BlobId> {
-        stored.get_first(self.cover)?.as_bytes()?.try_into().ok().map(BlobId)
     }
 }
 

@@ -1,64 +1,75 @@
-//! Files that Tantivy writes once and reads here and there, compressed frame by frame.
+//! Files that are packed as a whole, for what Tantivy writes at length though it says little: the store of documents of which
+//! nothing is stored has a number for each of them, and every block is like the one before. Packed by itself, a block of
+//! numbers that count up hardly becomes smaller.
 //!
-//! Tantivy's document store holds next to nothing, but says of each document where its nothing lies: 5 bytes a document, each block
-//! of which is like the one before. Compressed block by block that is 2 bytes a document still; over a frame of many blocks it is
-//! hardly any.
+//! The layout is Zstandard's seekable format, so that `zstd -d` unpacks a file: frames of [`FRAME`] bytes each, the last one
+//! perhaps shorter, and behind them one more that says where they are, which other readers skip:
 //!
 //! ```text
-//! frames …  length of each frame (u32) length of what was packed (u64) number of frames (u32) CRC-32 of these (u32) "fonopack"
+//! 0x184D2A5E, length of what follows (u32 each)  packed length, length (u32 each) of each frame …
+//! number of frames (u32) 0 (u8) 0x8F92EAB1 (u32)
 //! ```
-//! Numbers are little-endian; all frames but the last one hold [`FRAME`] bytes. Tantivy's own checksum covers what was packed.
+//! Numbers are little-endian. Nothing that is read is believed; each frame has its checksum, as zstd makes it.
 
-use std::fmt;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tantivy::HasLen;
 use tantivy::directory::{AntiCallToken, FileHandle, OwnedBytes, TerminatingWrite, WritePtr};
+use zstd::bulk::Compressor;
 
-/// Bytes that are compressed together: a read unpacks as many.
-const FRAME: usize = 1 << 20;
-/// What repeats lies near.
+use crate::beside::{Cursor, Wrong};
+
+/// Bytes that are packed together: enough for what repeats, and unpacked in less than a millisecond.
+const FRAME: usize = 1 << 18;
+/// What repeats is found by the fastest level as well.
 const LEVEL: i32 = 1;
-const MAGIC: &[u8; 8] = b"fonopack";
-/// Behind the lengths of the frames.
-const TRAILER: usize = 8 + 4 + 4 + 8;
+const SKIPPED: u32 = 0x184D_2A5E;
+const SEEKABLE: u32 = 0x8F92_EAB1;
+const HEAD: usize = 4 + 4;
+const ENTRY: usize = 4 + 4;
+const TRAILER: usize = 4 + 1 + 4;
 
-/// What is written to it reaches the file in frames.
-pub(super) fn pack(file: WritePtr) -> WritePtr {
-    BufWriter::new(Box::new(Packer { file, frame: Vec::new(), lengths: Vec::new(), length: 0 }))
-}
-
-struct Packer {
+/// Packs what is written to it.
+pub(crate) struct Packer {
     file: WritePtr,
-    frame: Vec<u8>,
-    lengths: Vec<u32>,
-    length: u64,
+    compressor: Compressor<'static>,
+    /// Less than a frame.
+    waiting: Vec<u8>,
+    table: Vec<u8>,
 }
 
 impl Packer {
-    fn end_frame(&mut self) -> io::Result<()> {
-        let packed = zstd::bulk::compress(&self.frame, LEVEL)?;
-        self.lengths.push(packed.len() as u32);
-        self.length += self.frame.len() as u64;
-        self.frame.clear();
-        self.file.write_all(&packed)
+    pub(crate) fn new(file: WritePtr) -> io::Result<Self> {
+        let mut compressor = Compressor::new(LEVEL)?;
+        compressor.set_parameter(zstd::zstd_safe::CParameter::ChecksumFlag(true))?;
+        Ok(Self { file, compressor, waiting: Vec::with_capacity(FRAME), table: Vec::new() })
+    }
+
+    fn pack(&mut self) -> io::Result<()> {
+        let packed = self.compressor.compress(&self.waiting)?;
+        self.file.write_all(&packed)?;
+        for length in [packed.len(), self.waiting.len()] {
+            self.table.extend_from_slice(&(length as u32).to_le_bytes());
+        }
+        self.waiting.clear();
+        Ok(())
     }
 }
 
 impl Write for Packer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let some = bytes.len().min(FRAME - self.frame.len());
-        self.frame.extend_from_slice(&bytes[..some]);
-        if self.frame.len() == FRAME {
-            self.end_frame()?;
+        let taken = bytes.len().min(FRAME - self.waiting.len());
+        self.waiting.extend_from_slice(&bytes[..taken]);
+        if self.waiting.len() == FRAME {
+            self.pack()?;
         }
-        Ok(some)
+        Ok(taken)
     }
 
-    /// A frame that is not full stays here: there is no file before the end is written.
+    /// What is less than a frame waits on.
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
@@ -66,33 +77,51 @@ impl Write for Packer {
 
 impl TerminatingWrite for Packer {
     fn terminate_ref(&mut self, token: AntiCallToken) -> io::Result<()> {
-        if !self.frame.is_empty() {
-            self.end_frame()?;
+        if !self.waiting.is_empty() {
+            self.pack()?;
         }
-        let mut end: Vec<u8> = self.lengths.iter().flat_map(|length| length.to_le_bytes()).collect();
-        end.extend(self.length.to_le_bytes());
-        end.extend((self.lengths.len() as u32).to_le_bytes());
-        end.extend(crc32fast::hash(&end).to_le_bytes());
-        end.extend(MAGIC);
-        self.file.write_all(&end)?;
+        let too_long = |_| io::Error::other("a file is too long to be packed");
+        let length = u32::try_from(self.table.len() + TRAILER).map_err(too_long)?;
+        self.file.write_all(&SKIPPED.to_le_bytes())?;
+        self.file.write_all(&length.to_le_bytes())?;
+        self.file.write_all(&self.table)?;
+        self.file.write_all(&((self.table.len() / ENTRY) as u32).to_le_bytes())?;
+        self.file.write_all(&[0])?;
+        self.file.write_all(&SEEKABLE.to_le_bytes())?;
         self.file.terminate_ref(token)
     }
 }
 
-/// A packed file, open.
-pub(super) struct Packed {
-    path: PathBuf,
+/// Reads a packed file as what was written.
+#[derive(Debug)]
+pub(crate) struct Packed {
     file: Arc<dyn FileHandle>,
-    /// Where each frame begins, and where the last one ends.
-    starts: Vec<usize>,
+    /// Where each frame lies.
+    frames: Vec<Range<usize>>,
     length: usize,
-    /// The last frame that was read.
+    /// The frame that was read last: what is read next mostly follows.
     last: Mutex<Option<(usize, OwnedBytes)>>,
 }
 
-impl fmt::Debug for Packed {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Packed({})", self.path.display())
+impl Packed {
+    pub(crate) fn open(file: Arc<dyn FileHandle>) -> io::Result<Self> {
+        let (frames, length) = read_table(file.as_ref())?;
+        Ok(Self { file, frames, length, last: Mutex::new(None) })
+    }
+
+    fn frame(&self, number: usize) -> io::Result<OwnedBytes> {
+        if let Some((_, frame)) = self.last.lock().as_ref().filter(|(last, _)| *last == number) {
+            return Ok(frame.clone());
+        }
+        let length = FRAME.min(self.length - number * FRAME);
+        let packed = self.file.read_bytes(self.frames[number].clone())?;
+        let frame = zstd::bulk::decompress(&packed, length).map_err(|error| damaged(&error.to_string()))?;
+        if frame.len() != length {
+            return Err(damaged("a frame has another length"));
+        }
+        let frame = OwnedBytes::new(frame);
+        *self.last.lock() = Some((number, frame.clone()));
+        Ok(frame)
     }
 }
 
@@ -102,147 +131,162 @@ impl HasLen for Packed {
     }
 }
 
-impl Packed {
-    pub(super) fn open(path: &Path, file: Arc<dyn FileHandle>) -> io::Result<Self> {
-        let damaged = || damaged(path, "it does not end as it should");
-        let trailer_at = file.len().checked_sub(TRAILER).ok_or_else(damaged)?;
-        let trailer = file.read_bytes(trailer_at..file.len())?;
-        let (length, rest) = trailer.split_first_chunk::<8>().ok_or_else(damaged)?;
-        let (count, rest) = rest.split_first_chunk::<4>().ok_or_else(damaged)?;
-        let (checksum, magic) = rest.split_first_chunk::<4>().ok_or_else(damaged)?;
-        let count = u32::from_le_bytes(*count) as usize;
-        let ends_at = count.checked_mul(4).and_then(|bytes| trailer_at.checked_sub(bytes)).ok_or_else(damaged)?;
-        let ends = file.read_bytes(ends_at..file.len() - 8 - 4)?;
-        if magic != MAGIC || crc32fast::hash(&ends) != u32::from_le_bytes(*checksum) {
-            return Err(damaged());
-        }
-        let mut starts = vec![0_usize];
-        for length in ends[..count * 4].as_chunks::<4>().0 {
-            let next = starts[starts.len() - 1].checked_add(u32::from_le_bytes(*length) as usize);
-            starts.push(next.filter(|next| *next <= ends_at).ok_or_else(damaged)?);
-        }
-        let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| damaged())?;
-        if starts[count] != ends_at || length.div_ceil(FRAME) != count {
-            return Err(damaged());
-        }
-        Ok(Self { path: path.to_owned(), file, starts, length, last: Mutex::new(None) })
-    }
-
-    fn frame(&self, number: usize) -> io::Result<OwnedBytes> {
-        let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, bytes)) = &*last()
-            && *known == number
-        {
-            return Ok(bytes.clone());
-        }
-        let packed = self.file.read_bytes(self.starts[number]..self.starts[number + 1])?;
-        let wanted = (self.length - number * FRAME).min(FRAME);
-        let bytes = zstd::bulk::decompress(&packed, wanted)?;
-        if bytes.len() != wanted {
-            return Err(damaged(&self.path, "a frame is too short"));
-        }
-        let bytes = OwnedBytes::new(bytes);
-        *last() = Some((number, bytes.clone()));
-        Ok(bytes)
-    }
-}
-
 impl FileHandle for Packed {
     fn read_bytes(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
-        if range.is_empty() {
-            return Ok(OwnedBytes::empty());
+        if range.start > range.end || range.end > self.length {
+            return Err(damaged("something points beyond its end"));
         }
-        if range.end > self.length {
-            return Err(damaged(&self.path, "more is read than it has"));
-        }
-        let frames = range.start / FRAME..range.end.div_ceil(FRAME);
-        let of_frame = |number: usize| -> io::Result<OwnedBytes> {
-            let start = number * FRAME;
-            Ok(self.frame(number)?.slice(range.start.max(start) - start..range.end.min(start + FRAME) - start))
-        };
-        if frames.len() == 1 {
-            return of_frame(frames.start);
-        }
-        let mut bytes = Vec::with_capacity(range.len());
-        for number in frames {
-            bytes.extend_from_slice(&of_frame(number)?);
+        let mut bytes = Vec::with_capacity(range.len().min(FRAME));
+        for number in range.start / FRAME..range.end.div_ceil(FRAME) {
+            let frame = self.frame(number)?;
+            let within = |place: usize| place.saturating_sub(number * FRAME).min(frame.len());
+            bytes.extend_from_slice(&frame[within(range.start)..within(range.end)]);
         }
         Ok(OwnedBytes::new(bytes))
     }
 }
 
-fn damaged(path: &Path, what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", path.display()))
+/// Where the frames lie, and how long they are together when they are unpacked.
+fn read_table(file: &dyn FileHandle) -> io::Result<(Vec<Range<usize>>, usize)> {
+    let cut_off = || damaged("it was cut off");
+    let wrong = |Wrong(what)| damaged(what);
+    let entries_end = file.len().checked_sub(TRAILER).ok_or_else(cut_off)?;
+    let trailer = file.read_bytes(entries_end..file.len())?;
+    let mut trailer = Cursor(&trailer);
+    let count = trailer.u32().map_err(wrong)? as usize;
+    if trailer.byte().map_err(wrong)? != 0 || trailer.u32().map_err(wrong)? != SEEKABLE {
+        return Err(damaged("it is something else, or it was cut off"));
+    }
+    let table = count.checked_mul(ENTRY).and_then(|bytes| bytes.checked_add(HEAD));
+    let frames_end = table.and_then(|bytes| entries_end.checked_sub(bytes)).ok_or_else(cut_off)?;
+    let table = file.read_bytes(frames_end..entries_end)?;
+    let mut table = Cursor(&table);
+    let (skipped, follows) = (table.u32().map_err(wrong)?, table.u32().map_err(wrong)?);
+    if skipped != SKIPPED || follows as usize != count * ENTRY + TRAILER {
+        return Err(damaged("its table begins elsewhere"));
+    }
+    let (mut frames, mut end, mut length) = (Vec::with_capacity(count), 0_usize, 0);
+    for number in 1..=count {
+        let (packed, unpacked) = (table.u32().map_err(wrong)? as usize, table.u32().map_err(wrong)? as usize);
+        if unpacked != FRAME && (number < count || !(1..FRAME).contains(&unpacked)) {
+            return Err(damaged("a frame has an impossible length"));
+        }
+        frames.push(end..end + packed);
+        end += packed;
+        length += unpacked;
+    }
+    if end != frames_end {
+        return Err(damaged("its frames end elsewhere"));
+    }
+    Ok((frames, length))
+}
+
+fn damaged(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("a packed file is damaged: {what}"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use tantivy::Directory as _;
     use tantivy::directory::RamDirectory;
 
     use super::*;
 
-    fn some_bytes(length: usize) -> Vec<u8> {
-        (0..length).map(|at| if at % 5 == 4 { (at / 5 % 251) as u8 } else { (at / 997) as u8 }).collect()
+    /// Blocks of places, as a store of documents without anything has them.
+    fn places(length: usize) -> Vec<u8> {
+        let block: Vec<u8> = (0..228_u32).flat_map(u32::to_le_bytes).collect();
+        block.iter().copied().cycle().take(length).collect()
     }
 
-    fn packed(bytes: &[u8]) -> (RamDirectory, &'static Path) {
-        let (folder, path) = (RamDirectory::create(), Path::new("x.store"));
-        let mut file = pack(folder.open_write(path).expect("a file"));
-        bytes.chunks(70_001).for_each(|some| file.write_all(some).expect("written"));
-        file.terminate().expect("ended");
-        (folder, path)
+    fn pack(bytes: &[u8]) -> Vec<u8> {
+        let directory = RamDirectory::create();
+        let path = Path::new("file");
+        let mut packer = Packer::new(directory.open_write(path).expect("open")).expect("zstd");
+        for some in bytes.chunks(10_007) {
+            packer.write_all(some).expect("write");
+            packer.flush().expect("flush");
+        }
+        packer.terminate().expect("end");
+        directory.atomic_read(path).expect("read")
     }
 
-    fn open(folder: &RamDirectory, path: &Path) -> io::Result<Packed> {
-        Packed::open(path, folder.get_file_handle(path).expect("there"))
+    fn open(file: Vec<u8>) -> io::Result<Packed> {
+        Packed::open(Arc::new(OwnedBytes::new(file)))
+    }
+
+    fn read(file: Vec<u8>) -> io::Result<Vec<u8>> {
+        let packed = open(file)?;
+        Ok(packed.read_bytes(0..packed.len())?.to_vec())
     }
 
     #[test]
-    fn any_part_comes_back() {
-        for length in [0, 1, FRAME - 1, FRAME, FRAME + 1, 3 * FRAME + 17] {
-            let bytes = some_bytes(length);
-            let (folder, path) = packed(&bytes);
-            let file = open(&folder, path).expect("sound");
-            assert_eq!(file.len(), length);
-            for start in [0, 1, FRAME - 1, FRAME, 2 * FRAME + 5, length] {
-                for end in [0, 1, 100, FRAME, FRAME + 3, 3 * FRAME, length] {
-                    if start <= end && end <= length {
-                        assert_eq!(&*file.read_bytes(start..end).expect("read"), &bytes[start..end], "{start}..{end}");
+    fn packed_bytes_come_back_from_any_place() {
+        for length in [0, 1, FRAME - 1, FRAME, FRAME + 1, 3 * FRAME + 12_345] {
+            let bytes = places(length);
+            let packed = open(pack(&bytes)).expect("open");
+            assert_eq!(packed.len(), length);
+            for start in [0, 1, FRAME - 1, FRAME, 2 * FRAME + 7, length] {
+                for end in [start, start + 1, FRAME, FRAME + 5, length].map(|end| end.min(length)) {
+                    if start <= end {
+                        assert_eq!(&*packed.read_bytes(start..end).expect("read"), &bytes[start..end]);
                     }
                 }
             }
-            assert!(file.read_bytes(0..length + 1).is_err());
+            packed.read_bytes(0..length + 1).expect_err("beyond its end");
         }
     }
 
     #[test]
-    fn what_repeats_takes_next_to_nothing() {
-        let bytes: Vec<u8> = (0..4 * FRAME).map(|at| (at % 16_384 / 5 % 256) as u8).collect();
-        let (folder, path) = packed(&bytes);
-        let length = folder.open_read(path).expect("there").len();
-        assert!(length < bytes.len() / 100, "{length}");
+    fn what_repeats_is_packed_to_nearly_nothing_and_zstd_unpacks_it() {
+        let bytes = places(3 * FRAME + 12_345);
+        let packed = pack(&bytes);
+        assert!(packed.len() * 400 < bytes.len(), "{} of {}", packed.len(), bytes.len());
+        assert_eq!(zstd::decode_all(packed.as_slice()).expect("unpack"), bytes);
     }
 
     #[test]
-    fn damage_is_an_error_or_other_bytes_and_no_panic() {
-        let bytes = some_bytes(FRAME + 5000);
-        let (folder, path) = packed(&bytes);
-        let sound = folder.open_read(path).expect("there").read_bytes().expect("read").to_vec();
-        let mut refused = 0;
-        for at in (0..sound.len()).step_by(sound.len() / 300).chain(sound.len() - 40..sound.len()) {
-            for cut in [false, true] {
-                let mut changed = sound.clone();
-                if cut {
-                    changed.truncate(at);
-                } else {
-                    changed[at] ^= 4;
-                }
-                folder.atomic_write(path, &changed).expect("written");
-                let read = open(&folder, path).and_then(|file| file.read_bytes(0..file.len()));
-                refused += usize::from(read.is_err());
+    fn a_truncated_packed_file_is_found_damaged() {
+        let whole = pack(&places(FRAME + 1000));
+        for left in 0..whole.len() {
+            let error = open(whole[..left].to_vec()).expect_err("truncated");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        }
+    }
+
+    #[test]
+    fn a_wrong_bit_in_a_packed_file_never_gives_other_bytes() {
+        let bytes = places(FRAME + 1000);
+        let whole = pack(&bytes);
+        for bit in 0..whole.len() * 8 {
+            let mut wrong = whole.clone();
+            wrong[bit / 8] ^= 1 << (bit % 8);
+            match read(wrong) {
+                Ok(read) => assert_eq!(read, bytes, "bit {bit}"),
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::InvalidData, "bit {bit}"),
             }
         }
-        assert!(refused > 300, "{refused}");
+    }
+
+    #[test]
+    fn a_table_that_claims_anything_is_refused() {
+        let whole = pack(&places(2 * FRAME + 1000));
+        let table = whole.len() - TRAILER - 3 * ENTRY;
+        let with = |at: usize, number: u32| {
+            let mut wrong = whole.clone();
+            wrong[at..at + 4].copy_from_slice(&number.to_le_bytes());
+            open(wrong)
+        };
+        for number in [0, 1, 4, u32::MAX] {
+            with(whole.len() - TRAILER, number).expect_err("frames");
+            with(table - 4, number).expect_err("the length of the table");
+            with(table, number).expect_err("a packed length");
+            with(table + 4, number).expect_err("the length of a frame that is not the last");
+        }
+        for number in [0, FRAME as u32 + 1, u32::MAX] {
+            with(whole.len() - TRAILER - 4, number).expect_err("the length of the last frame");
+        }
+        assert_eq!(open(Vec::new()).expect_err("nothing").kind(), io::ErrorKind::InvalidData);
     }
 }

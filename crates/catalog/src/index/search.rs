@@ -8,7 +8,7 @@ use fonoteca_model::Id;
 use tantivy::index::SegmentId;
 use tantivy::query::{BooleanQuery, EnableScoring, Query as EngineQuery, TermQuery};
 use tantivy::schema::IndexRecordOption;
-use tantivy::{DocAddress, DocId, Searcher, SegmentReader, TERMINATED, TantivyDocument, TantivyError};
+use tantivy::{DocAddress, DocId, Searcher, SegmentReader, TERMINATED, TantivyError};
 
 use super::columns::{Columns, Facts};
 use super::cursor::Cursor;
@@ -372,8 +372,8 @@ impl<'a> Search<'a> {
         };
         let mut cover_root = album.as_ref().and_then(|album| album.cover_root).or(row.cover_root);
         if cover_root.is_none() && facts.held() {
-            let stored: TantivyDocument = self.searcher.doc(address).map_err(IndexError::engine(self.path))?;
-            cover_root = self.fields.cover(&stored);
+            let cover = columns.cover(address.doc_id);
+            cover_root = cover.map_err(|error| IndexError::engine(self.path)(error.into()))?;
         }
         Ok(Hit {
             kind,

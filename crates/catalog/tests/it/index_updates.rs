@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fonoteca_catalog::index::{Filters, Hit, Index, Query};
-use fonoteca_catalog::{Album, Batch, Catalog, LinkEntity, Listens, Rights, Track};
+use fonoteca_catalog::{Album, Batch, Catalog, File, LinkEntity, Listens, Rights, Track};
 use fonoteca_model::progress::Unit;
 use fonoteca_model::rights::{Basis, ClaimStatus, Decision, SubjectKind};
 use fonoteca_model::{Id, Progress, Silent};
@@ -55,6 +55,40 @@ async fn a_commit_shows_after_catching_up() {
     assert_eq!(titles(&index, "two"), ["two", "two artist", "two album"]);
     assert_eq!(search(&reader, "two"), search(&index, "two"), "also by whoever had it open");
     index.verify().expect("sound");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cover_of_a_file_is_kept_when_segments_are_merged() {
+    let single = |number: i64| {
+        let (name, blob) = (format!("single{number}"), format!("bytes {number}"));
+        let sleeve = (number % 3 > 0).then(|| root(&format!("sleeve {}", number % 3)));
+        Batch {
+            tracks: vec![track(&name, "one artist", None)],
+            holdings: vec![holding(&name, &blob)],
+            files: vec![File { cover_root: sleeve, ..file(&blob) }],
+            ..Batch::default()
+        }
+    };
+    let (archive, catalog, index) = indexed(single(1)).await;
+    let changes = 12;
+    for number in 2..=changes {
+        commit(&catalog, "library", number, single(number)).await;
+        catch_up(&index, &catalog).await;
+    }
+    let generations = std::fs::read_dir(folder(&archive)).expect("folder").filter_map(|entry| Some(entry.ok()?.path()));
+    let files = generations.filter(|path| path.is_dir()).flat_map(|path| std::fs::read_dir(path).expect("folder"));
+    let stores =
+        files.filter(|file| file.as_ref().expect("a file").path().extension().is_some_and(|end| end == "store"));
+    assert!(stores.count() < changes as usize, "segments were merged");
+    let rebuilt = rebuilt(&archive, &catalog, "rebuilt").await;
+    for number in 1..=changes {
+        let sleeve = (number % 3 > 0).then(|| root(&format!("sleeve {}", number % 3)));
+        for index in [&index, &rebuilt] {
+            assert_eq!(search(index, &format!("single{number}"))[0].cover_root, sleeve, "single {number}");
+        }
+    }
+    index.verify().expect("sound");
+    rebuilt.verify().expect("sound");
 }
 
 #[tokio::test(flavor = "multi_thread")]
