@@ -108,28 +108,29 @@ impl<A: Automaton> Words for tantivy_fst::map::Stream<'_, A> {
         let (key, value) = tantivy_fst::Streamer::next(self)?;
         word.clear();
         word.extend_from_slice(key);
-        Some([counted(value >> 8), counted(value & 0xff)])
+        Some([counted(value >> COUNT_BITS), counted(value & ((1 << COUNT_BITS) - 1))])
     }
 }
 
-/// How often a word is in each of the fields, a byte each: it decides which words are the most frequent ones.
+/// How often a word is in each of the fields, ten bits each: it decides which words are the most frequent ones.
 fn packed(counts: [u64; 2]) -> u64 {
     let [first, second] = counts.map(rounded);
-    first << 8 | second
+    first << COUNT_BITS | second
 }
 
-/// A count by its highest bits: up to 16 exactly, then in steps of one part in 8, downwards.
+/// A count by its highest bits: up to 63 exactly, then in steps of one part in 32, downwards.
 const fn rounded(count: u64) -> u64 {
     let count = if count > MOST { MOST } else { count };
-    let shift = (u64::BITS - 4).saturating_sub(count.leading_zeros());
-    ((shift as u64) << 3) + (count >> shift)
+    let shift = (u64::BITS - 6).saturating_sub(count.leading_zeros());
+    ((shift as u64) << 5) + (count >> shift)
 }
 
 const fn counted(rounded: u64) -> u64 {
-    let shift = (rounded >> 3).saturating_sub(1);
-    if rounded < 16 { rounded } else { (rounded & 7 | 8) << shift }
+    let shift = (rounded >> 5).saturating_sub(1);
+    if rounded < 64 { rounded } else { (rounded & 31 | 32) << shift }
 }
 
+const COUNT_BITS: u32 = 10;
 /// The largest count that is told; none of a segment's 32 bits comes near.
 const MOST: u64 = (1 << 32) - 1;
 
@@ -163,10 +164,10 @@ mod tests {
             let code = rounded(count);
             let told = counted(code);
             assert!(
-                code >= last && code < 256 && told <= count && count - told <= count / 8,
+                code >= last && code < 1 << COUNT_BITS && told <= count && count - told <= count / 32,
                 "{count}: {code}, {told}"
             );
-            assert!(count >= 16 || told == count, "{count}");
+            assert!(count >= 64 || told == count, "{count}");
             last = code;
         }
         assert_eq!(rounded(u64::MAX), rounded(MOST));
