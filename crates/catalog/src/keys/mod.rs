@@ -6,7 +6,7 @@
 //! reading the row, except where the row store does not have the key, and there so many bits are kept that none is wrong. A
 //! look-up reads two short pieces, some 60 bytes.
 //!
-//! Most kinds say in which blocks of the row store a row is, not which row it is ([`KeyKind::span`]): a block is read anyway.
+//! Most kinds say in which block of the row store a row is, not which row of it: the block is read anyway.
 //! An id says in which of many blocks, since ids lie as they are and thousands of them are looked at in no time. The blocks of several
 //! Parquet files are numbered through, each file from a multiple of [`SPAN`] on.
 
@@ -26,7 +26,7 @@ use crate::rowstore::BLOCK_ROWS;
 
 const FORMAT: Format = Format { magic: b"fonokeys", version: 3 };
 
-/// Blocks that the place of an id covers: 128 KiB of ids.
+/// Blocks that the place of an id covers: 64 KiB of ids.
 const SPAN: u32 = 128;
 
 /// A Parquet file whose rows' keys are in a file of keys.
@@ -97,12 +97,7 @@ impl KeyKind {
 
     /// Blocks that a place covers.
     pub(crate) const fn span(self) -> u32 {
-        match self {
-            Self::Id => SPAN,
-            // Some microseconds each: titles and credits are not read for it.
-            Self::Isrc | Self::Album | Self::Artist => 4,
-            Self::Upc | Self::Mbid => 1,
-        }
+        if matches!(self, Self::Id) { SPAN } else { 1 }
     }
 }
 

@@ -2,22 +2,19 @@
 //!
 //! A file of its own lies in `index/rows/` for each Parquet file of tracks, albums and artists. Like that one it is
 //! written once and never changed. Rows keep their order and their numbers, and lie in blocks of [`BLOCK_ROWS`]: column by
-//! column, each number and word in as few bits as it is frequent in the file ([`models`]). Neighbours share what they have in
-//! common: an album's tracks name its id, its artists and their credit once a block. Ids do not compress, so they are read from a large
+//! column, compressed by zstd with a dictionary trained on the file. Neighbours share what they have in common: an album's
+//! tracks name its id, its artists and their credit once a block. Ids do not compress, so they are read from a large
 //! Parquet file itself, where they lie as they are ([`plain`]); beside a small one, or one on another machine, they are kept.
 //! The format is told in `docs/formats/index.md`.
 
-mod bits;
 mod block;
 mod encode;
-mod huffman;
-mod models;
 mod plain;
 mod read;
 mod survey;
 mod write;
 
-pub(crate) use block::{Block, UpTo};
+pub(crate) use block::Block;
 pub(crate) use read::RowStore;
 pub(crate) use write::RowWriter;
 
@@ -26,9 +23,9 @@ use fonoteca_model::{BlobId, Id};
 use crate::beside::Format;
 
 /// Rows in one block.
-pub(crate) const BLOCK_ROWS: usize = 128;
+pub(crate) const BLOCK_ROWS: usize = 64;
 
-const FORMAT: Format = Format { magic: b"fonorows", version: 3 };
+const FORMAT: Format = Format { magic: b"fonorows", version: 2 };
 
 /// What is kept of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,23 +1,30 @@
 //! Reading a row store.
 
+use std::cell::RefCell;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crc32fast::Hasher;
 use fonoteca_model::Id;
+use zstd::dict::DecoderDictionary;
+use zstd::zstd_safe::{self, DCtx};
 
 use super::block::ids_of;
-use super::models::Models;
 use super::plain::{Layout, Plain, WIDTH};
-use super::{BLOCK_ROWS, BatchOf, Block, FORMAT, Origin, UpTo};
+use super::{BLOCK_ROWS, BatchOf, Block, FORMAT, Origin};
 use crate::beside::{BesideError, Cursor, Frame, Wrong};
 
-/// The words of a file, unpacked; more are not believed.
-const MAX_MODELS: u64 = 256 << 20;
+/// Longest block that is believed, before compression.
+const MAX_BLOCK_BYTES: u64 = 256 << 20;
 const HEAD: u64 = 12;
 /// Bytes in front of a block.
 const CHECKSUM: u64 = 4;
+
+thread_local! {
+    /// Making one takes as long as to unpack a block.
+    static CONTEXT: RefCell<DCtx<'static>> = RefCell::new(DCtx::create());
+}
 
 /// A row store, open. Reads take no lock: any number of threads may read at once.
 pub(crate) struct RowStore {
@@ -26,21 +33,11 @@ pub(crate) struct RowStore {
     rows: u32,
     /// The ids of the Parquet file; none: the blocks have them.
     plain: Option<Arc<Plain>>,
-    /// What is likely in the file: read when the first block is.
-    models: OnceLock<Models>,
-    packed_models: Packed,
+    dictionary: Option<DecoderDictionary<'static>>,
     /// Where each block begins, and where the last one ends.
     starts: Vec<u64>,
     batches: Vec<BatchOf>,
     batch_of_rows: Vec<(u32, u16)>,
-}
-
-/// Where the models lie, and how long they are when they are unpacked.
-struct Packed {
-    position: u64,
-    length: u64,
-    unpacked: u64,
-    checksum: u64,
 }
 
 impl RowStore {
@@ -64,12 +61,9 @@ impl RowStore {
             if layout.as_ref().is_some_and(|layout| layout.rows.count() != rows) {
                 return Err(Wrong("it has more or fewer ids than rows"));
             }
-            let packed = Packed {
-                position: bytes.varint()?,
-                length: bytes.varint()?,
-                unpacked: bytes.varint()?,
-                checksum: bytes.varint()?,
-            };
+            let length = bytes.count(1)?;
+            let dictionary = bytes.take(length)?;
+            let dictionary = (length > 0).then(|| DecoderDictionary::copy(dictionary));
             let blocks = bytes.count(1)?;
             if blocks != (rows as usize).div_ceil(BLOCK_ROWS) {
                 return Err(Wrong("it has more or fewer blocks than its rows need"));
@@ -96,14 +90,12 @@ impl RowStore {
                 let place = u16::try_from(bytes.varint()?).ok().filter(|place| usize::from(*place) < batches.len());
                 batch_of_rows.push((first, place.ok_or(Wrong("a row is of a batch that is not listed"))?));
             }
-            Ok((origin, rows, layout, packed, starts, batches, batch_of_rows))
+            Ok((origin, rows, layout, dictionary, starts, batches, batch_of_rows))
         };
         match read() {
-            Ok((origin, rows, layout, packed_models, starts, batches, batch_of_rows)) => {
+            Ok((origin, rows, layout, dictionary, starts, batches, batch_of_rows)) => {
                 let plain = None;
-                let models = OnceLock::new();
-                let store = Self { frame, origin, rows, plain, models, packed_models, starts, batches, batch_of_rows };
-                Ok((store, layout))
+                Ok((Self { frame, origin, rows, plain, dictionary, starts, batches, batch_of_rows }, layout))
             }
             Err(wrong) => Err((frame, wrong)),
         }
@@ -149,11 +141,6 @@ impl RowStore {
 
     /// A block, whole.
     pub(crate) fn block(&self, block: u32) -> Result<Block, BesideError> {
-        self.part_of_block(block, UpTo::All)
-    }
-
-    /// A block of which only so much may be asked.
-    pub(crate) fn part_of_block(&self, block: u32, up_to: UpTo) -> Result<Block, BesideError> {
         let beyond = || self.frame.damaged("a block beyond its end is asked for");
         let ends = self.starts.get(block as usize..block as usize + 2).ok_or_else(beyond)?;
         let length = usize::try_from(ends[1] - ends[0]).map_err(|_| beyond())?;
@@ -173,25 +160,24 @@ impl RowStore {
         if checksum.finalize() != expected {
             return Err(wrong(Wrong("a wrong checksum")));
         }
-        Block::read(ids_of(&ids), self.plain.as_ref(), up_to, &mut self.models()?.reader(cursor.0)).map_err(wrong)
+        let unpacked = cursor.varint().map_err(wrong)?;
+        if unpacked > MAX_BLOCK_BYTES {
+            return Err(wrong(Wrong("it has another length than it says")));
+        }
+        let others = cursor.count(WIDTH).and_then(|count| cursor.take(count * WIDTH)).map_err(wrong)?;
+        let rest = self.unpack(cursor.0, unpacked as usize);
+        let rest = rest.map_err(|error| self.frame.damaged(format!("block {block}: {error}")))?;
+        Block::read(ids_of(&ids), &ids_of(others), self.plain.as_ref(), &rest).map_err(wrong)
     }
 
-    fn models(&self) -> Result<&Models, BesideError> {
-        if let Some(models) = self.models.get() {
-            return Ok(models);
-        }
-        let wrong = |what: &str| self.frame.damaged(format!("its words: {what}"));
-        let Packed { position, length, unpacked, checksum } = self.packed_models;
-        let length = usize::try_from(length).map_err(|_| wrong("they are too many"))?;
-        let packed = self.frame.read(position, length)?;
-        if u64::from(crc32fast::hash(&packed)) != checksum {
-            return Err(wrong("a wrong checksum"));
-        }
-        let room = usize::try_from(unpacked).ok().filter(|_| unpacked <= MAX_MODELS);
-        let room = room.ok_or_else(|| wrong("they are too many"))?;
-        let bytes = zstd::bulk::decompress(&packed, room).map_err(|error| wrong(&error.to_string()))?;
-        let models = Models::parse(&mut Cursor(&bytes)).map_err(|Wrong(what)| wrong(what))?;
-        Ok(self.models.get_or_init(|| models))
+    fn unpack(&self, packed: &[u8], length: usize) -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(length);
+        let unpacked = CONTEXT.with_borrow_mut(|context| match &self.dictionary {
+            Some(dictionary) => context.decompress_using_ddict(&mut bytes, packed, dictionary.as_ddict()),
+            None => context.decompress(&mut bytes, packed),
+        });
+        unpacked.map_err(|code| std::io::Error::other(zstd_safe::get_error_name(code)))?;
+        Ok(bytes)
     }
 
     /// Reads everything: the checksum of the whole, each block, and the ids of the Parquet file.

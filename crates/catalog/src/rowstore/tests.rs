@@ -9,11 +9,9 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
 
-use super::encode::Encoder;
-use super::models::{Coder, Models, Tally, Tape};
 use super::survey::Survey;
-use super::{BLOCK_ROWS, Block, Origin, RowRef, RowStore, RowWriter, StoredRow, UpTo};
-use crate::beside::{BesideError, Cursor};
+use super::{Origin, RowRef, RowStore, RowWriter, StoredRow};
+use crate::beside::BesideError;
 use crate::properties;
 use crate::schema::{Credit, Table, Track};
 
@@ -147,37 +145,12 @@ fn a_block_of_anything_is_no_panic() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as u8
     };
-    let all = many_rows(300);
-    for some in [0, 3, 300] {
-        let mut tally = Tally::default();
-        for rows in all[..some].chunks(BLOCK_ROWS) {
-            let mut encoder = Encoder::default();
-            rows.iter().for_each(|row| encoder.push(&row_ref(row)));
-            encoder.put(None, &mut Tape::new(&mut tally));
-        }
-        for to_come in [false, true] {
-            let mut kept = Vec::new();
-            Coder::of(&mut tally, to_come).models().put(&mut kept);
-            let models = Models::parse(&mut Cursor(&kept)).expect("they were written");
-            for length in (0..400).chain([4000]) {
-                let bytes: Vec<u8> = (0..length).map(|_| random()).collect();
-                for rows in [0, 1, 3, 128] {
-                    let ids: Vec<Id> = (0..rows).map(Id).collect();
-                    if let Ok(block) = Block::read(ids, None, UpTo::All, &mut models.reader(&bytes)) {
-                        (0..rows as usize).for_each(|row| drop(block.row(row)));
-                    }
-                }
-                if let Ok(models) = Models::parse(&mut Cursor(&bytes)) {
-                    drop(Block::read(vec![Id(1)], None, UpTo::All, &mut models.reader(&bytes)));
-                }
-                if length > 0 {
-                    let mut changed = kept.clone();
-                    let at = usize::from(random()) * kept.len() / 256;
-                    changed[at] ^= random();
-                    if let Ok(models) = Models::parse(&mut Cursor(&changed)) {
-                        drop(Block::read(vec![Id(1)], None, UpTo::All, &mut models.reader(&bytes)));
-                    }
-                }
+    for length in (0..400).chain([4000]) {
+        let rest: Vec<u8> = (0..length).map(|_| if random() < 128 { random() % 4 } else { random() }).collect();
+        for rows in [0, 1, 3, 64] {
+            let ids: Vec<Id> = (0..rows).map(Id).collect();
+            if let Ok(block) = super::Block::read(ids, &[Id(1), Id(2)], None, &rest) {
+                (0..rows as usize).for_each(|row| drop(block.row(row)));
             }
         }
     }
@@ -258,12 +231,12 @@ fn ids_are_read_where_the_parquet_file_has_them() {
     let ours = || properties::of(Table::Tracks, None).into_builder();
     let level = ZstdLevel::try_new(3).expect("a level");
     let all = [
-        ("as the tables are", ours(), 5.5),
+        ("as the tables are", ours(), 17.0),
         // Row groups that end within a block.
-        ("in short row groups", ours().set_max_row_group_row_count(Some(1000)), 6.0),
-        ("in short pages", ours().set_data_page_row_count_limit(700), 5.5),
-        ("by another writer", WriterProperties::builder().set_compression(Compression::ZSTD(level)), 15.0),
-        ("by a writer without dictionaries", WriterProperties::builder().set_dictionary_enabled(false), 8.0),
+        ("in short row groups", ours().set_max_row_group_row_count(Some(1000)), 17.5),
+        ("in short pages", ours().set_data_page_row_count_limit(700), 17.0),
+        ("by another writer", WriterProperties::builder().set_compression(Compression::ZSTD(level)), 26.0),
+        ("by a writer without dictionaries", WriterProperties::builder().set_dictionary_enabled(false), 19.0),
     ];
     for (how, properties, most) in all {
         let folder = tempfile::tempdir().expect("folder");
@@ -274,7 +247,7 @@ fn ids_are_read_where_the_parquet_file_has_them() {
         assert_eq!(read(&store), rows, "{how}");
         store.verify().expect("sound");
         for row in [0, 777, 19_999] {
-            let (block, place) = (store.block(row / BLOCK_ROWS as u32).expect("a block"), row as usize % BLOCK_ROWS);
+            let (block, place) = (store.block(row / 64).expect("a block"), row as usize % 64);
             let wanted = &rows[row as usize];
             let first = wanted.artist_ids[0];
             assert!(block.by_artist(first).expect("read").contains(&place), "{how}");
@@ -317,12 +290,12 @@ fn another_parquet_file_in_its_place_is_noticed() {
 }
 
 #[test]
-fn a_large_file_stays_small() {
+fn a_large_file_gets_a_dictionary_and_stays_small() {
     let rows = many_rows(20_000);
     let folder = tempfile::tempdir().expect("folder");
     let path = written(folder.path(), &rows);
     let store = open(&path).expect("open");
     assert_eq!(read(&store), rows);
     let bytes = fs::metadata(&path).expect("metadata").len() as f64 / rows.len() as f64;
-    assert!(bytes < 15.0, "{bytes} bytes a row");
+    assert!(bytes < 22.0, "{bytes} bytes a row");
 }
