@@ -124,7 +124,7 @@ impl RowAt {
         ((kind.code() as u64) << ROW_BITS | self.row as u64) << PART_BITS | self.part as u64
     }
 
-    /// One number of 35 bits for this row and its [`NEIGHBOURS`].
+    /// One number of 39 bits for this row and its [`NEIGHBOURS`].
     pub(crate) const fn neighbourhood(self, kind: Kind) -> u64 {
         Self { part: self.part, row: self.row / NEIGHBOURS }.identity(kind)
     }
@@ -133,9 +133,9 @@ impl RowAt {
 /// Rows in one part.
 pub(crate) const PART_ROWS: u32 = 1 << ROW_BITS;
 
-/// Rows that share a mark: a term for each of them would cost more than looking at all of them; and Tantivy packs what a term
-/// has in blocks of 128 documents, which costs less than what is left over.
-const NEIGHBOURS: u32 = 1024;
+/// Rows that share a mark: a term for each of them would cost more than looking at all of them. More than these would save half
+/// a byte a track (1,024), and a first look-up would wait for the disk at each of them.
+const NEIGHBOURS: u32 = 64;
 
 /// The largest popularity.
 pub(crate) const MAX_POPULARITY: u8 = 100;

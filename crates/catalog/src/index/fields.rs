@@ -22,12 +22,10 @@ pub(crate) const FORMAT: u32 = 6;
 /// Leading bytes of a blob's root that are indexed: as sure as our ids are.
 const ROOT_BYTES: usize = 8;
 /// Documents for each of which there is about one term for groups, of which about half are in one: a term costs more than to
-/// look at the few hundred documents that have it, and these are packed in blocks of 128 a segment.
-const DOCUMENTS_A_GROUP_TERM: u64 = 1024;
+/// look at the few dozen documents that have it.
+const DOCUMENTS_A_GROUP_TERM: u64 = 128;
 /// Leading bits of a group's id that are indexed, at least.
-const LEAST_GROUP_BITS: u32 = 12;
-/// Bytes of a block of the store, by Tantivy's count: some 200 documents.
-const STORE_BLOCK: usize = 2048;
+const LEAST_GROUP_BITS: u32 = 16;
 /// A licence or source longer than this is cut.
 const MAX_MARK_BYTES: usize = 200;
 
@@ -130,10 +128,9 @@ impl Fields {
     pub(crate) fn settings() -> IndexSettings {
         IndexSettings {
             sort_by_field: Some(IndexSortByField { field: "key".to_owned(), order: Order::Desc }),
-            // Nothing is stored, but the place of each document's nothing is: packed as a whole (`packed.rs`), short
+            // Nothing is stored, but the place of each document's nothing is: packed as a whole (`packed.rs`),
             // blocks that are all the same come to nothing as well.
             docstore_compression: Compressor::None,
-            docstore_blocksize: STORE_BLOCK,
             ..IndexSettings::default()
         }
     }

@@ -24,12 +24,12 @@ impl KeyKind {
         if self.is_in_rows() { Bits { check: 6, all: 32 } } else { Bits { check: 64, all: 64 } }
     }
 
-    /// In what is joined. Where the row store settles candidates: two look-ups have one wrong one, which costs some
-    /// 10 µs; half a byte a track would make them half as many. What is joined from few keys has so many bits that it can be joined again
-    /// when there are a hundred times as many. Where nothing settles candidates: of a thousand million keys that nobody has,
-    /// four have a wrong candidate.
+    /// In what is joined. Where the row store settles candidates: one look-up in four has a wrong one, which costs some 10 µs
+    /// and, when nothing is in memory, a read from the disk; half a byte a track would make them half as many. What is joined
+    /// from few keys has so many bits that it can be joined again when there are a thousand times as many. Where nothing
+    /// settles candidates: of a thousand million keys that nobody has, four have a wrong candidate.
     pub(super) const fn joined_bits(self) -> Bits {
-        if self.is_in_rows() { Bits { check: 5, all: 24 } } else { Bits { check: 32, all: 32 } }
+        if self.is_in_rows() { Bits { check: 6, all: 26 } } else { Bits { check: 32, all: 32 } }
     }
 }
 
