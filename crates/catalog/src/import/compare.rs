@@ -1,7 +1,8 @@
 //! What an import adds, changes and takes away: staged rows against those of the import before it.
 //!
 //! Rows are compared by their ids and a hash of all columns, sorted and merged by DataFusion, which spills to disk where
-//! memory runs out. Whether they state what follows from their other columns makes no difference. Rows without ids of their own (what is told about something) are their own ids.
+//! memory runs out. Whether they state what follows from their other columns makes no difference. Rows without ids of their
+//! own (what is told about something) are their own ids.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

@@ -8,6 +8,7 @@ pub(super) const BUCKET: u64 = 16;
 /// Buckets that have one start in full, and how far theirs are from it in 2 bytes each, where those suffice.
 const GROUP: usize = 64;
 const GROUP_BYTES: usize = 4 + GROUP * 2;
+
 /// How many bits of its hash a key keeps.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bits {
