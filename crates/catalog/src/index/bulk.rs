@@ -314,8 +314,8 @@ impl<'a> Last<'a> {
                 Some(id) => self.albums.album_near(id, &mut self.near)?,
                 None => None,
             };
-            self.album_words = album.as_ref().map_or_else(Vec::new, |album| words::words(&album.title));
-            self.album_year = album.and_then(|album| album.year);
+            self.album_words = album.as_ref().map_or_else(Vec::new, |album| words::words(&album.0));
+            self.album_year = album.and_then(|album| album.1);
             self.album = row.album_id;
         }
         if row.credit != self.credit {

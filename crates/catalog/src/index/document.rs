@@ -119,12 +119,12 @@ pub(crate) struct RowAt {
 }
 
 impl RowAt {
-    /// As one number of 45 bits, together with the kind.
+    /// As one number of 47 bits, together with the kind.
     pub(crate) const fn identity(self, kind: Kind) -> u64 {
         ((kind.code() as u64) << ROW_BITS | self.row as u64) << PART_BITS | self.part as u64
     }
 
-    /// One number of 39 bits for this row and its [`NEIGHBOURS`].
+    /// One number of 40 bits for this row and its [`NEIGHBOURS`].
     pub(crate) const fn neighbourhood(self, kind: Kind) -> u64 {
         Self { part: self.part, row: self.row / NEIGHBOURS }.identity(kind)
     }
@@ -135,14 +135,14 @@ pub(crate) const PART_ROWS: u32 = 1 << ROW_BITS;
 
 /// Rows that share a mark: a term for each of them would cost more than looking at all of them. More than these would save half
 /// a byte a track (1,024), and a first look-up would wait for the disk at each of them.
-const NEIGHBOURS: u32 = 64;
+const NEIGHBOURS: u32 = 128;
 
 /// The largest popularity.
 pub(crate) const MAX_POPULARITY: u8 = 100;
 
 const LISTENS_BITS: u32 = 12;
 const KIND_BITS: u32 = 2;
-const ROW_BITS: u32 = 20;
+const ROW_BITS: u32 = 22;
 const PART_BITS: u32 = 23;
 const KIND_SHIFT: u32 = ROW_BITS;
 const LISTENS_SHIFT: u32 = KIND_SHIFT + KIND_BITS;
@@ -281,7 +281,7 @@ mod tests {
         assert_eq!((key.standing(), key.kind(), key.row()), (standing, Kind::Album, 1_000_003));
         assert!(SortKey::floor(42) <= key && SortKey::floor(43) > key);
         let last = RowAt { part: MAX_PARTS - 1, row: PART_ROWS - 1 };
-        assert!(last.identity(Kind::Artist) < 1 << 45);
+        assert!(last.identity(Kind::Artist) < 1 << 47);
         assert_ne!(last.identity(Kind::Artist), last.identity(Kind::Album));
     }
 

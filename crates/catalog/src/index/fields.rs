@@ -17,15 +17,17 @@ use super::document::{Document, Kind, RowAt, SortKey, Standing};
 use super::words;
 
 /// The version of everything below `index/`. An older one is replaced, a newer one refused.
-pub(crate) const FORMAT: u32 = 6;
+pub(crate) const FORMAT: u32 = 7;
 
 /// Leading bytes of a blob's root that are indexed: as sure as our ids are.
 const ROOT_BYTES: usize = 8;
 /// Documents for each of which there is about one term for groups, of which about half are in one: a term costs more than to
 /// look at the few dozen documents that have it.
-const DOCUMENTS_A_GROUP_TERM: u64 = 128;
+const DOCUMENTS_A_GROUP_TERM: u64 = 256;
 /// Leading bits of a group's id that are indexed, at least.
 const LEAST_GROUP_BITS: u32 = 16;
+/// Bytes of a block of the store: some 100,000 documents.
+const STORE_BLOCK: usize = 1 << 20;
 /// A licence or source longer than this is cut.
 const MAX_MARK_BYTES: usize = 200;
 
@@ -129,8 +131,10 @@ impl Fields {
         IndexSettings {
             sort_by_field: Some(IndexSortByField { field: "key".to_owned(), order: Order::Desc }),
             // Nothing is stored, but the place of each document's nothing is: packed as a whole (`packed.rs`),
-            // blocks that are all the same come to nothing as well.
+            // blocks that are all the same come to nothing as well. To sort a segment, each document's is read where it
+            // lies: with few large blocks, all of them are at hand.
             docstore_compression: Compressor::None,
+            docstore_blocksize: STORE_BLOCK,
             ..IndexSettings::default()
         }
     }

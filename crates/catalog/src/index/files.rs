@@ -13,7 +13,7 @@ use super::document::{Kind, MAX_PARTS, PART_ROWS, RowAt};
 use super::error::IndexError;
 use crate::beside::BesideError;
 use crate::keys::{KeyHash, KeyKind, Keys, Place};
-use crate::rowstore::{BLOCK_ROWS, Block, RowStore, StoredRow};
+use crate::rowstore::{BLOCK_ROWS, Block, RowStore, StoredRow, UpTo};
 
 /// One data file in the list of a commit. The parts of a file are numbered on from those of the files before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -259,7 +259,7 @@ impl<'a> Rows<'a> {
         &mut self,
         kind: Kind,
         key: (KeyKind, KeyHash),
-        which: impl Fn(&mut Self, usize, Range<u32>) -> Result<Vec<u32>, BesideError>,
+        which: impl Fn(&Self, usize, Range<u32>) -> Result<Vec<u32>, BesideError>,
     ) -> Result<Vec<RowAt>, BesideError> {
         let mut found = Vec::new();
         let files = self.files;
@@ -281,17 +281,19 @@ impl<'a> Rows<'a> {
         Ok(found)
     }
 
-    /// The same, where a block knows which of its rows it is.
+    /// The same, where a block knows which of its rows it is once it is read so far.
     fn with_key_of_block(
         &mut self,
         kind: Kind,
         key: (KeyKind, KeyHash),
+        up_to: UpTo,
         which: impl Fn(&Block) -> Result<Vec<usize>, BesideError>,
     ) -> Result<Vec<RowAt>, BesideError> {
         self.with_key(kind, key, |rows, file, blocks| {
             let mut found = Vec::new();
-            for block in blocks {
-                let read = rows.block(kind, file, block)?;
+            let store = &rows.files.of(kind)[file].1.rows;
+            for block in blocks.start..blocks.end.min(store.blocks()) {
+                let read = store.part_of_block(block, up_to)?;
                 found.extend(which(&read)?.into_iter().map(|row| block * BLOCK_ROWS as u32 + row as u32));
             }
             Ok(found)
@@ -308,19 +310,19 @@ impl<'a> Rows<'a> {
     /// The tracks of an album.
     pub(crate) fn on_album(&mut self, album: Id) -> Result<Vec<RowAt>, BesideError> {
         let key = (KeyKind::Album, KeyHash::of_id(album));
-        self.with_key_of_block(Kind::Track, key, |block| block.on_album(album))
+        self.with_key_of_block(Kind::Track, key, UpTo::Albums, |block| block.on_album(album))
     }
 
     /// The tracks or albums on which an artist is credited.
     pub(crate) fn by_artist(&mut self, kind: Kind, artist: Id) -> Result<Vec<RowAt>, BesideError> {
         let key = (KeyKind::Artist, KeyHash::of_id(artist));
-        self.with_key_of_block(kind, key, |block| block.by_artist(artist))
+        self.with_key_of_block(kind, key, UpTo::Credits, |block| block.by_artist(artist))
     }
 
     /// The tracks with this ISRC.
     pub(crate) fn with_isrc(&mut self, isrc: &str) -> Result<Vec<RowAt>, BesideError> {
         let key = (KeyKind::Isrc, KeyHash::of_code(isrc));
-        self.with_key_of_block(Kind::Track, key, |block| Ok(block.with_isrc(isrc)))
+        self.with_key_of_block(Kind::Track, key, UpTo::Isrcs, |block| block.with_isrc(isrc))
     }
 
     /// The albums with this UPC.
@@ -333,9 +335,13 @@ impl<'a> Rows<'a> {
         self.with_key(kind, (KeyKind::Mbid, KeyHash::of_bytes(mbid)), |_, _, _| Ok(Vec::new()))
     }
 
-    /// The album with this id, when albums are asked for in about the order of their rows: looked for where the last one
-    /// was found, and in the block behind that, before its keys are asked.
-    pub(crate) fn album_near(&mut self, id: Id, last: &mut (usize, u32)) -> Result<Option<StoredRow>, BesideError> {
+    /// Title and year of the album with this id, when albums are asked for in about the order of their rows: looked for where
+    /// the last one was found, and in the block behind that, before its keys are asked.
+    pub(crate) fn album_near(
+        &mut self,
+        id: Id,
+        last: &mut (usize, u32),
+    ) -> Result<Option<(String, Option<u16>)>, BesideError> {
         for near in [0, 1] {
             let (file, block) = (last.0, last.1 + near);
             let files = self.files.of(Kind::Album);
@@ -343,7 +349,7 @@ impl<'a> Rows<'a> {
                 let read = self.block(Kind::Album, file, block)?;
                 if let Some(row) = read.ids().iter().position(|found| *found == id) {
                     last.1 = block;
-                    return Ok(Some(read.row(row)?));
+                    return Ok(Some((read.title(row)?, read.year(row))));
                 }
             }
         }
@@ -351,7 +357,7 @@ impl<'a> Rows<'a> {
         if let Some((file, row)) = self.files.locate(Kind::Album, at) {
             *last = (file, row / BLOCK_ROWS as u32);
         }
-        self.row(Kind::Album, at)
+        Ok(self.row(Kind::Album, at)?.map(|album| (album.title, album.year)))
     }
 
     /// The batch of a row.

@@ -38,6 +38,21 @@ const LARGE: Effort = Effort { threads: 2, memory_bytes: 768 << 20, merges: fals
 const MEDIUM: Effort = Effort { threads: 2, memory_bytes: 32 << 20, merges: false, most_segments: 1 };
 /// Rows of the tables from which on an index is large.
 const LARGE_ROWS: u64 = 200_000;
+/// Memory that filling an index may take, with some room to what is promised (8 GiB).
+const MOST_MEMORY: u64 = 7 << 30;
+/// What has to be known of other tables while it is filled, in bytes a row.
+const KNOWN_BYTES: u64 = 15;
+/// How often a segment has the memory it was filled with while it is sorted and written.
+const WRITING: u64 = 4;
+
+/// What filling an index of so many rows takes: all threads may write their segments at the same time.
+fn effort_for(rows: u64) -> Effort {
+    if rows < LARGE_ROWS {
+        return MEDIUM;
+    }
+    let room = MOST_MEMORY.saturating_sub(rows.saturating_mul(KNOWN_BYTES)) / (LARGE.threads as u64 * WRITING);
+    Effort { memory_bytes: (room as usize).clamp(MEDIUM.memory_bytes, LARGE.memory_bytes), ..LARGE }
+}
 
 impl Index {
     /// Brings the index to `snapshot`; what changed since is replaced, and when that is much, the index is rebuilt beside.
@@ -197,9 +212,9 @@ async fn build(work: Work, lock: Lock, progress: &dyn Progress) -> Result<(), In
     }
     let albums = only(&list, Kind::Album);
     let albums = Files::open(dir, &albums, &Files::default())?;
-    let effort = if rows < LARGE_ROWS { MEDIUM } else { LARGE };
-    let mut change = Arc::new(Change::begin(generation, (list.clone(), Files::default()), lock, effort)?);
-    let filled = fill(&work, &mut change, &known, albums, (&mut list, files), progress).await;
+    let files_of_none = (list.clone(), Files::default());
+    let mut change = Arc::new(Change::begin(generation, files_of_none, lock, effort_for(rows))?);
+    let filled = fill(&work, &mut change, known, albums, (&mut list, files), progress).await;
     let change = match (filled, Arc::try_unwrap(change)) {
         (Ok(()), Ok(change)) => change,
         (Ok(()), Err(_)) => return Err(IndexError::Cancelled),
@@ -218,11 +233,11 @@ async fn build(work: Work, lock: Lock, progress: &dyn Progress) -> Result<(), In
     .await
 }
 
-/// Adds the documents of all tables.
+/// Adds the documents of all tables. What is `known` goes when they are added, before segments are merged.
 async fn fill(
     work: &Arc<Work>,
     change: &mut Arc<Change>,
-    known: &Arc<super::known::Known>,
+    known: Arc<super::known::Known>,
     albums: Files,
     (list, mut files): (&mut FileList, BTreeMap<Kind, Vec<TableFile>>),
     progress: &dyn Progress,
@@ -230,14 +245,14 @@ async fn fill(
     let snapshot = &work.snapshot;
     let tracks = files.remove(&Kind::Track).unwrap_or_default();
     let tally = Arc::new(Tally::of_nothing(snapshot).await?);
-    let repeated = bulk::add_tracks(work, change, known, &tally, albums, (list, tracks), progress).await?;
+    let repeated = bulk::add_tracks(work, change, &known, &tally, albums, (list, tracks), progress).await?;
     join_keys(work, Kind::Track, list, progress).await?;
     Arc::get_mut(change).ok_or(IndexError::Cancelled)?.open_files(list)?;
     remove_repeated(change, snapshot, Kind::Track, &repeated)?;
-    add_singled_out(change, snapshot, known, &tally, progress).await?;
+    add_singled_out(change, snapshot, &known, &tally, progress).await?;
     for kind in [Kind::Album, Kind::Artist] {
         let files: Vec<TableFile> = files.remove(&kind).unwrap_or_default();
-        let repeated = bulk::add_containers(work, change, known, &tally, kind, (list, files), progress).await?;
+        let repeated = bulk::add_containers(work, change, &known, &tally, kind, (list, files), progress).await?;
         remove_repeated(change, snapshot, kind, &repeated)?;
     }
     Ok(())

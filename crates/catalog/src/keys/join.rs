@@ -1,8 +1,8 @@
 //! Joining the keys of many Parquet files to one file of keys: a look-up then reads two short pieces however many files
 //! there are.
 //!
-//! Hashes are cut into slices; of each slice the keys of all files are gathered, sorted and packed. What a file does not
-//! know of a hash is not known of the whole: the bits that name a bucket grow, and those of the check shrink.
+//! Hashes are cut into slices; of each slice the keys of all files are gathered, sorted and packed. What a file does
+//! not know of a hash is not known of the whole: the bits that name a bucket grow, and those of the check shrink.
 
 use std::panic::resume_unwind;
 use std::path::Path;
@@ -18,8 +18,8 @@ const SLICE: u64 = 1 << 20;
 /// Slices that are sorted at the same time.
 const THREADS: u64 = 2;
 
-/// Writes the keys of all files that `kept` takes, in the order of `all`. `done` is told how many keys were joined, and says
-/// whether to go on; when it does not, only an unfinished file is left, and the answer is false.
+/// Writes the keys of all files that `kept` takes, in the order of `all`. `done` is told how many keys were joined, and
+/// says whether to go on; when it does not, only an unfinished file is left, and the answer is false.
 pub(crate) fn join(
     path: &Path,
     all: &[&Keys],

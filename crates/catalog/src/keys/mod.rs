@@ -1,14 +1,15 @@
 //! Which rows of some Parquet files have a key: an id, an ISRC, an album's id …
 //!
-//! A file of keys lies in `index/rows/` beside the row store of each Parquet file that is new; filling an index anew joins
-//! them to one. For each kind of key it has a section: 64-bit hashes in ascending order with where the row is, cut into
-//! buckets by their first bits. Of a hash only as many bits are kept as make wrong candidates few; candidates are settled by
-//! reading the row, except where the row store does not have the key, and there so many bits are kept that none is wrong. A
-//! look-up reads two short pieces, some 60 bytes.
+//! A file of keys lies in `index/rows/` beside the row store of each Parquet file that is new; filling an index anew
+//! joins them to one. For each kind of key it has a section: 64-bit hashes in ascending order with where the row is,
+//! cut into buckets by their first bits. Of a hash only as many bits are kept as make wrong candidates few; candidates
+//! are settled by reading the row, except where the row store does not have the key, and there so many bits are kept
+//! that none is wrong. A look-up reads two short pieces, some 60 bytes.
 //!
-//! Most kinds say in which block of the row store a row is, not which row of it: the block is read anyway.
-//! An id says in which of eight blocks, since ids lie as they are and 512 of them are looked at in no time. The blocks of several
-//! Parquet files are numbered through, each file from a multiple of [`SPAN`] on.
+//! Most kinds say in which few blocks of the row store a row is, not which row of them ([`KeyKind::span`]): of a block
+//! only so much is read as tells. An id says in which of sixteen blocks, since ids lie as they are and 2,048 of them are
+//! looked at in no time. The blocks of several Parquet files are numbered through, each file from a multiple of
+//! [`SPAN`] on.
 
 mod join;
 mod read;
@@ -24,10 +25,10 @@ use fonoteca_model::Id;
 use crate::beside::{Cursor, Format, Wrong, put_text, put_varint};
 use crate::rowstore::BLOCK_ROWS;
 
-const FORMAT: Format = Format { magic: b"fonokeys", version: 3 };
+const FORMAT: Format = Format { magic: b"fonokeys", version: 4 };
 
-/// Blocks that the place of an id covers: 4 KiB of ids, as much as is read in any case.
-const SPAN: u32 = 8;
+/// Blocks that the place of an id covers: 16 KiB of ids.
+const SPAN: u32 = 16;
 
 /// A Parquet file whose rows' keys are in a file of keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +55,8 @@ fn covered(bytes: &mut Cursor<'_>) -> Result<Vec<Covered>, Wrong> {
     (0..bytes.count(2)?).map(|_| file(bytes)).collect()
 }
 
-/// The first block of each file when they are numbered through, and one more: where the last one ends. None when their rows are
-/// more than can be numbered.
+/// The first block of each file when they are numbered through, and one more: where the last one ends. None when their
+/// rows are more than can be numbered.
 fn blocks_of(files: &[Covered]) -> Option<Vec<u32>> {
     let mut starts = vec![0_u32];
     for file in files {
@@ -97,7 +98,13 @@ impl KeyKind {
 
     /// Blocks that a place covers.
     pub(crate) const fn span(self) -> u32 {
-        if matches!(self, Self::Id) { SPAN } else { 1 }
+        match self {
+            Self::Id => SPAN,
+            // Some microseconds each: titles and credits are not read for it.
+            Self::Album | Self::Artist => 4,
+            Self::Isrc => 2,
+            Self::Upc | Self::Mbid => 1,
+        }
     }
 }
 

@@ -57,12 +57,10 @@ impl Keys {
         if section.count == 0 {
             return Ok(Vec::new());
         }
-        let bucket = section.bucket(hash.0);
-        let ends = self.starts_of(section, bucket, 1)?;
-        let check = section.check(hash.0);
+        let rest = section.rest(hash.0);
         let mut places = Vec::new();
-        self.each_key(section, ends[0]..ends[1], |_, found, place| {
-            if found == check {
+        self.each_key(section, section.bucket(hash.0), 1, |_, found, place| {
+            if found == rest {
                 places.push(place);
             }
         })?;
@@ -71,8 +69,8 @@ impl Keys {
         places.into_iter().map(|place| self.located(kind, place)).collect()
     }
 
-    /// All keys of a kind whose hashes lie in one of the `2^slice_bits` equal slices of all there are: as much as is known of
-    /// the hash, in the highest bits, and which file, and the place in it. In the order of the hashes.
+    /// All keys of a kind whose hashes lie in one of the `2^slice_bits` equal slices of all there are: as much as is
+    /// known of the hash, in the highest bits, and which file, and the place in it. In the order of the hashes.
     pub(crate) fn each_in_slice(
         &self,
         kind: KeyKind,
@@ -87,15 +85,9 @@ impl Keys {
         // Slices are cut between buckets where there are more buckets than slices, else inside of one.
         let finer = section.bucket_bits.saturating_sub(slice_bits);
         let (first, buckets) = (slice << finer >> slice_bits.saturating_sub(section.bucket_bits), 1_u64 << finer);
-        let starts = self.starts_of(section, first, buckets as usize)?;
-        let mut bucket = 0;
         let mut wrong = None;
-        self.each_key(section, starts[0]..starts[buckets as usize], |key, check, place| {
-            while bucket + 1 < buckets as usize && starts[bucket + 1] <= key {
-                bucket += 1;
-            }
-            let name = (first + bucket as u64).checked_shl(64 - section.bucket_bits).unwrap_or(0);
-            let hash = name | check << (64 - section.hash_bits());
+        self.each_key(section, first, buckets as usize, |bucket, rest, place| {
+            let hash = section.hash(bucket, rest);
             if slice_bits > 0 && hash >> (64 - slice_bits) != slice {
                 return;
             }
@@ -133,23 +125,28 @@ impl Keys {
         Ok(starts)
     }
 
-    /// Number, check and place of each of some keys.
+    /// The keys of some buckets: the bucket, what is known of the hash behind its bits, and the place.
     fn each_key(
         &self,
         section: Section,
-        keys: std::ops::Range<u32>,
-        mut each: impl FnMut(u32, u64, u32),
+        first: u64,
+        buckets: usize,
+        mut each: impl FnMut(u64, u64, u32),
     ) -> Result<(), BesideError> {
-        const AT_ONCE: usize = 1 << 16;
-        let width = u64::from(section.width());
-        for from in keys.clone().step_by(AT_ONCE) {
-            let to = keys.end.min(from.saturating_add(AT_ONCE as u32));
-            let (from_bit, to_bit) = (u64::from(from) * width, u64::from(to) * width);
-            let length = (to_bit.div_ceil(8) - from_bit / 8) as usize;
-            let bytes = self.frame.read(section.keys_at + from_bit / 8, length)?;
-            for key in from..to {
-                let (check, place) = section.unpack(&bytes, from_bit % 8 + u64::from(key - from) * width);
-                each(key, check, place);
+        /// Buckets that are read at once: some hundred KiB.
+        const AT_ONCE: usize = 512;
+        let starts = self.starts_of(section, first, buckets)?;
+        for (ends, from) in starts[..buckets].chunks(AT_ONCE).zip((first..).step_by(AT_ONCE)) {
+            let buckets = from..from + ends.len() as u64;
+            let keys = ends[0]..starts[(buckets.end - first) as usize];
+            let (at, length) = section.extent(&buckets, &keys);
+            let bytes = self.frame.read(at, length as usize)?;
+            for bucket in buckets {
+                let number = (bucket - first) as usize;
+                let place = (bucket, &(starts[number]..starts[number + 1]));
+                let read =
+                    section.bucket_keys(&bytes, (from, keys.start), place, |rest, place| each(bucket, rest, place));
+                read.map_err(|Wrong(what)| self.frame.damaged(what))?;
             }
         }
         Ok(())

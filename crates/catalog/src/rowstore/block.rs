@@ -1,33 +1,67 @@
-//! The bytes of a block back to rows.
+//! The numbers and texts of a block back to rows.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use fonoteca_model::{BlobId, Id, Isrc};
 
-use super::StoredRow;
-use super::encode::{isrc_parts, isrc_tag};
+use super::encode::{ISRC_NUMBERS, OTHER_DURATION, isrc_code, isrc_parts};
+use super::models::Reader;
+use super::numbers::{Of, Text};
 use super::plain::{Plain, WIDTH};
-use crate::beside::{BesideError, Cursor, Wrong, unzigzag};
+use super::read::{Coded, TextError};
+use super::{BLOCK_ROWS, PIECE_ROWS, StoredRow};
+use crate::beside::{BesideError, Wrong, unzigzag};
 
-/// A block, taken apart.
-#[derive(Debug, Default)]
+/// Ids that one credit may have.
+const MAX_CREDIT: usize = 1 << 20;
+
+/// How much of a block is read: the parts in the order in which they lie, up to this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum UpTo {
+    Albums,
+    Isrcs,
+    Credits,
+    All,
+}
+
+/// A block, taken apart, but for its texts: of those it is known where they begin.
 pub(crate) struct Block {
+    coded: Arc<Coded>,
+    /// All of it but the rows' ids.
+    bytes: Vec<u8>,
     ids: Vec<Id>,
-    titles: String,
-    /// Where each title ends.
-    title_ends: Vec<usize>,
-    artists: Shared<String>,
-    credits: Shared<Vec<Mention>>,
-    albums: Vec<Option<Mention>>,
+    /// What the rows of an album have in common, and which of it each row has.
+    shared: Vec<Shared>,
+    shared_of: Vec<u8>,
+    sources: Vec<TextAt>,
+    credits: Vec<Credit>,
+    credit_of: Vec<u8>,
     isrcs: Vec<Option<CodedIsrc>>,
-    years: Vec<Option<i64>>,
-    discs: Vec<Option<i64>>,
     numbers: Vec<Option<i64>>,
-    durations: Vec<Option<i64>>,
-    covers: Shared<Option<BlobId>>,
-    sources: Shared<String>,
-    /// Where the ids are that rows mention, unless the block has them.
-    plain: Option<Arc<Plain>>,
+    /// Where each piece begins, in bits, and what it was found to be.
+    pieces: Vec<(usize, OnceCell<Piece>)>,
+}
+
+/// Durations and titles of [`PIECE_ROWS`] rows.
+type Piece = Vec<(Option<i64>, TextAt)>;
+
+/// Where a text begins, in bits.
+type TextAt = usize;
+
+#[derive(Debug)]
+struct Shared {
+    album: Option<Mention>,
+    year: Option<u16>,
+    disc: Option<i32>,
+    source: usize,
+    cover: Option<BlobId>,
+}
+
+#[derive(Debug)]
+struct Credit {
+    text: TextAt,
+    ids: Vec<Mention>,
 }
 
 /// An id that a row mentions.
@@ -39,18 +73,21 @@ enum Mention {
 }
 
 /// The other way round of what the encoder does.
-struct Mentions<'a> {
-    others: &'a [Id],
+struct Mentions {
     has_plain: bool,
     next: i64,
 }
 
-impl Mentions<'_> {
-    fn decode(&mut self, code: u64) -> Result<Mention, Wrong> {
+impl Mentions {
+    fn decode(&mut self, code: u64, others: &mut Vec<Id>, reader: &mut Reader<'_>) -> Result<Mention, Wrong> {
         let value = code >> 1;
         if code & 1 == 1 {
-            let id = usize::try_from(value).ok().and_then(|place| self.others.get(place));
-            return id.map(|id| Mention::Is(*id)).ok_or(Wrong("a row points beyond the ids of its block"));
+            let place = usize::try_from(value).map_err(|_| Wrong("a row points beyond the ids of its block"))?;
+            if place == others.len() {
+                others.push(Id(reader.number(Of::OtherId)? as i64));
+            }
+            let id = others.get(place).ok_or(Wrong("a row points beyond the ids of its block"))?;
+            return Ok(Mention::Is(*id));
         }
         let number = self.next.wrapping_add(unzigzag(value));
         self.next = self.next.max(number.saturating_add(1));
@@ -62,62 +99,13 @@ impl Mentions<'_> {
     }
 }
 
-/// An ISRC as it is kept: a block has 64, of which one is asked for.
-#[derive(Debug, Clone)]
+/// An ISRC as it is kept: a block has many, of which one is asked for.
+#[derive(Debug, Clone, Copy)]
 enum CodedIsrc {
     /// Country and registrant; year and number.
-    Parts([u8; 5], u32),
+    Parts(TextAt, u32),
     /// As the source has it.
-    Other(String),
-}
-
-impl CodedIsrc {
-    fn text(&self) -> String {
-        match self {
-            Self::Parts(prefix, number) => format!("{}{number:07}", String::from_utf8_lossy(prefix)),
-            Self::Other(text) => text.clone(),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Shared<T> {
-    values: Vec<T>,
-    of_rows: Vec<u8>,
-}
-
-impl<T> Default for Shared<T> {
-    fn default() -> Self {
-        Self { values: Vec::new(), of_rows: Vec::new() }
-    }
-}
-
-impl<T> Shared<T> {
-    fn read<'a>(
-        bytes: &mut Cursor<'a>,
-        rows: usize,
-        mut value: impl FnMut(&mut Cursor<'a>) -> Result<T, Wrong>,
-    ) -> Result<Self, Wrong> {
-        let count = bytes.count(1)?;
-        if count > rows || count == 0 && rows > 0 {
-            return Err(Wrong("a block has more values than rows"));
-        }
-        let values = (0..count).map(|_| value(bytes)).collect::<Result<Vec<T>, Wrong>>()?;
-        let of_rows = if count > 1 { bytes.take(rows)?.to_vec() } else { Vec::new() };
-        if of_rows.iter().any(|place| usize::from(*place) >= count) {
-            return Err(Wrong("a row points beyond the values of its block"));
-        }
-        Ok(Self { values, of_rows })
-    }
-
-    /// Which of the values a row has.
-    fn place(&self, row: usize) -> usize {
-        self.of_rows.get(row).map_or(0, |place| usize::from(*place))
-    }
-
-    fn get(&self, row: usize) -> &T {
-        &self.values[self.place(row)]
-    }
+    Other(TextAt),
 }
 
 /// The ids in some bytes.
@@ -126,69 +114,170 @@ pub(super) fn ids_of(bytes: &[u8]) -> Vec<Id> {
 }
 
 impl Block {
-    /// `others` are the ids that rows mention and that `plain` does not have.
-    pub(super) fn read(ids: Vec<Id>, others: &[Id], plain: Option<&Arc<Plain>>, rest: &[u8]) -> Result<Self, Wrong> {
-        let rows = ids.len();
-        let bytes = &mut Cursor(rest);
-        let mut title_ends = Vec::with_capacity(rows);
-        let mut end = 0_usize;
-        for _ in 0..rows {
-            let length = bytes.varint()?;
-            let next = usize::try_from(length).ok().and_then(|length| end.checked_add(length));
-            end = next.filter(|end| *end <= rest.len()).ok_or(Wrong("a title is longer than its block"))?;
-            title_ends.push(end);
-        }
-        let titles = std::str::from_utf8(bytes.take(end)?).map_err(|_| Wrong("titles are not UTF-8"))?.to_owned();
-        if title_ends.iter().any(|end| !titles.is_char_boundary(*end)) {
-            return Err(Wrong("a title ends within a character"));
-        }
-        let artists = Shared::read(bytes, rows, |bytes| bytes.text().map(str::to_owned))?;
-        let start = || Mentions { others, has_plain: plain.is_some(), next: 0 };
-        let mut mentions = start();
-        let credits = Shared::read(bytes, rows, |bytes| {
-            let count = bytes.count(1)?;
-            (0..count).map(|_| mentions.decode(bytes.varint()?)).collect()
-        })?;
-        let mut mentions = start();
-        let mut albums: Vec<Option<Mention>> = Vec::with_capacity(rows);
-        for _ in 0..rows {
-            let album = match bytes.varint()? {
-                0 => None,
-                1 => albums.last().copied().ok_or(Wrong("the first row has the album of the one before"))?,
-                code => Some(mentions.decode(code - 2)?),
-            };
-            albums.push(album);
-        }
-        let isrcs = read_isrcs(bytes, rows)?;
-        let [years, discs, numbers, durations] = [
-            read_numbers(bytes, rows)?,
-            read_numbers(bytes, rows)?,
-            read_numbers(bytes, rows)?,
-            read_numbers(bytes, rows)?,
-        ];
-        let covers = Shared::read(bytes, rows, |bytes| {
-            Ok(match bytes.byte()? {
-                0 => None,
-                _ => Some(BlobId(bytes.take(32)?.try_into().expect("32 bytes"))),
-            })
-        })?;
-        let sources = Shared::read(bytes, rows, |bytes| bytes.text().map(str::to_owned))?;
-        Ok(Self {
+    /// The block of these rows.
+    pub(super) fn read(ids: Vec<Id>, up_to: UpTo, coded: &Arc<Coded>, bytes: Vec<u8>) -> Result<Self, Wrong> {
+        let reader = &mut coded.models.reader(&bytes, 0);
+        let mut block = Self {
+            coded: Arc::clone(coded),
+            bytes: Vec::new(),
             ids,
-            titles,
-            title_ends,
-            artists,
-            credits,
-            albums,
-            isrcs,
-            years,
-            discs,
-            numbers,
-            durations,
-            covers,
-            sources,
-            plain: plain.cloned(),
-        })
+            shared: Vec::new(),
+            shared_of: Vec::new(),
+            sources: Vec::new(),
+            credits: Vec::new(),
+            credit_of: Vec::new(),
+            isrcs: Vec::new(),
+            numbers: Vec::new(),
+            pieces: Vec::new(),
+        };
+        let mut others = Vec::new();
+        block.read_runs(&mut others, reader)?;
+        if up_to >= UpTo::Isrcs {
+            block.read_isrcs(reader)?;
+        }
+        if up_to >= UpTo::Credits {
+            block.read_credits(&mut others, reader)?;
+        }
+        if up_to == UpTo::All {
+            block.read_numbers(reader)?;
+            let pieces = reader.pieces(block.ids.len().div_ceil(PIECE_ROWS))?;
+            block.pieces = pieces.into_iter().map(|start| (start, OnceCell::new())).collect();
+        }
+        Ok(Self { bytes, ..block })
+    }
+
+    fn mentions(&self) -> Mentions {
+        Mentions { has_plain: self.coded.plain.is_some(), next: 0 }
+    }
+
+    fn read_runs(&mut self, others: &mut Vec<Id>, reader: &mut Reader<'_>) -> Result<(), Wrong> {
+        let rows = self.ids.len();
+        let mut albums = self.mentions();
+        let mut last_year = 0_i64;
+        let mut covers: Vec<BlobId> = Vec::new();
+        while self.shared_of.len() < rows {
+            let run = 1 + reader.below(Of::Run, rows - self.shared_of.len())?;
+            self.shared_of.resize(self.shared_of.len() + run, self.shared.len() as u8);
+            let album = match reader.number(Of::Album)? {
+                0 => None,
+                code => Some(albums.decode(code - 1, others, reader)?),
+            };
+            let year = match reader.number(Of::Year)? {
+                0 => None,
+                code => {
+                    last_year = last_year.wrapping_add(unzigzag(code - 1));
+                    Some(u16::try_from(last_year).map_err(|_| Wrong("a row has a year that cannot be"))?)
+                }
+            };
+            let disc = match reader.number(Of::Disc)? {
+                0 => None,
+                code => Some(i32::try_from(unzigzag(code - 1)).map_err(|_| Wrong("a row has a disc that cannot be"))?),
+            };
+            let source = reader.below(Of::Source, self.sources.len() + 1)?;
+            if source == self.sources.len() {
+                self.sources.push(reader.pass(Text::Code)?);
+            }
+            let cover = match reader.below(Of::Cover, covers.len() + 2)? {
+                0 => None,
+                place => {
+                    if place > covers.len() {
+                        let mut bytes = [0; 32];
+                        for part in bytes.as_chunks_mut::<8>().0 {
+                            *part = reader.number(Of::CoverBytes)?.to_le_bytes();
+                        }
+                        covers.push(BlobId(bytes));
+                    }
+                    Some(covers[place - 1])
+                }
+            };
+            self.shared.push(Shared { album, year, disc, source, cover });
+        }
+        Ok(())
+    }
+
+    fn read_isrcs(&mut self, reader: &mut Reader<'_>) -> Result<(), Wrong> {
+        let mut prefix = None;
+        let mut last = 0_i64;
+        for row in 0..self.ids.len() {
+            let code = reader.number(Of::Isrc)?;
+            match code {
+                isrc_code::NONE => {
+                    self.isrcs.push(None);
+                    continue;
+                }
+                isrc_code::OTHER => {
+                    self.isrcs.push(Some(CodedIsrc::Other(reader.pass(Text::Code)?)));
+                    continue;
+                }
+                isrc_code::NEW_PREFIX => {
+                    prefix = Some(reader.pass(Text::Code)?);
+                    let of_release = i64::from(self.shared(row).year.unwrap_or_default() % 100);
+                    let year = of_release.wrapping_add(unzigzag(reader.number(Of::IsrcYear)?));
+                    let number = reader.below(Of::IsrcNumber, ISRC_NUMBERS as usize)?;
+                    last = year.wrapping_mul(ISRC_NUMBERS).wrapping_add(number as i64);
+                }
+                code => last = last.wrapping_add(unzigzag(code - isrc_code::SAME_PREFIX)),
+            }
+            let number = u32::try_from(last).ok().filter(|number| *number < 10_000_000);
+            let number = number.ok_or(Wrong("an ISRC has too large a number"))?;
+            let prefix = prefix.ok_or(Wrong("the first ISRC has a part of the one before"))?;
+            self.isrcs.push(Some(CodedIsrc::Parts(prefix, number)));
+        }
+        Ok(())
+    }
+
+    fn read_credits(&mut self, others: &mut Vec<Id>, reader: &mut Reader<'_>) -> Result<(), Wrong> {
+        let mut artists = self.mentions();
+        let mut last = None;
+        for _ in 0..self.ids.len() {
+            let known = self.credits.len();
+            let place = match reader.below(Of::Credit, known + 2)? {
+                0 => last.ok_or(Wrong("the first row has the credit of the one before"))?,
+                1 => {
+                    let text = reader.pass(Text::Name)?;
+                    let count = reader.below(Of::CreditIds, MAX_CREDIT)?;
+                    let mention = |_| artists.decode(reader.number(Of::Artist)?, others, reader);
+                    let ids = (0..count).map(mention).collect::<Result<Vec<Mention>, Wrong>>()?;
+                    self.credits.push(Credit { text, ids });
+                    known
+                }
+                back => known + 1 - back,
+            };
+            self.credit_of.push(place as u8);
+            last = Some(place);
+        }
+        Ok(())
+    }
+
+    fn read_numbers(&mut self, reader: &mut Reader<'_>) -> Result<(), Wrong> {
+        let mut last = 0_i64;
+        for row in 0..self.ids.len() {
+            if row > 0 && self.shared_of[row] != self.shared_of[row - 1] {
+                last = 0;
+            }
+            let number = match reader.number(Of::Number)? {
+                0 => None,
+                code => {
+                    last = last.wrapping_add(1).wrapping_add(unzigzag(code - 1));
+                    Some(last)
+                }
+            };
+            self.numbers.push(number);
+        }
+        Ok(())
+    }
+
+    /// Duration and title of a row.
+    fn in_piece(&self, row: usize) -> Result<(Option<i64>, TextAt), BesideError> {
+        let (start, piece) = &self.pieces[row / PIECE_ROWS];
+        if let Some(piece) = piece.get() {
+            return Ok(piece[row % PIECE_ROWS]);
+        }
+        let reader = &mut self.coded.models.reader(&self.bytes, *start);
+        let rows = PIECE_ROWS.min(self.ids.len() - row / PIECE_ROWS * PIECE_ROWS);
+        let read = (0..rows).map(|_| Ok((duration(reader)?, reader.pass(Text::Title)?)));
+        let read = read.collect::<Result<Piece, Wrong>>().map_err(|Wrong(what)| self.coded.frame.damaged(what))?;
+        Ok(piece.get_or_init(|| read)[row % PIECE_ROWS])
     }
 
     /// The ids of the rows, in order.
@@ -196,12 +285,8 @@ impl Block {
         &self.ids
     }
 
-    fn album_id(&self, row: usize) -> Result<Option<Id>, BesideError> {
-        self.albums[row].map(|album| self.id_of(album, Plain::album)).transpose()
-    }
-
-    fn artist_ids(&self, row: usize) -> Result<Vec<Id>, BesideError> {
-        self.credits.get(row).iter().map(|artist| self.id_of(*artist, Plain::artist)).collect()
+    fn shared(&self, row: usize) -> &Shared {
+        &self.shared[usize::from(self.shared_of[row])]
     }
 
     fn id_of(
@@ -211,138 +296,102 @@ impl Block {
     ) -> Result<Id, BesideError> {
         match mention {
             Mention::Is(id) => Ok(id),
-            Mention::At(number) => read(self.plain.as_ref().expect("as was seen when it was read"), number),
+            Mention::At(number) => read(self.coded.plain.as_ref().expect("as was seen when it was read"), number),
         }
     }
 
     /// The rows on an album.
     pub(crate) fn on_album(&self, album: Id) -> Result<Vec<usize>, BesideError> {
-        let mut found = Vec::new();
-        let mut last = None;
-        for (row, mention) in self.albums.iter().enumerate() {
-            let Some(mention) = mention else { continue };
-            let id = match last {
-                Some((known, id)) if known == mention => id,
-                _ => self.id_of(*mention, Plain::album)?,
-            };
-            last = Some((mention, id));
-            if id == album {
-                found.push(row);
-            }
-        }
-        Ok(found)
+        let is = |shared: &Shared| -> Result<bool, BesideError> {
+            let id = shared.album.map(|mention| self.id_of(mention, Plain::album)).transpose()?;
+            Ok(id == Some(album))
+        };
+        let is = self.shared.iter().map(is).collect::<Result<Vec<bool>, BesideError>>()?;
+        Ok((0..self.ids.len()).filter(|row| is[usize::from(self.shared_of[*row])]).collect())
     }
 
     /// The rows that credit an artist.
     pub(crate) fn by_artist(&self, artist: Id) -> Result<Vec<usize>, BesideError> {
-        let mut credits = Vec::with_capacity(self.credits.values.len());
-        for mentions in &self.credits.values {
-            let ids = mentions.iter().map(|mention| self.id_of(*mention, Plain::artist));
-            credits.push(ids.collect::<Result<Vec<Id>, BesideError>>()?.contains(&artist));
+        let mut is = Vec::with_capacity(self.credits.len());
+        for credit in &self.credits {
+            let ids = credit.ids.iter().map(|mention| self.id_of(*mention, Plain::artist));
+            is.push(ids.collect::<Result<Vec<Id>, BesideError>>()?.contains(&artist));
         }
-        Ok((0..self.ids.len()).filter(|row| credits[self.credits.place(*row)]).collect())
+        Ok((0..self.ids.len()).filter(|row| is[usize::from(self.credit_of[*row])]).collect())
     }
 
     /// The rows with an ISRC, which is as [`Isrc`] writes it.
-    pub(crate) fn with_isrc(&self, isrc: &str) -> Vec<usize> {
+    pub(crate) fn with_isrc(&self, isrc: &str) -> Result<Vec<usize>, BesideError> {
         let parts = isrc_parts(isrc).map(|(prefix, number)| (prefix, number as u32));
-        let is = |coded: &CodedIsrc| match coded {
-            CodedIsrc::Parts(prefix, number) => Some((*prefix, *number)) == parts,
-            CodedIsrc::Other(text) => text.parse::<Isrc>().is_ok_and(|found| found.as_str() == isrc),
-        };
-        (0..self.ids.len()).filter(|row| self.isrcs[*row].as_ref().is_some_and(is)).collect()
+        let mut found = Vec::new();
+        for (row, coded) in self.isrcs.iter().enumerate() {
+            let is_it = match (*coded, parts) {
+                (Some(CodedIsrc::Parts(at, number)), Some((prefix, wanted))) if number == wanted => {
+                    self.text(Text::Code, at)?.as_bytes() == prefix
+                }
+                (Some(CodedIsrc::Other(at)), _) => {
+                    self.text(Text::Code, at)?.parse::<Isrc>().is_ok_and(|found| found.as_str() == isrc)
+                }
+                _ => false,
+            };
+            found.extend(is_it.then_some(row));
+        }
+        Ok(found)
     }
 
-    pub(crate) fn title(&self, row: usize) -> &str {
-        let start = if row == 0 { 0 } else { self.title_ends[row - 1] };
-        &self.titles[start..self.title_ends[row]]
+    fn text(&self, kind: Text, at: TextAt) -> Result<String, BesideError> {
+        let text = self.coded.models.reader(&self.bytes, at).text(kind, |group| Ok(self.coded.words(group)?));
+        text.map_err(|error| match error {
+            TextError::Wrong(Wrong(what)) => self.coded.frame.damaged(what),
+            TextError::Words(error) => error,
+        })
+    }
+
+    fn isrc(&self, row: usize) -> Result<Option<String>, BesideError> {
+        Ok(match self.isrcs[row] {
+            None => None,
+            Some(CodedIsrc::Parts(at, number)) => Some(format!("{}{number:07}", self.text(Text::Code, at)?)),
+            Some(CodedIsrc::Other(at)) => Some(self.text(Text::Code, at)?),
+        })
+    }
+
+    pub(crate) fn title(&self, row: usize) -> Result<String, BesideError> {
+        self.text(Text::Title, self.in_piece(row)?.1)
     }
 
     pub(crate) fn year(&self, row: usize) -> Option<u16> {
-        self.years[row].and_then(|year| u16::try_from(year).ok())
-    }
-
-    pub(crate) fn cover_root(&self, row: usize) -> Option<BlobId> {
-        *self.covers.get(row)
+        self.shared(row).year
     }
 
     /// One row; it must be in the block.
     pub(crate) fn row(&self, row: usize) -> Result<StoredRow, BesideError> {
-        let small = |number: Option<i64>| number.and_then(|number| i32::try_from(number).ok());
+        let shared = self.shared(row);
+        let credit = &self.credits[usize::from(self.credit_of[row])];
+        let artists = credit.ids.iter().map(|artist| self.id_of(*artist, Plain::artist));
         Ok(StoredRow {
             id: self.ids[row],
-            title: self.title(row).to_owned(),
-            artist: self.artists.get(row).clone(),
-            artist_ids: self.artist_ids(row)?,
-            album_id: self.album_id(row)?,
-            isrc: self.isrcs[row].as_ref().map(CodedIsrc::text),
+            title: self.title(row)?,
+            artist: self.text(Text::Name, credit.text)?,
+            artist_ids: artists.collect::<Result<Vec<Id>, BesideError>>()?,
+            album_id: shared.album.map(|album| self.id_of(album, Plain::album)).transpose()?,
+            isrc: self.isrc(row)?,
             year: self.year(row),
-            disc: small(self.discs[row]),
-            number: small(self.numbers[row]),
-            duration_ms: self.durations[row],
-            cover_root: self.cover_root(row),
-            source: self.sources.get(row).clone(),
+            disc: shared.disc,
+            number: self.numbers[row].and_then(|number| i32::try_from(number).ok()),
+            duration_ms: self.in_piece(row)?.0,
+            cover_root: shared.cover,
+            source: self.text(Text::Code, self.sources[shared.source])?,
         })
     }
 }
 
-fn read_numbers(bytes: &mut Cursor<'_>, rows: usize) -> Result<Vec<Option<i64>>, Wrong> {
-    if bytes.byte()? == 0 {
-        return Ok(vec![None; rows]);
-    }
-    let mut last = 0_i64;
-    let mut numbers = Vec::with_capacity(rows);
-    for _ in 0..rows {
-        numbers.push(match bytes.varint()? {
-            0 => None,
-            code => {
-                last = if code == 1 { bytes.signed()? } else { last.wrapping_add(unzigzag(code - 2)) };
-                Some(last)
-            }
-        });
-    }
-    Ok(numbers)
+fn duration(reader: &mut Reader<'_>) -> Result<Option<i64>, Wrong> {
+    Ok(match reader.number(Of::Duration)? {
+        0 => None,
+        OTHER_DURATION => Some(reader.number(Of::Duration)? as i64),
+        code => Some((code - 1) as i64),
+    })
 }
 
-fn read_isrcs(bytes: &mut Cursor<'_>, rows: usize) -> Result<Vec<Option<CodedIsrc>>, Wrong> {
-    if bytes.byte()? == 0 {
-        return Ok(vec![None; rows]);
-    }
-    let tags = bytes.take(rows)?;
-    #[expect(clippy::naive_bytecount, reason = "64 bytes at most")]
-    let new = tags.iter().filter(|tag| **tag == isrc_tag::NEW_PREFIX).count();
-    let mut prefixes = bytes.take(new * 5)?.as_chunks::<5>().0.iter();
-    let mut prefix = [0; 5];
-    let mut last = 0_i64;
-    // First all numbers, then all that is no ISRC.
-    let mut coded: Vec<Option<([u8; 5], i64)>> = Vec::with_capacity(rows);
-    for tag in tags {
-        match *tag {
-            isrc_tag::SAME_PREFIX => last = last.wrapping_add(bytes.signed()?),
-            isrc_tag::NEW_PREFIX => {
-                prefix = *prefixes.next().ok_or(Wrong("a part of an ISRC is missing"))?;
-                last = i64::try_from(bytes.varint()?).map_err(|_| Wrong("an ISRC has too large a number"))?;
-            }
-            _ => {
-                coded.push(None);
-                continue;
-            }
-        }
-        coded.push(Some((prefix, last)));
-    }
-    let mut isrcs = Vec::with_capacity(rows);
-    for (tag, parts) in tags.iter().zip(coded) {
-        isrcs.push(match (*tag, parts) {
-            (isrc_tag::OTHER, _) => Some(CodedIsrc::Other(bytes.text()?.to_owned())),
-            (_, Some((prefix, number))) => {
-                if !prefix.is_ascii() {
-                    return Err(Wrong("an ISRC is not ASCII"));
-                }
-                let number = u32::try_from(number).ok().filter(|number| *number < 10_000_000);
-                Some(CodedIsrc::Parts(prefix, number.ok_or(Wrong("an ISRC has too large a number"))?))
-            }
-            _ => None,
-        });
-    }
-    Ok(isrcs)
-}
+// The places of what rows have in common are kept in a byte.
+const _: () = assert!(BLOCK_ROWS <= 256);

@@ -1,125 +1,78 @@
-//! Rows to the bytes of a block.
+//! Rows to the numbers and texts of a block.
 
-use std::collections::HashMap;
+use std::ops::Range;
 
 use fonoteca_model::{BlobId, Id};
 
-use super::RowRef;
+use super::coder::Tape;
+use super::numbers::{Of, Text};
 use super::survey::Survey;
-use crate::beside::{put_signed, put_text, put_varint, zigzag};
+use super::{PIECE_ROWS, RowRef};
+use crate::beside::zigzag;
 
 /// A block that is filled row by row.
 #[derive(Default)]
 pub(super) struct Encoder {
     ids: Vec<i64>,
-    title_lengths: Vec<u8>,
-    titles: Vec<u8>,
-    artists: Shared<String>,
-    credits: Shared<Vec<Id>>,
-    albums: Vec<Option<Id>>,
-    isrcs: Isrcs,
-    years: Numbers,
-    discs: Numbers,
-    numbers: Numbers,
-    durations: Numbers,
-    covers: Shared<Option<BlobId>>,
-    sources: Shared<String>,
+    titles: Texts,
+    /// Distinct ones, and which one each row has.
+    credits: Vec<(String, Vec<Id>)>,
+    credit_of: Vec<usize>,
+    shared: Vec<Shared>,
+    sources: Vec<String>,
+    isrcs: Texts,
+    numbers: Vec<Option<i32>>,
+    durations: Vec<Option<i64>>,
 }
 
-/// What many rows of a block have in common: the distinct values, and which one each row has.
-struct Shared<T> {
-    values: Vec<T>,
-    places: HashMap<T, usize>,
-    of_rows: Vec<u8>,
+/// What the rows of an album have in common.
+#[derive(Clone, PartialEq)]
+struct Shared {
+    album: Option<Id>,
+    year: Option<u16>,
+    disc: Option<i32>,
+    source: usize,
+    cover: Option<BlobId>,
 }
 
-impl<T> Default for Shared<T> {
-    fn default() -> Self {
-        Self { values: Vec::new(), places: HashMap::new(), of_rows: Vec::new() }
-    }
-}
-
-impl<T: Clone + Eq + std::hash::Hash> Shared<T> {
-    fn push<B: ToOwned<Owned = T> + Eq + std::hash::Hash + ?Sized>(&mut self, value: &B)
-    where
-        T: std::borrow::Borrow<B>,
-    {
-        let last = self.values.last().filter(|last| (*last).borrow() == value).map(|_| self.values.len() - 1);
-        let known = last.or_else(|| self.places.get(value).copied());
-        let place = known.unwrap_or_else(|| {
-            self.values.push(value.to_owned());
-            self.places.insert(value.to_owned(), self.values.len() - 1);
-            self.values.len() - 1
-        });
-        // A block has fewer than 128 rows: one byte.
-        self.of_rows.push(place as u8);
-    }
-
-    fn put(self, bytes: &mut Vec<u8>, mut put: impl FnMut(&mut Vec<u8>, &T)) {
-        put_varint(bytes, self.values.len() as u64);
-        for value in &self.values {
-            put(bytes, value);
-        }
-        if self.values.len() > 1 {
-            bytes.extend(self.of_rows);
-        }
-    }
-}
-
-/// Numbers that may be missing: the difference to the one before.
+/// Texts behind each other, some of which are missing.
 #[derive(Default)]
-struct Numbers {
-    bytes: Vec<u8>,
-    last: i64,
-    any: bool,
+struct Texts {
+    all: String,
+    places: Vec<Option<Range<usize>>>,
 }
 
-impl Numbers {
-    fn push(&mut self, number: Option<i64>) {
-        match number {
-            None => self.bytes.push(0),
-            Some(number) => {
-                self.any = true;
-                let difference = number.wrapping_sub(self.last);
-                let coded = zigzag(difference);
-                // One is added so that zero stands for nothing; the largest number has a code of its own.
-                match coded.checked_add(2) {
-                    Some(code) => put_varint(&mut self.bytes, code),
-                    None => {
-                        self.bytes.push(1);
-                        put_signed(&mut self.bytes, number);
-                    }
-                }
-                self.last = number;
-            }
-        }
+impl Texts {
+    fn push(&mut self, text: Option<&str>) {
+        let start = self.all.len();
+        self.all.push_str(text.unwrap_or_default());
+        self.places.push(text.map(|text| start..start + text.len()));
     }
 
-    fn put(self, bytes: &mut Vec<u8>) {
-        bytes.push(u8::from(self.any));
-        if self.any {
-            bytes.extend(self.bytes);
-        }
+    fn get(&self, row: usize) -> Option<&str> {
+        self.places[row].clone().map(|place| &self.all[place])
     }
 }
 
-/// ISRCs: country and registrant where they differ from the one before, and how far the number is from that one's.
-#[derive(Default)]
-struct Isrcs {
-    tags: Vec<u8>,
-    prefixes: Vec<u8>,
-    numbers: Vec<u8>,
-    others: Vec<u8>,
-    last_prefix: [u8; 5],
-    last_number: i64,
+/// The place of a value among those so far, the last ones first; a new one is put behind them.
+fn place_of<T>(values: &mut Vec<T>, is: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> usize {
+    values.iter().rposition(is).unwrap_or_else(|| {
+        values.push(new());
+        values.len() - 1
+    })
 }
 
-pub(super) mod isrc_tag {
-    pub const NONE: u8 = 0;
-    pub const SAME_PREFIX: u8 = 1;
-    pub const NEW_PREFIX: u8 = 2;
-    pub const OTHER: u8 = 3;
+/// The codes of an ISRC; what follows is told by each.
+pub(super) mod isrc_code {
+    pub const NONE: u64 = 0;
+    pub const OTHER: u64 = 1;
+    pub const NEW_PREFIX: u64 = 2;
+    /// And beyond: country and registrant as before, and how far year and number are from those before.
+    pub const SAME_PREFIX: u64 = 3;
 }
+
+/// Year and number of an ISRC are one of seven digits, of which the last five are the number.
+pub(super) const ISRC_NUMBERS: i64 = 100_000;
 
 /// The two parts of a well-formed ISRC: country and registrant, year and number.
 pub(crate) fn isrc_parts(isrc: &str) -> Option<([u8; 5], i64)> {
@@ -133,65 +86,27 @@ pub(crate) fn isrc_parts(isrc: &str) -> Option<([u8; 5], i64)> {
     Some((prefix, digits.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0'))))
 }
 
-impl Isrcs {
-    fn push(&mut self, isrc: Option<&str>) {
-        let Some(isrc) = isrc else { return self.tags.push(isrc_tag::NONE) };
-        let Some((prefix, number)) = isrc_parts(isrc) else {
-            self.tags.push(isrc_tag::OTHER);
-            return put_text(&mut self.others, isrc);
-        };
-        if prefix == self.last_prefix {
-            self.tags.push(isrc_tag::SAME_PREFIX);
-            put_signed(&mut self.numbers, number - self.last_number);
-        } else {
-            self.tags.push(isrc_tag::NEW_PREFIX);
-            self.prefixes.extend(prefix);
-            put_varint(&mut self.numbers, number as u64);
-        }
-        (self.last_prefix, self.last_number) = (prefix, number);
-    }
+/// Durations that are told in one number; the others follow this one.
+pub(super) const OTHER_DURATION: u64 = 1 << 63;
 
-    fn put(self, bytes: &mut Vec<u8>) {
-        let any = self.tags.iter().any(|tag| *tag != isrc_tag::NONE);
-        bytes.push(u8::from(any));
-        if any {
-            bytes.extend(self.tags);
-            bytes.extend(self.prefixes);
-            bytes.extend(self.numbers);
-            bytes.extend(self.others);
-        }
-    }
-}
-
-/// A block before compression: what does not compress, and the rest.
-pub(super) struct Encoded {
-    /// Of the rows, 8 bytes each.
-    pub ids: Vec<u8>,
-    /// How many there are, and 8 bytes each: ids that rows mention and that the Parquet file does not have as they are.
-    pub others: Vec<u8>,
-    pub rest: Vec<u8>,
-}
-
-/// Ids that are mentioned, as codes: twice how far the number of the value in the Parquet file is from the one that would
-/// come next (zigzag), or twice the place among the other ids and one.
+/// Ids that are mentioned, as codes: twice how far the number of the value in the Parquet file is from the one that
+/// would come next (zigzag), or twice the place among the other ids and one.
 struct Mentions<'a> {
     number_of: &'a dyn Fn(Id) -> Option<u32>,
     next: i64,
 }
 
 impl Mentions<'_> {
-    fn code(&mut self, id: Id, others: &mut Vec<i64>) -> u64 {
+    /// The code and, if it is mentioned for the first time, the id.
+    fn code(&mut self, id: Id, others: &mut Vec<Id>) -> (u64, Option<Id>) {
         if let Some(number) = (self.number_of)(id).map(i64::from) {
             let difference = number - self.next;
             self.next = self.next.max(number + 1);
-            return zigzag(difference) << 1;
+            return (zigzag(difference) << 1, None);
         }
-        let known = others.iter().rposition(|known| *known == id.0);
-        let place = known.unwrap_or_else(|| {
-            others.push(id.0);
-            others.len() - 1
-        });
-        (place as u64) << 1 | 1
+        let known = others.len();
+        let place = place_of(others, |known| *known == id, || id);
+        ((place as u64) << 1 | 1, (place == known).then_some(id))
     }
 }
 
@@ -200,59 +115,156 @@ impl Encoder {
         self.ids.len()
     }
 
-    pub(super) fn push(&mut self, row: &RowRef<'_>) {
-        self.ids.push(row.id.0);
-        put_varint(&mut self.title_lengths, row.title.len() as u64);
-        self.titles.extend_from_slice(row.title.as_bytes());
-        self.artists.push(row.artist);
-        self.credits.push(row.artist_ids);
-        self.albums.push(row.album_id);
-        self.isrcs.push(row.isrc);
-        self.years.push(row.year.map(i64::from));
-        self.discs.push(row.disc.map(i64::from));
-        self.numbers.push(row.number.map(i64::from));
-        self.durations.push(row.duration_ms);
-        self.covers.push(&row.cover_root);
-        self.sources.push(row.source);
+    /// The rows' ids, 8 bytes each.
+    pub(super) fn ids(&self) -> Vec<u8> {
+        self.ids.iter().flat_map(|id| id.to_le_bytes()).collect()
     }
 
-    /// The block, and an empty encoder for the next one.
-    pub(super) fn finish(&mut self, survey: Option<&Survey>) -> Encoded {
-        let block = std::mem::take(self);
-        let mut other_ids = Vec::new();
-        let mut rest = Vec::with_capacity(4096);
-        rest.extend(block.title_lengths);
-        rest.extend(block.titles);
-        block.artists.put(&mut rest, |bytes, text| put_text(bytes, text));
-        let mut artists = Mentions { number_of: &|id| survey?.artist(id), next: 0 };
-        block.credits.put(&mut rest, |bytes, ids| {
-            put_varint(bytes, ids.len() as u64);
-            ids.iter().for_each(|id| put_varint(bytes, artists.code(*id, &mut other_ids)));
-        });
-        let mut albums = Mentions { number_of: &|id| survey?.album(id), next: 0 };
-        let mut last = None;
-        for album in block.albums {
-            let code = match album {
-                None => 0,
-                Some(_) if album == last => 1,
-                Some(id) => albums.code(id, &mut other_ids) + 2,
-            };
-            put_varint(&mut rest, code);
-            last = album;
-        }
-        block.isrcs.put(&mut rest);
-        for numbers in [block.years, block.discs, block.numbers, block.durations] {
-            numbers.put(&mut rest);
-        }
-        block.covers.put(&mut rest, |bytes, cover| {
-            bytes.push(u8::from(cover.is_some()));
-            bytes.extend(cover.iter().flat_map(BlobId::as_bytes));
-        });
-        block.sources.put(&mut rest, |bytes, text| put_text(bytes, text));
-        let bytes_of = |ids: &[i64]| ids.iter().flat_map(|id| id.to_le_bytes()).collect::<Vec<u8>>();
+    pub(super) fn push(&mut self, row: &RowRef<'_>) {
+        self.ids.push(row.id.0);
+        self.titles.push(Some(row.title));
+        let is_credit = |(artist, ids): &(String, Vec<Id>)| artist == row.artist && ids == row.artist_ids;
+        let new = || (row.artist.to_owned(), row.artist_ids.to_vec());
+        self.credit_of.push(place_of(&mut self.credits, is_credit, new));
+        let source = place_of(&mut self.sources, |source| source == row.source, || row.source.to_owned());
+        let (album, year, disc, cover) = (row.album_id, row.year, row.disc, row.cover_root);
+        self.shared.push(Shared { album, year, disc, source, cover });
+        self.isrcs.push(row.isrc);
+        self.numbers.push(row.number);
+        self.durations.push(row.duration_ms);
+    }
+
+    /// Puts all of it down, but for the rows' ids.
+    pub(super) fn put(&self, survey: Option<&Survey>, tape: &mut Tape<'_>) {
         let mut others = Vec::new();
-        put_varint(&mut others, other_ids.len() as u64);
-        others.extend(bytes_of(&other_ids));
-        Encoded { ids: bytes_of(&block.ids), others, rest }
+        self.put_runs(survey, &mut others, tape);
+        self.put_isrcs(tape);
+        self.put_credits(survey, &mut others, tape);
+        self.put_numbers(tape);
+        for (row, duration) in self.durations.iter().enumerate() {
+            if row % PIECE_ROWS == 0 {
+                tape.piece();
+            }
+            put_duration(*duration, tape);
+            tape.text(Text::Title, self.titles.get(row).unwrap_or_default());
+        }
+    }
+
+    fn put_runs(&self, survey: Option<&Survey>, others: &mut Vec<Id>, tape: &mut Tape<'_>) {
+        let mut albums = Mentions { number_of: &|id| survey?.album(id), next: 0 };
+        let mut last_year = 0;
+        let mut sources = 0;
+        let mut covers: Vec<BlobId> = Vec::new();
+        for run in self.shared.chunk_by(|a, b| a == b) {
+            tape.number(Of::Run, run.len() as u64 - 1);
+            let shared = &run[0];
+            match shared.album.map(|album| albums.code(album, others)) {
+                None => tape.number(Of::Album, 0),
+                Some((code, new)) => {
+                    tape.number(Of::Album, code + 1);
+                    new.iter().for_each(|id| tape.number(Of::OtherId, id.0 as u64));
+                }
+            }
+            match shared.year.map(i64::from) {
+                None => tape.number(Of::Year, 0),
+                Some(year) => {
+                    tape.number(Of::Year, zigzag(year - last_year) + 1);
+                    last_year = year;
+                }
+            }
+            tape.number(Of::Disc, shared.disc.map_or(0, |disc| zigzag(i64::from(disc)) + 1));
+            tape.number(Of::Source, shared.source as u64);
+            if shared.source == sources {
+                tape.text(Text::Code, &self.sources[sources]);
+                sources += 1;
+            }
+            let known = covers.len();
+            let place = shared.cover.map(|cover| place_of(&mut covers, |known| *known == cover, || cover));
+            tape.number(Of::Cover, place.map_or(0, |place| place as u64 + 1));
+            if let (Some(place), Some(cover)) = (place, shared.cover)
+                && place == known
+            {
+                let parts = cover.as_bytes().as_chunks::<8>().0;
+                parts.iter().for_each(|part| tape.number(Of::CoverBytes, u64::from_le_bytes(*part)));
+            }
+        }
+    }
+
+    fn put_isrcs(&self, tape: &mut Tape<'_>) {
+        let mut last = ([0; 5], 0);
+        for (row, shared) in self.shared.iter().enumerate() {
+            let Some(isrc) = self.isrcs.get(row) else {
+                tape.number(Of::Isrc, isrc_code::NONE);
+                continue;
+            };
+            let Some((prefix, number)) = isrc_parts(isrc) else {
+                tape.number(Of::Isrc, isrc_code::OTHER);
+                tape.text(Text::Code, isrc);
+                continue;
+            };
+            if prefix == last.0 {
+                tape.number(Of::Isrc, isrc_code::SAME_PREFIX + zigzag(number - last.1));
+            } else {
+                tape.number(Of::Isrc, isrc_code::NEW_PREFIX);
+                tape.text(Text::Code, &isrc[..5]);
+                // Mostly the year of the release.
+                let of_release = i64::from(shared.year.unwrap_or_default() % 100);
+                tape.number(Of::IsrcYear, zigzag(number / ISRC_NUMBERS - of_release));
+                tape.number(Of::IsrcNumber, (number % ISRC_NUMBERS) as u64);
+            }
+            last = (prefix, number);
+        }
+    }
+
+    fn put_credits(&self, survey: Option<&Survey>, others: &mut Vec<Id>, tape: &mut Tape<'_>) {
+        let mut artists = Mentions { number_of: &|id| survey?.artist(id), next: 0 };
+        let (mut known, mut last) = (0, usize::MAX);
+        for place in &self.credit_of {
+            if *place == last {
+                tape.number(Of::Credit, 0);
+            } else if *place < known {
+                // Of the last ones rather than of the first.
+                tape.number(Of::Credit, (known - place) as u64 + 1);
+            } else {
+                tape.number(Of::Credit, 1);
+                let (artist, ids) = &self.credits[*place];
+                tape.text(Text::Name, artist);
+                tape.number(Of::CreditIds, ids.len() as u64);
+                for id in ids {
+                    let (code, new) = artists.code(*id, others);
+                    tape.number(Of::Artist, code);
+                    new.iter().for_each(|id| tape.number(Of::OtherId, id.0 as u64));
+                }
+                known += 1;
+            }
+            last = *place;
+        }
+    }
+
+    fn put_numbers(&self, tape: &mut Tape<'_>) {
+        let mut last = 0;
+        for (row, number) in self.numbers.iter().enumerate() {
+            if row > 0 && self.shared[row] != self.shared[row - 1] {
+                last = 0;
+            }
+            match number.map(i64::from) {
+                None => tape.number(Of::Number, 0),
+                Some(number) => {
+                    tape.number(Of::Number, zigzag(number - last - 1) + 1);
+                    last = number;
+                }
+            }
+        }
+    }
+}
+
+fn put_duration(duration: Option<i64>, tape: &mut Tape<'_>) {
+    let Some(duration) = duration else { return tape.number(Of::Duration, 0) };
+    match u64::try_from(duration).ok().filter(|duration| *duration < OTHER_DURATION - 1) {
+        Some(duration) => tape.number(Of::Duration, duration + 1),
+        None => {
+            tape.number(Of::Duration, OTHER_DURATION);
+            tape.number(Of::Duration, duration as u64);
+        }
     }
 }

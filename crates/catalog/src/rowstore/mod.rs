@@ -1,20 +1,25 @@
 //! What lists, hits and look-ups show of the rows of one Parquet file, where a single row costs some 10 µs.
 //!
 //! A file of its own lies in `index/rows/` for each Parquet file of tracks, albums and artists. Like that one it is
-//! written once and never changed. Rows keep their order and their numbers, and lie in blocks of [`BLOCK_ROWS`]: column by
-//! column, compressed by zstd with a dictionary trained on the file. Neighbours share what they have in common: an album's
-//! tracks name its id, its artists and their credit once a block. Ids do not compress, so they are read from a large
-//! Parquet file itself, where they lie as they are ([`plain`]); beside a small one, or one on another machine, they are kept.
-//! The format is told in `docs/formats/index.md`.
+//! written once and never changed. Rows keep their order and their numbers, and lie in blocks of [`BLOCK_ROWS`]: column
+//! by column, each number and word in as few bits as it is frequent in the file ([`models`]). Neighbours share what
+//! they have in common: an album's tracks name its id, its artists and their credit once a block. Ids do not compress,
+//! so they are read from a large Parquet file itself, where they lie as they are ([`plain`]); beside a small one, or
+//! one on another machine, they are kept. The format is told in `docs/formats/index.md`.
 
+mod bits;
 mod block;
+mod coder;
 mod encode;
+mod huffman;
+mod models;
+mod numbers;
 mod plain;
 mod read;
 mod survey;
 mod write;
 
-pub(crate) use block::Block;
+pub(crate) use block::{Block, UpTo};
 pub(crate) use read::RowStore;
 pub(crate) use write::RowWriter;
 
@@ -23,9 +28,13 @@ use fonoteca_model::{BlobId, Id};
 use crate::beside::Format;
 
 /// Rows in one block.
-pub(crate) const BLOCK_ROWS: usize = 64;
+pub(crate) const BLOCK_ROWS: usize = 128;
 
-const FORMAT: Format = Format { magic: b"fonorows", version: 2 };
+/// Rows whose titles and durations are read together: as few as can be told apart without costing more than they are
+/// worth.
+const PIECE_ROWS: usize = 32;
+
+const FORMAT: Format = Format { magic: b"fonorows", version: 3 };
 
 /// What is kept of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]

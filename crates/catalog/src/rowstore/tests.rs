@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fonoteca_model::{BlobId, Id};
 use parquet::arrow::ArrowWriter;
@@ -9,9 +10,11 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
 
+use super::models::Models;
+use super::read::{Coded, WordsPage};
 use super::survey::Survey;
-use super::{Origin, RowRef, RowStore, RowWriter, StoredRow};
-use crate::beside::BesideError;
+use super::{BLOCK_ROWS, Block, FORMAT, Origin, RowRef, RowStore, RowWriter, StoredRow, UpTo};
+use crate::beside::{BesideError, Cursor, Frame, Wrong, put_varint};
 use crate::properties;
 use crate::schema::{Credit, Table, Track};
 
@@ -33,8 +36,14 @@ pub(crate) fn row_ref(row: &StoredRow) -> RowRef<'_> {
 }
 
 fn written(folder: &Path, rows: &[StoredRow]) -> PathBuf {
+    written_by_and_by(folder, rows, usize::MAX)
+}
+
+/// Where no more than so many bytes wait until it is known how often what comes.
+fn written_by_and_by(folder: &Path, rows: &[StoredRow], most_waiting: usize) -> PathBuf {
     let path = folder.join("x.rows");
     let mut writer = RowWriter::create(&path, Origin { path: "part-1.parquet".into(), size: 7 }, None).expect("create");
+    writer.most_waiting = most_waiting;
     for (number, row) in rows.iter().enumerate() {
         let batch = (number % 100 >= 50).then_some(("job", 7));
         writer.push(&row_ref(row), batch).expect("push");
@@ -94,9 +103,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn rows_come_back(rows in proptest::collection::vec(row(), 0..200)) {
+    fn rows_come_back(
+        rows in proptest::collection::vec(row(), 0..400),
+        most_waiting in prop_oneof![Just(usize::MAX), 0..10_000_usize],
+    ) {
         let folder = tempfile::tempdir().expect("folder");
-        let store = open(&written(folder.path(), &rows)).expect("open");
+        let store = open(&written_by_and_by(folder.path(), &rows, most_waiting)).expect("open");
         prop_assert_eq!(read(&store), rows.clone());
         prop_assert_eq!(store.rows() as usize, rows.len());
         for number in 0..rows.len() {
@@ -124,13 +136,11 @@ proptest! {
             bytes.truncate(cut.index(bytes.len()));
         }
         fs::write(&path, &bytes).expect("write");
-        let looked_at = open(&path).and_then(|store| {
-            (0..store.blocks()).try_for_each(|block| store.block(block).map(drop)).map(|()| store)
-        });
+        let looked_at = open(&path).and_then(|store| try_read(&store).map(|read| (store, read)));
         match looked_at {
-            Ok(store) => {
-                prop_assert_eq!(read(&store), rows);
-                prop_assert!(bytes == sound || store.verify().is_err() || store.verify().is_ok());
+            Ok((store, read)) => {
+                prop_assert_eq!(read, rows);
+                prop_assert_eq!(store.verify().is_ok(), bytes == sound);
             }
             Err(error) => prop_assert!(error.to_string().contains("fonoteca index rebuild"), "{}", error),
         }
@@ -145,12 +155,42 @@ fn a_block_of_anything_is_no_panic() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as u8
     };
-    for length in (0..400).chain([4000]) {
-        let rest: Vec<u8> = (0..length).map(|_| if random() < 128 { random() % 4 } else { random() }).collect();
-        for rows in [0, 1, 3, 64] {
+    let folder = tempfile::tempdir().expect("folder");
+    for some in [0, 3, 300] {
+        let path = written(folder.path(), &many_rows(some));
+        let mut kept = Vec::new();
+        open(&path).expect("open").coded.models.put(&mut kept);
+        let frame = || Frame::open(&path, FORMAT).expect("open").0;
+        // Where the words are, or are not: anywhere in front of the footer.
+        let body = frame().body();
+        let bytes = frame().read(body.start, (body.end - body.start) as usize).expect("all of it");
+        let checksum = u64::from(crc32fast::hash(&bytes));
+        let mut words = Vec::new();
+        [body.start, 1, bytes.len() as u64, checksum].iter().for_each(|number| put_varint(&mut words, *number));
+        let coded = |models: &[u8]| {
+            let models = Models::parse(&mut Cursor(models))?;
+            let words = WordsPage::parse_all(&mut Cursor(&words))?;
+            Ok::<_, Wrong>(Arc::new(Coded { frame: frame(), models, plain: None, words }))
+        };
+        let look_at = |coded: &Arc<Coded>, rows: i64, bytes: &[u8]| {
             let ids: Vec<Id> = (0..rows).map(Id).collect();
-            if let Ok(block) = super::Block::read(ids, &[Id(1), Id(2)], None, &rest) {
+            if let Ok(block) = Block::read(ids, UpTo::All, coded, bytes.to_vec()) {
                 (0..rows as usize).for_each(|row| drop(block.row(row)));
+                drop(block.with_isrc("ZZF010000001"));
+            }
+        };
+        let sound = coded(&kept).expect("they were written");
+        for length in (0..400).chain([4000]) {
+            let bytes: Vec<u8> = (0..length).map(|_| random()).collect();
+            [0, 1, 3, 128].iter().for_each(|rows| look_at(&sound, *rows, &bytes));
+            if let Ok(coded) = coded(&bytes) {
+                look_at(&coded, 1, &bytes);
+            }
+            let mut changed = kept.clone();
+            let at = usize::from(random()) * kept.len() / 256;
+            changed[at] ^= random();
+            if let Ok(coded) = coded(&changed) {
+                look_at(&coded, 1, &bytes);
             }
         }
     }
@@ -231,12 +271,12 @@ fn ids_are_read_where_the_parquet_file_has_them() {
     let ours = || properties::of(Table::Tracks, None).into_builder();
     let level = ZstdLevel::try_new(3).expect("a level");
     let all = [
-        ("as the tables are", ours(), 17.0),
+        ("as the tables are", ours(), 5.5),
         // Row groups that end within a block.
-        ("in short row groups", ours().set_max_row_group_row_count(Some(1000)), 17.5),
-        ("in short pages", ours().set_data_page_row_count_limit(700), 17.0),
-        ("by another writer", WriterProperties::builder().set_compression(Compression::ZSTD(level)), 26.0),
-        ("by a writer without dictionaries", WriterProperties::builder().set_dictionary_enabled(false), 19.0),
+        ("in short row groups", ours().set_max_row_group_row_count(Some(1000)), 6.0),
+        ("in short pages", ours().set_data_page_row_count_limit(700), 5.5),
+        ("by another writer", WriterProperties::builder().set_compression(Compression::ZSTD(level)), 15.0),
+        ("by a writer without dictionaries", WriterProperties::builder().set_dictionary_enabled(false), 8.0),
     ];
     for (how, properties, most) in all {
         let folder = tempfile::tempdir().expect("folder");
@@ -247,7 +287,7 @@ fn ids_are_read_where_the_parquet_file_has_them() {
         assert_eq!(read(&store), rows, "{how}");
         store.verify().expect("sound");
         for row in [0, 777, 19_999] {
-            let (block, place) = (store.block(row / 64).expect("a block"), row as usize % 64);
+            let (block, place) = (store.block(row / BLOCK_ROWS as u32).expect("a block"), row as usize % BLOCK_ROWS);
             let wanted = &rows[row as usize];
             let first = wanted.artist_ids[0];
             assert!(block.by_artist(first).expect("read").contains(&place), "{how}");
@@ -289,13 +329,49 @@ fn another_parquet_file_in_its_place_is_noticed() {
     assert!(gone.to_string().contains("it is missing"), "{gone}");
 }
 
+/// Words that fill some pages, each of them in two rows.
 #[test]
-fn a_large_file_gets_a_dictionary_and_stays_small() {
+fn a_damaged_page_of_words_spoils_no_other() {
+    let mut rows = many_rows(20_000);
+    for (row, number) in rows.iter_mut().zip(0_u64..) {
+        row.title = format!("w{:x}", (number / 2).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 24);
+    }
+    let folder = tempfile::tempdir().expect("folder");
+    let path = written(folder.path(), &rows);
+    let store = open(&path).expect("open");
+    assert_eq!(read(&store), rows);
+    assert!(store.coded.words.len() > 2, "{} pages", store.coded.words.len());
+    let mut bytes = fs::read(&path).expect("read");
+    // The words end where the footer begins.
+    let end = store.coded.frame.body().end as usize;
+    bytes[end - 20_000] ^= 1;
+    fs::write(&path, &bytes).expect("write");
+    let store = open(&path).expect("the footer is whole");
+    let read = |number: usize| store.block((number / BLOCK_ROWS) as u32)?.row(number % BLOCK_ROWS);
+    let (mut whole, mut damaged) = (0, 0);
+    for (number, row) in rows.iter().enumerate() {
+        match read(number) {
+            Ok(read) => {
+                assert_eq!(read, *row);
+                whole += 1;
+            }
+            Err(error) => {
+                assert!(error.to_string().contains("its words have a wrong checksum"), "{error}");
+                damaged += 1;
+            }
+        }
+    }
+    assert!(whole > 1000 && damaged > 100, "{whole} whole, {damaged} damaged");
+    store.verify().expect_err("damaged");
+}
+
+#[test]
+fn a_large_file_stays_small() {
     let rows = many_rows(20_000);
     let folder = tempfile::tempdir().expect("folder");
     let path = written(folder.path(), &rows);
     let store = open(&path).expect("open");
     assert_eq!(read(&store), rows);
     let bytes = fs::metadata(&path).expect("metadata").len() as f64 / rows.len() as f64;
-    assert!(bytes < 22.0, "{bytes} bytes a row");
+    assert!(bytes < 15.0, "{bytes} bytes a row");
 }

@@ -4,21 +4,15 @@ use std::path::Path;
 
 use crc32fast::Hasher;
 
-use super::encode::{Encoded, Encoder};
+use super::coder::{Coder, Tally, Tape};
+use super::encode::Encoder;
 use super::survey::{LEAST_ROWS, Survey};
 use super::{BLOCK_ROWS, BatchOf, FORMAT, Origin, RowRef};
-use crate::beside::{BesideError, FrameWriter, put_signed, put_text, put_varint};
+use crate::beside::{BesideError, FrameWriter, Wrong, put_signed, put_text, put_varint};
 
-/// zstd's level: 9 saves another 2 % and takes twice as long.
-const LEVEL: i32 = 5;
-/// Blocks that the dictionary is trained on: the first ones, which are kept until it is.
-const TRAINING_BLOCKS: usize = 2048;
-/// Fewer blocks than these are not worth a dictionary.
-const LEAST_TRAINING_BLOCKS: usize = 96;
-/// A dictionary of this size saves 1.8 bytes a row over one of 64 KiB; one of 1 MiB would save 0.4 more.
-const DICTIONARY_BYTES: usize = 256 << 10;
-/// Samples are so many times as large as what they train, so that a small file has a small dictionary.
-const SAMPLES: usize = 24;
+/// Blocks that are kept until it is known how often what comes, in bytes; what comes after them is coded alike. Some
+/// four million rows.
+const MAX_WAITING: usize = 192 << 20;
 
 /// A row store that is being written.
 pub(crate) struct RowWriter {
@@ -28,14 +22,26 @@ pub(crate) struct RowWriter {
     /// Where the Parquet file has the ids, if it has them as they are.
     survey: Option<Survey>,
     encoder: Encoder,
-    waiting: Vec<Encoded>,
-    compressor: Option<zstd::bulk::Compressor<'static>>,
-    dictionary: Vec<u8>,
+    tally: Tally,
+    waiting: Vec<Waiting>,
+    waiting_bytes: usize,
+    /// At most so many of them.
+    pub(super) most_waiting: usize,
+    coder: Option<Coder>,
     lengths: Vec<u32>,
     rows: u32,
     batches: Vec<BatchOf>,
     /// Of each row, when there is more than one batch.
     batch_of_rows: Vec<(u32, u16)>,
+}
+
+/// A block that is not coded yet.
+struct Waiting {
+    /// Of the ids of its rows.
+    checksum: Hasher,
+    /// Those, where the Parquet file has not got them.
+    ids: Vec<u8>,
+    tape: Vec<u8>,
 }
 
 impl RowWriter {
@@ -51,9 +57,11 @@ impl RowWriter {
             origin,
             survey,
             encoder: Encoder::default(),
+            tally: Tally::default(),
             waiting: Vec::new(),
-            compressor: None,
-            dictionary: Vec::new(),
+            waiting_bytes: 0,
+            most_waiting: MAX_WAITING,
+            coder: None,
             lengths: Vec::new(),
             rows: 0,
             batches: Vec::new(),
@@ -89,72 +97,70 @@ impl RowWriter {
     }
 
     fn end_block(&mut self) -> Result<(), BesideError> {
-        let block = self.encoder.finish(self.survey.as_ref());
-        if self.compressor.is_some() {
-            return self.put(&block);
+        let block = std::mem::take(&mut self.encoder);
+        let mut tape = Tape::new(&mut self.tally);
+        block.put(self.survey.as_ref(), &mut tape);
+        let tape = tape.bytes;
+        let mut ids = block.ids();
+        let mut checksum = Hasher::new();
+        checksum.update(&ids);
+        if self.survey.is_some() {
+            ids = Vec::new();
         }
-        self.waiting.push(block);
-        if self.waiting.len() == TRAINING_BLOCKS { self.train() } else { Ok(()) }
+        self.waiting_bytes += tape.len() + ids.len();
+        self.waiting.push(Waiting { checksum, ids, tape });
+        if self.coder.is_some() || self.waiting_bytes > self.most_waiting { self.flush(true) } else { Ok(()) }
     }
 
-    fn train(&mut self) -> Result<(), BesideError> {
-        if self.waiting.len() >= LEAST_TRAINING_BLOCKS {
-            let samples: Vec<&[u8]> = self.waiting.iter().map(|block| block.rest.as_slice()).collect();
-            // Samples that are all alike train nothing; then it goes without.
-            let bytes = samples.iter().map(|sample| sample.len()).sum::<usize>() / SAMPLES;
-            self.dictionary = zstd::dict::from_samples(&samples, bytes.min(DICTIONARY_BYTES)).unwrap_or_default();
-        }
-        let compressor = zstd::bulk::Compressor::with_dictionary(LEVEL, &self.dictionary);
-        self.compressor = Some(compressor.map_err(BesideError::io(&self.path))?);
-        for block in std::mem::take(&mut self.waiting) {
-            self.put(&block)?;
+    /// Codes the blocks that wait; the first time, whether there are others to come decides what must have a code.
+    fn flush(&mut self, to_come: bool) -> Result<(), BesideError> {
+        let damaged = |what: &str| BesideError::damaged(&self.path, what);
+        let coder = match &mut self.coder {
+            Some(coder) => coder,
+            none => none.insert(Coder::of(&mut self.tally, to_come).map_err(|Wrong(what)| damaged(what))?),
+        };
+        for Waiting { mut checksum, ids, tape } in self.waiting.drain(..) {
+            let coded = coder.block(&tape, &mut self.tally).map_err(|Wrong(what)| damaged(what))?;
+            checksum.update(&coded);
+            let mut bytes = checksum.finalize().to_le_bytes().to_vec();
+            bytes.extend(ids);
+            bytes.extend(coded);
+            self.lengths.push(u32::try_from(bytes.len()).map_err(|_| damaged("a row is too long"))?);
+            self.frame.write(&bytes)?;
         }
         Ok(())
     }
 
-    fn put(&mut self, block: &Encoded) -> Result<(), BesideError> {
-        let compressor = self.compressor.as_mut().expect("made when the dictionary was");
-        let compressed = compressor.compress(&block.rest).map_err(BesideError::io(&self.path))?;
-        let mut checksum = Hasher::new();
-        checksum.update(&block.ids);
-        let mut bytes = vec![0; 4];
-        if self.survey.is_none() {
-            bytes.extend_from_slice(&block.ids);
+    /// Writes the words, and puts into the footer where they are and what is likely.
+    fn put_models(&mut self, footer: &mut Vec<u8>) -> Result<(), BesideError> {
+        let nothing = || BesideError::damaged(&self.path, "nothing was coded");
+        let coder = self.coder.as_ref().ok_or_else(nothing)?;
+        coder.models().put(footer);
+        put_varint(footer, self.frame.position());
+        put_varint(footer, coder.words().len() as u64);
+        for page in coder.words() {
+            put_varint(footer, page.len() as u64);
+            put_varint(footer, u64::from(crc32fast::hash(page)));
+            self.frame.write(page)?;
         }
-        let behind_ids = bytes.len();
-        put_varint(&mut bytes, block.rest.len() as u64);
-        bytes.extend_from_slice(&block.others);
-        bytes.extend_from_slice(&compressed);
-        checksum.update(&bytes[behind_ids..]);
-        bytes[..4].copy_from_slice(&checksum.finalize().to_le_bytes());
-        self.lengths
-            .push(u32::try_from(bytes.len()).map_err(|_| BesideError::damaged(&self.path, "a row is too long"))?);
-        self.frame.write(&bytes)
+        Ok(())
     }
 
     /// Completes the file and gives it its name.
     pub(crate) fn finish(mut self) -> Result<(), BesideError> {
         if self.encoder.len() > 0 {
-            let block = self.encoder.finish(self.survey.as_ref());
-            self.waiting.push(block);
+            self.end_block()?;
         }
-        if self.compressor.is_none() {
-            self.train()?;
-        } else {
-            for block in std::mem::take(&mut self.waiting) {
-                self.put(&block)?;
-            }
-        }
+        self.flush(false)?;
         let mut footer = Vec::new();
         put_text(&mut footer, &self.origin.path);
         put_varint(&mut footer, self.origin.size);
         put_varint(&mut footer, u64::from(self.rows));
         footer.push(u8::from(self.survey.is_some()));
-        if let Some(survey) = self.survey {
+        if let Some(survey) = self.survey.take() {
             survey.layout().put(&mut footer);
         }
-        put_varint(&mut footer, self.dictionary.len() as u64);
-        footer.extend_from_slice(&self.dictionary);
+        self.put_models(&mut footer)?;
         put_varint(&mut footer, self.lengths.len() as u64);
         for length in &self.lengths {
             put_varint(&mut footer, u64::from(*length));

@@ -83,9 +83,9 @@ async fn what_else_can_be_wrong_says_what_to_do() {
     for text in [
         "",
         "{}",
-        "{\"format\":6,\"generation\":\"1\"}",
-        "{\"format\":6,\"generation\":\"../x\"}",
-        "{\"format\":6,\"generation\":\"99\"}",
+        "{\"format\":7,\"generation\":\"1\"}",
+        "{\"format\":7,\"generation\":\"../x\"}",
+        "{\"format\":7,\"generation\":\"99\"}",
     ] {
         fs::write(&current, text).expect("write");
         assert_says_rebuild(&Index::open(&dir).expect_err(text));
@@ -94,7 +94,7 @@ async fn what_else_can_be_wrong_says_what_to_do() {
     Index::rebuild_in(&dir, &snapshot, &Silent).await.expect("rebuild");
     let meta = generation(&dir).join("meta.json");
     let text = fs::read_to_string(&meta).expect("read");
-    for (from, to) in [("\\\"format\\\":6", "\\\"format\\\":7"), ("\"title_words\"", "\"some_words\""), ("{", "")] {
+    for (from, to) in [("\\\"format\\\":7", "\\\"format\\\":8"), ("\"title_words\"", "\"some_words\""), ("{", "")] {
         assert!(text.contains(from), "{from}: {text}");
         fs::write(&meta, text.replacen(from, to, 1)).expect("write");
         assert_says_rebuild(&Index::open(&dir).expect_err(to));
