@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use fonoteca_model::Id;
+use fonoteca_model::{BlobId, Id};
 use serde::{Deserialize, Serialize};
 
 use super::document::{Kind, MAX_PARTS, PART_ROWS, RowAt};
@@ -247,11 +247,15 @@ impl<'a> Rows<'a> {
         Ok(read)
     }
 
+    /// The block of a row, and which row of it.
+    fn in_block(&mut self, kind: Kind, at: RowAt) -> Result<Option<(Rc<Block>, usize)>, BesideError> {
+        let Some((file, row)) = self.files.locate(kind, at) else { return Ok(None) };
+        Ok(Some((self.block(kind, file, row / BLOCK_ROWS as u32)?, row as usize % BLOCK_ROWS)))
+    }
+
     /// One row.
     pub(crate) fn row(&mut self, kind: Kind, at: RowAt) -> Result<Option<StoredRow>, BesideError> {
-        let Some((file, row)) = self.files.locate(kind, at) else { return Ok(None) };
-        let block = self.block(kind, file, row / BLOCK_ROWS as u32)?;
-        Ok(Some(block.row(row as usize % BLOCK_ROWS)?))
+        self.in_block(kind, at)?.map(|(block, row)| block.row(row)).transpose()
     }
 
     /// The rows that have a key, in the order of ranks; `which` rows of some blocks of a file do is settled there.
@@ -367,11 +371,10 @@ impl<'a> Rows<'a> {
         Some((job, *number))
     }
 
-    /// The album with this id.
-    pub(crate) fn album(&mut self, id: Id) -> Result<Option<StoredRow>, BesideError> {
-        match self.with_id(Kind::Album, id)?.first() {
-            Some(at) => self.row(Kind::Album, *at),
-            None => Ok(None),
-        }
+    /// Title and cover of the album with this id.
+    pub(crate) fn album(&mut self, id: Id) -> Result<Option<(String, Option<BlobId>)>, BesideError> {
+        let Some(at) = self.with_id(Kind::Album, id)?.first().copied() else { return Ok(None) };
+        let album = self.in_block(Kind::Album, at)?;
+        album.map(|(block, row)| Ok((block.title(row)?, block.cover_root(row)))).transpose()
     }
 }

@@ -370,7 +370,7 @@ impl<'a> Search<'a> {
             Some(id) => self.rows.album(id)?,
             None => None,
         };
-        let mut cover_root = album.as_ref().and_then(|album| album.cover_root).or(row.cover_root);
+        let mut cover_root = album.as_ref().and_then(|(_, cover)| *cover).or(row.cover_root);
         if cover_root.is_none() && facts.held() {
             let cover = columns.cover(address.doc_id);
             cover_root = cover.map_err(|error| IndexError::engine(self.path)(error.into()))?;
@@ -381,7 +381,7 @@ impl<'a> Search<'a> {
             recording_id: (kind == Kind::Track).then(|| columns.group(address.doc_id).unwrap_or(row.id)),
             artist: if kind == Kind::Artist { row.title.clone() } else { row.artist },
             title: row.title,
-            album: album.map(|album| album.title),
+            album: album.map(|(title, _)| title),
             isrc: row.isrc,
             year: facts.year(),
             popularity: i32::from(key.standing().popularity),

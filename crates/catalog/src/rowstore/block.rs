@@ -363,6 +363,10 @@ impl Block {
         self.shared(row).year
     }
 
+    pub(crate) fn cover_root(&self, row: usize) -> Option<BlobId> {
+        self.shared(row).cover
+    }
+
     /// One row; it must be in the block.
     pub(crate) fn row(&self, row: usize) -> Result<StoredRow, BesideError> {
         let shared = self.shared(row);
@@ -379,7 +383,7 @@ impl Block {
             disc: shared.disc,
             number: self.numbers[row].and_then(|number| i32::try_from(number).ok()),
             duration_ms: self.in_piece(row)?.0,
-            cover_root: shared.cover,
+            cover_root: self.cover_root(row),
             source: self.text(Text::Code, self.sources[shared.source])?,
         })
     }

@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 
 use super::bits::BitWriter;
 use super::huffman::{self, Code, Huffman};
-use super::models::{GROUP, LENGTH_BITS, Models, Symbols, Vocabulary};
+use super::models::{GROUP, LENGTH_BITS, Models, Vocabulary};
 use super::numbers::{LETTERS, NUMBERS, Of, SPELLINGS, Spelt, TEXTS, TOKENS, Text, letters, pieces, spelt, token};
 use crate::beside::{Cursor, Wrong, put_varint};
 
@@ -176,7 +176,7 @@ impl Coder {
     /// From all blocks of a file, or (`to_come`) from so many that the others are like them.
     pub(super) fn of(tally: &mut Tally, to_come: bool) -> Result<Self, Wrong> {
         let ranked = Text::ALL.map(|kind| ranked(tally, kind, to_come));
-        let of_all = |all: &mut [Vec<u64>], symbols: u32| -> (Vec<Symbols>, Vec<Vec<Code>>) {
+        let of_all = |all: &mut [Vec<u64>], symbols: u32| -> (Vec<Huffman>, Vec<Vec<Code>>) {
             all.iter_mut().map(|counts| coded(counts, to_come.then_some(symbols))).unzip()
         };
         let (numbers, codes_of_tokens) = of_all(&mut tally.numbers, TOKENS);
@@ -298,7 +298,7 @@ fn together(mut parts: Vec<BitWriter>) -> Vec<u8> {
 }
 
 /// The code of what was counted, with as many symbols as were, or all of so many; and the code of each symbol.
-fn coded(counts: &mut Vec<u64>, all: Option<u32>) -> (Symbols, Vec<Code>) {
+fn coded(counts: &mut Vec<u64>, all: Option<u32>) -> (Huffman, Vec<Code>) {
     if let Some(all) = all {
         counts.resize(all as usize, 0);
         counts.iter_mut().for_each(|count| *count += 1);
@@ -311,7 +311,7 @@ fn coded(counts: &mut Vec<u64>, all: Option<u32>) -> (Symbols, Vec<Code>) {
     let code = Huffman::of_lengths(&lengths);
     let mut codes = vec![Code::default(); counts.len()];
     code.codes().zip(&symbols).for_each(|(code, symbol)| codes[*symbol as usize] = code);
-    (Symbols { code, symbols }, codes)
+    (code.named(symbols), codes)
 }
 
 /// The words of one kind of text that get a code, in the order of their codes. Counts the letters of all.

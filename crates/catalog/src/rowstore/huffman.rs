@@ -12,7 +12,8 @@ use crate::beside::{Cursor, Wrong, put_varint};
 /// The longest code: what is peeked at has no more bits.
 const MAX_BITS: usize = 32;
 /// Codes up to this length are looked up in one step.
-const FAST_BITS: u32 = 10;
+/// A table of them is short, since those of many files are looked at in turn.
+const FAST_BITS: u32 = 8;
 /// Bits of a length in what is looked up.
 const LENGTH_BITS: u32 = 4;
 
@@ -76,8 +77,10 @@ pub(super) struct Huffman {
     limits: [u64; MAX_BITS + 1],
     symbols: u32,
     longest: usize,
-    /// The symbol whose code begins with these bits, and the code's length; zero: it is a longer one.
+    /// What the symbol is whose code begins with these bits, and the code's length; zero: it is a longer one.
     fast: Vec<u16>,
+    /// What each symbol is; none: its number.
+    names: Vec<u32>,
 }
 
 impl Huffman {
@@ -93,6 +96,7 @@ impl Huffman {
             symbols: 0,
             longest: counts.len().saturating_sub(1),
             fast: Vec::new(),
+            names: Vec::new(),
         };
         // From the left, so that codes of all lengths can be compared.
         let mut next = 0_u64;
@@ -127,6 +131,16 @@ impl Huffman {
         Self::new(&counts).expect("the lengths of a code")
     }
 
+    /// The same code for symbols that are these, which are below 4,096.
+    pub(super) fn named(mut self, names: Vec<u32>) -> Self {
+        let name = |symbol: u16| (names[usize::from(symbol)] << LENGTH_BITS) as u16;
+        for entry in self.fast.iter_mut().filter(|entry| **entry != 0) {
+            *entry = name(*entry >> LENGTH_BITS) | *entry & ((1 << LENGTH_BITS) - 1);
+        }
+        self.names = names;
+        self
+    }
+
     pub(super) const fn symbols(&self) -> u32 {
         self.symbols
     }
@@ -145,8 +159,9 @@ impl Huffman {
         if self.symbols == 0 {
             return Err(Wrong("a block has what its file does not have"));
         }
+        let name = |symbol: u32| self.names.get(symbol as usize).copied().unwrap_or(symbol);
         if self.longest == 0 {
-            return Ok(0);
+            return Ok(name(0));
         }
         let next = bits.peek();
         let entry = self.fast[(next >> (MAX_BITS as u32 - FAST_BITS)) as usize];
@@ -160,7 +175,7 @@ impl Huffman {
         }
         bits.skip(length as u32)?;
         let (first, code) = self.first[length];
-        Ok(first + ((next >> (MAX_BITS - length)) - code))
+        Ok(name(first + ((next >> (MAX_BITS - length)) - code)))
     }
 
     pub(super) fn put(&self, bytes: &mut Vec<u8>) {
@@ -170,6 +185,7 @@ impl Huffman {
             let end = if length == self.longest { self.symbols } else { self.first[length + 1].0 };
             put_varint(bytes, u64::from(end - self.first[length].0));
         }
+        self.names.iter().for_each(|name| put_varint(bytes, u64::from(*name)));
     }
 
     pub(super) fn parse(bytes: &mut Cursor<'_>) -> Result<Self, Wrong> {
@@ -178,6 +194,17 @@ impl Huffman {
             |bytes: &mut Cursor<'_>| u32::try_from(bytes.varint()?).map_err(|_| Wrong("it has too many symbols"));
         let counts = (0..lengths).map(|_| count(bytes)).collect::<Result<Vec<u32>, Wrong>>()?;
         Self::new(&counts)
+    }
+
+    /// A code for symbols that are below `end`.
+    pub(super) fn parse_named(bytes: &mut Cursor<'_>, end: u32) -> Result<Self, Wrong> {
+        let code = Self::parse(bytes)?;
+        let name = |bytes: &mut Cursor<'_>| {
+            let name = u32::try_from(bytes.varint()?).ok().filter(|name| *name < end);
+            name.ok_or(Wrong("it has a number that cannot be"))
+        };
+        let names = (0..code.symbols).map(|_| name(bytes)).collect::<Result<Vec<u32>, Wrong>>()?;
+        Ok(code.named(names))
     }
 }
 

@@ -16,35 +16,6 @@ pub(super) const LENGTH_BITS: u32 = 6;
 /// All texts of a block, in bytes; more is not believed.
 const MAX_TEXT: usize = 256 << 20;
 
-/// The code of some of the symbols that there could be.
-pub(super) struct Symbols {
-    pub code: Huffman,
-    /// Which of them there are, in the order of their codes.
-    pub symbols: Vec<u32>,
-}
-
-impl Symbols {
-    fn put(&self, bytes: &mut Vec<u8>) {
-        self.code.put(bytes);
-        self.symbols.iter().for_each(|symbol| put_varint(bytes, u64::from(*symbol)));
-    }
-
-    /// All of them are below `end`.
-    fn parse(bytes: &mut Cursor<'_>, end: u32) -> Result<Self, Wrong> {
-        let code = Huffman::parse(bytes)?;
-        let symbol = |bytes: &mut Cursor<'_>| {
-            let symbol = u32::try_from(bytes.varint()?).ok().filter(|symbol| *symbol < end);
-            symbol.ok_or(Wrong("it has a number that cannot be"))
-        };
-        let symbols = (0..code.symbols()).map(|_| symbol(bytes)).collect::<Result<Vec<u32>, Wrong>>()?;
-        Ok(Self { code, symbols })
-    }
-
-    fn read(&self, bits: &mut BitReader<'_>) -> Result<u32, Wrong> {
-        Ok(self.symbols[self.code.read(bits)? as usize])
-    }
-}
-
 /// The code of the words of one kind of text.
 pub(super) struct Vocabulary {
     pub code: Huffman,
@@ -57,16 +28,16 @@ pub(super) struct Vocabulary {
 /// The codes of a file.
 pub(super) struct Models {
     /// The tokens of numbers, by [`Of`].
-    pub numbers: Vec<Symbols>,
+    pub numbers: Vec<Huffman>,
     /// By [`spelling`].
-    pub letters: Vec<Symbols>,
+    pub letters: Vec<Huffman>,
     /// By [`Text`].
     pub words: Vec<Vocabulary>,
 }
 
 impl Models {
     pub(super) fn put(&self, bytes: &mut Vec<u8>) {
-        self.numbers.iter().chain(&self.letters).for_each(|symbols| symbols.put(bytes));
+        self.numbers.iter().chain(&self.letters).for_each(|code| code.put(bytes));
         let mut last = 0;
         for words in &self.words {
             words.code.put(bytes);
@@ -79,10 +50,10 @@ impl Models {
     }
 
     pub(super) fn parse(bytes: &mut Cursor<'_>) -> Result<Self, Wrong> {
-        let mut symbols = |codes: usize, end: u32| {
-            (0..codes).map(|_| Symbols::parse(bytes, end)).collect::<Result<Vec<Symbols>, Wrong>>()
+        let mut codes = |count: usize, end: u32| {
+            (0..count).map(|_| Huffman::parse_named(bytes, end)).collect::<Result<Vec<Huffman>, Wrong>>()
         };
-        let (numbers, letters) = (symbols(NUMBERS, TOKENS)?, symbols(SPELLINGS, LETTERS)?);
+        let (numbers, letters) = (codes(NUMBERS, TOKENS)?, codes(SPELLINGS, LETTERS)?);
         let mut last = 0_u64;
         let mut vocabulary = |_| -> Result<Vocabulary, Wrong> {
             let code = Huffman::parse(bytes)?;
