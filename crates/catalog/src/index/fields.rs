@@ -130,9 +130,9 @@ impl Fields {
     pub(crate) fn settings() -> IndexSettings {
         IndexSettings {
             sort_by_field: Some(IndexSortByField { field: "key".to_owned(), order: Order::Desc }),
-            // Nothing is stored, but the place of each document's nothing is: packed as a whole (`packed.rs`),
-            // blocks that are all the same come to nothing as well. To sort a segment, each document's is read where it
-            // lies: with few large blocks, all of them are at hand.
+            // Nothing is stored, but the place of each document's nothing is: packed as a whole (`packed.rs`), numbers that
+            // count up come to nothing as well. To sort a segment, each document's is read where it lies: of few large
+            // blocks, all are at hand.
             docstore_compression: Compressor::None,
             docstore_blocksize: STORE_BLOCK,
             ..IndexSettings::default()

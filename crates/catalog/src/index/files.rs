@@ -361,7 +361,7 @@ impl<'a> Rows<'a> {
         if let Some((file, row)) = self.files.locate(Kind::Album, at) {
             *last = (file, row / BLOCK_ROWS as u32);
         }
-        Ok(self.row(Kind::Album, at)?.map(|album| (album.title, album.year)))
+        self.in_block(Kind::Album, at)?.map(|(block, row)| Ok((block.title(row)?, block.year(row)))).transpose()
     }
 
     /// The batch of a row.

@@ -89,9 +89,6 @@ impl<'a> BitReader<'a> {
 
     /// A number of so many bits, at most 64.
     pub(super) fn take(&mut self, bits: u32) -> Result<u64, Wrong> {
-        if bits == 0 {
-            return Ok(0);
-        }
         let mut value = 0;
         let mut left = bits;
         while left > 0 {

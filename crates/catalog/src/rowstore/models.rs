@@ -13,7 +13,7 @@ use crate::beside::{Cursor, Wrong, put_varint};
 pub(super) const GROUP: usize = 16;
 /// Bits of the number that says how many bits the lengths of a block's pieces have.
 pub(super) const LENGTH_BITS: u32 = 6;
-/// All texts of a block, in bytes; more is not believed.
+/// Words and letters of the texts of a block; more are not believed.
 const MAX_TEXT: usize = 256 << 20;
 
 /// The code of the words of one kind of text.
