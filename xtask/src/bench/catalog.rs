@@ -21,6 +21,9 @@ const SQLITE: [&str; 2] = ["sqlite-load", "sqlite-ask"];
 /// Processes that ask one thing each after everything was dropped from memory.
 const COLD_TURNS: usize = 31;
 
+/// From so many tracks on, a search may take as long as with 256 million.
+const LARGE: u64 = 100_000_000;
+
 /// One line of the table: figure, unit, phase and name of ours, of the peer, and what is to be reached.
 struct Figure {
     name: &'static str,
@@ -28,6 +31,8 @@ struct Figure {
     ours: (&'static str, &'static str),
     peer: Option<(&'static str, &'static str, &'static str)>,
     target: Option<(TargetIs, f64)>,
+    /// What is to be reached by a [`LARGE`] catalogue, where that differs.
+    target_large: Option<f64>,
 }
 
 const fn figure(
@@ -37,7 +42,13 @@ const fn figure(
     peer: Option<(&'static str, &'static str, &'static str)>,
     target: Option<(TargetIs, f64)>,
 ) -> Figure {
-    Figure { name, unit, ours, peer, target }
+    Figure { name, unit, ours, peer, target, target_large: None }
+}
+
+impl Figure {
+    const fn large(self, target: f64) -> Self {
+        Self { target_large: Some(target), ..self }
+    }
 }
 
 const SQLITE_NAME: &str = "SQLite with FTS5";
@@ -47,7 +58,13 @@ const TOTAL: &str = "total";
 
 const FIGURES: [Figure; 21] = [
     figure("bytes a track", "B", (TOTAL, "bytes_a_track"), sqlite("sqlite-load", "bytes_a_track"), most(120.0)),
-    figure("bytes a track, tables", "B", ("load", "bytes_a_track"), duckdb("bytes_a_track"), most(55.0)),
+    figure(
+        "bytes a track, tables",
+        "B",
+        ("load", "bytes_a_track"),
+        duckdb("bytes_a_track"),
+        Some((TargetIs::Ratio, 1.0)),
+    ),
     figure("load", "rows/s", ("load", "rows_per_second"), None, Some((TargetIs::AtLeast, 350_000.0))),
     figure(
         "load and index",
@@ -64,8 +81,10 @@ const FIGURES: [Figure; 21] = [
     figure("look-up, cold, p50", "ms", ("cold", "p50_ms"), None, most(6.0)),
     figure("page of 500 by popularity, p99", "ms", ("pages", "page_by_popularity_p99_ms"), None, most(30.0)),
     figure("page of 500 by album, p99", "ms", ("pages", "page_by_album_p99_ms"), None, most(30.0)),
-    figure("search, p50", "ms", ("searches", "search_p50_ms"), sqlite("sqlite-ask", "search_p50_ms"), most(2.0)),
-    figure("search, p99", "ms", ("searches", "search_p99_ms"), sqlite("sqlite-ask", "search_p99_ms"), most(25.0)),
+    figure("search, p50", "ms", ("searches", "search_p50_ms"), sqlite("sqlite-ask", "search_p50_ms"), most(2.0))
+        .large(10.0),
+    figure("search, p99", "ms", ("searches", "search_p99_ms"), sqlite("sqlite-ask", "search_p99_ms"), most(25.0))
+        .large(100.0),
     figure("recall at 10", "share", ("recall", "recall_at_10"), None, Some((TargetIs::AtLeast, 0.99))),
     figure("prefixes without an answer", "queries", ("searches", "search_prefix_empty"), None, most(0.0)),
     figure("aggregate", "s", ("sql", "aggregate_seconds"), sqlite("sqlite-ask", "aggregate_seconds"), most(0.3)),
@@ -115,7 +134,7 @@ pub fn measure(workspace: &Workspace, scale: &Scale) -> Result<Outcome> {
         names.push("duckdb");
     }
     let phases = names.iter().map(|phase| bench.read(phase)).collect::<Result<Vec<_>>>()?;
-    let found = Found { total: total(&phases), phases };
+    let found = Found { rows: scale.rows, total: total(&phases), phases };
     Ok(Outcome {
         work: format!("{} synthetic tracks", scale.rows),
         rows: FIGURES.iter().filter_map(|figure| found.row(figure)).collect(),
@@ -218,6 +237,7 @@ fn total(phases: &[Value]) -> Value {
 }
 
 struct Found {
+    rows: u64,
     phases: Vec<Value>,
     total: Value,
 }
@@ -241,6 +261,7 @@ impl Found {
         let ratio = peer.map(|peer| if more_is_better { ours / peer } else { peer / ours });
         let (target_is, target) = figure.target.unzip();
         let target_is = target_is.unwrap_or(TargetIs::Ratio);
+        let target = figure.target_large.filter(|_| self.rows >= LARGE).or(target);
         let meets = target.and_then(|target| match target_is {
             TargetIs::Ratio => ratio.map(|ratio| ratio >= target),
             TargetIs::AtMost => Some(ours <= target),
@@ -265,7 +286,16 @@ mod tests {
     use super::*;
 
     fn found(phases: Vec<Value>) -> Found {
-        Found { total: total(&phases), phases }
+        Found { rows: 1_000, total: total(&phases), phases }
+    }
+
+    #[test]
+    fn a_search_in_a_large_catalogue_has_more_time() {
+        let mut found = found(vec![json!({"phase": "searches", "figures": {"search_p50_ms": 3.0}})]);
+        let search = FIGURES.iter().find(|figure| figure.name == "search, p50").unwrap();
+        assert_eq!(found.row(search).unwrap().meets, Some(false));
+        found.rows = 256_000_000;
+        assert_eq!(found.row(search).unwrap().meets, Some(true));
     }
 
     #[test]
