@@ -138,6 +138,7 @@ async fn read(
     let mut spilling = Spilling::new(work.folder, "albums", 1)?;
     let mut batches = snapshot.sql_stream(QUERY).await?;
     while let Some(batch) = batches.try_next().await? {
+        work.done(0)?;
         let rows: Vec<Row> = serde_arrow::from_record_batch(&batch).map_err(CatalogError::rows(Table::Albums))?;
         for row in rows {
             let facts = Facts {
@@ -166,6 +167,7 @@ fn sharing(
     let mut on = Spilling::new(work.folder, "albums-of-recordings", parts(tracks.len(), 40))?;
     for track in tracks.all() {
         let track = track?;
+        work.done(1)?;
         let recording = recordings.of(track.id);
         if let Some(album) = track.album.filter(|_| recordings.is_joined(recording)) {
             on.add(hash(recording), &Edge { a: recording, b: album, reason: 0, score: 0.0 })?;
@@ -174,6 +176,7 @@ fn sharing(
     let on = on.finish()?;
     let mut found = Vec::new();
     for part in 0..on.parts() {
+        work.done(0)?;
         let mut rows: Vec<Edge> = on.part(part)?.collect::<Result<_, _>>()?;
         rows.sort_by_key(|row| (row.a, row.b));
         rows.dedup_by_key(|row| (row.a, row.b));

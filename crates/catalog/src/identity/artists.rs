@@ -110,6 +110,7 @@ async fn read(snapshot: &Snapshot, work: &Work<'_>) -> Result<Spilled<Facts>, Id
     let mut spilling = Spilling::new(work.folder, "artists", 1)?;
     let mut batches = snapshot.sql_stream("SELECT id, source, name, aliases, mbid FROM artists").await?;
     while let Some(batch) = batches.try_next().await? {
+        work.done(0)?;
         let rows: Vec<Row> = serde_arrow::from_record_batch(&batch).map_err(CatalogError::rows(Table::Artists))?;
         for row in rows {
             let names: Vec<String> =

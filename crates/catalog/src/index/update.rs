@@ -123,7 +123,6 @@ async fn replace(
     mut affected: Affected,
     progress: &dyn Progress,
 ) -> Result<(), IndexError> {
-    progress.stage("updating the search index", Some(affected.tracks.len() as u64), Unit::Items);
     put::<Track>(&mut change, snapshot, &affected.tracks, progress).await?;
     // An album or artist that stands where it stood needs no new document.
     for container in change.touched().clone() {
@@ -163,7 +162,12 @@ async fn put<T: Indexed>(
     ids: &BTreeSet<Id>,
     progress: &dyn Progress,
 ) -> Result<(), IndexError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
     let ids: Vec<Id> = ids.iter().copied().collect();
+    let stage = format!("updating the search index: {}", T::KIND.table().name());
+    progress.stage(&stage, Some(ids.len() as u64), Unit::Items);
     for ids in ids.chunks(CHUNK) {
         stop_if_cancelled(progress)?;
         let rows = T::by_ids(snapshot, ids).await?;
